@@ -1,0 +1,199 @@
+"""What can be configured, each value once and with its description. Nothing else in the code base reads os.environ.
+
+Here: the names, types, defaults and meanings of all settings, and the folders that follow from them. Not here: what is
+built from the values (`backend/wiring.py`) and the private servers that fill in the URLs left empty
+(`backend/embedded.py`).
+
+Every field is read from the environment under the prefix `SAMMED_`. The table in README.md is compared with this class
+by `tests/test_docs.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "SAMMED_"
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/sammed`, by default `~/.local/share/sammed`."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "sammed"
+
+
+def default_frontend_dir() -> Path:
+    """The built pages: `frontend/dist` of a checkout, or the copy that a built wheel carries inside the package."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "webroot"
+    return packaged if packaged.is_dir() else package.parent / "frontend" / "dist"
+
+
+class Settings(BaseSettings):
+    """All settings of one installation. Frozen: a change is a new value (`with_services`), never an assignment.
+
+    A URL left empty means "the private one of this machine": `sammed up` starts it under `data_dir`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # -- where ----------------------------------------------------------------------------------------------------
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of everything this installation keeps: database, objects, models, logs, locks.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address that the web server listens on. The default is reachable from this machine only.",
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8000, description="Port that the web server listens on.")
+    frontend_dir: Path = Field(
+        default_factory=default_frontend_dir, description="Folder of the built pages that the web server hands out."
+    )
+
+    # -- outside services -----------------------------------------------------------------------------------------
+    database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="PostgreSQL 15 or newer, `postgresql://user:password@host/name`. Empty: a private server.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Redis 6.2 or newer for the job queues, without eviction. Empty: a private server.",
+    )
+    cache_redis_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Redis for image embeddings, with an LRU memory bound of its own. Empty: a private server.",
+    )
+    objects_url: str | None = Field(
+        default=None,
+        description="Object store for voxels and original files: `file:///folder` or `s3://bucket/prefix`. "
+        "Empty: a folder under `data_dir`.",
+    )
+
+    # -- models ---------------------------------------------------------------------------------------------------
+    models_dir: Path | None = Field(
+        default=None, description="Folder of downloaded model checkpoints. Empty: `models` under `data_dir`."
+    )
+    model: str = Field(default="sammed-small", description="Model that answers clicks where a project names no other.")
+    device: str = Field(
+        default="auto", description="Where models run: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`."
+    )
+    embedding_cache_bytes: PositiveInt = Field(
+        default=1 * GIB, description="Memory bound of the private embedding cache, in bytes; the oldest are evicted."
+    )
+    embedding_ttl_s: PositiveInt = Field(
+        default=7 * 24 * 3600, description="Seconds after which an unused image embedding is forgotten."
+    )
+    click_timeout_s: PositiveFloat = Field(
+        default=30.0, description="Seconds a click waits for its mask before the page is told that no worker answers."
+    )
+
+    # -- limits ---------------------------------------------------------------------------------------------------
+    upload_max_bytes: PositiveInt = Field(default=8 * GIB, description="Largest upload in one request, in bytes.")
+    upload_max_files: PositiveInt = Field(
+        default=20_000, description="Most files in one upload, those inside archives included."
+    )
+    archive_max_ratio: PositiveFloat = Field(
+        default=100.0, description="Largest ratio of unpacked to packed size of an archive; beyond it, it is refused."
+    )
+
+    # -- access ---------------------------------------------------------------------------------------------------
+    bootstrap_token: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="For unattended set-up: the first administrator gets a personal token of this value.",
+    )
+    cookie_secure: bool = Field(
+        default=False, description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS."
+    )
+
+    # -- operation ------------------------------------------------------------------------------------------------
+    workers: PositiveInt = Field(
+        default=1, description="Sets of worker processes that `sammed up` starts (one set: click, encode, train, io)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe message that is logged."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`json` for machines, `console` for people, `auto` picks by whether a person reads."
+    )
+
+    @field_validator("data_dir", "frontend_dir", "models_dir")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_driver(cls, url: str | None) -> str | None:
+        """SQLAlchemy wants the driver in the scheme; everyone else's URLs do not name one."""
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ValueError("must be a PostgreSQL address, such as postgresql://user:password@host/name")
+        return f"postgresql+psycopg://{rest}"
+
+    @field_validator("redis_url", "cache_redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must be a Redis address, such as redis://host:6379/0")
+        return url
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        name, _, index = device.partition(":")
+        if name not in {"auto", "cpu", "cuda"} or (index and not (name == "cuda" and index.isdecimal())):
+            raise ValueError("must be auto, cpu, cuda or cuda:N")
+        return device
+
+    # -- what follows from the fields -----------------------------------------------------------------------------
+    @property
+    def objects_location(self) -> str:
+        """URL of the object store, the private folder when none was configured."""
+        return self.objects_url or (self.data_dir / "objects").as_uri()
+
+    @property
+    def models_path(self) -> Path:
+        """Folder of downloaded checkpoints."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def logs_path(self) -> Path:
+        """Folder of the private servers' logs."""
+        return self.data_dir / "logs"
+
+    @property
+    def base_url(self) -> str:
+        """Address to type into a browser on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def with_services(self, *, database_url: str, redis_url: str, cache_redis_url: str) -> Settings:
+        """The same settings with every service address filled in."""
+        return self.model_copy(
+            update={"database_url": database_url, "redis_url": redis_url, "cache_redis_url": cache_redis_url}
+        )
+
+    def environment(self) -> Mapping[str, str]:
+        """The variables that make a child process read exactly these settings."""
+        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        return {f"{ENV_PREFIX}{name.upper()}": _as_variable(value) for name, value in values.items()}
+
+
+def _as_variable(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
