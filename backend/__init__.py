@@ -1,0 +1,1 @@
+"""The web application of sammed. Nothing in this package imports torch or the `workers` package."""

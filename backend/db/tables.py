@@ -1,0 +1,281 @@
+"""All tables. Rows are records of what happened or of what is; rules about them live in the services.
+
+Times are UTC. Identifiers are UUIDv7. `revisions`, `revision_slices` and `audit_events` are append-only: services only
+insert, an ORM listener refuses anything else, and so does a trigger in the database (migrations).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Float, ForeignKey, Index, Integer, SmallInteger
+from sqlalchemy import String, Text, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from backend.domain.ids import new_id
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB}
+
+
+def _id() -> Mapped[UUID]:
+    return mapped_column(primary_key=True, default=new_id)
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+# -- people -----------------------------------------------------------------------------------------------------------
+class User(Base):
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = _id()
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # stored in lower case
+    name: Mapped[str] = mapped_column(String(120))
+    password_hash: Mapped[str | None] = mapped_column(Text)  # argon2id; None until the first password is set
+    is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Credential(Base):
+    """A secret that stands for a user, stored as sha256: a browser session, a personal token or a one-time login."""
+
+    __tablename__ = "credentials"
+
+    id: Mapped[UUID] = _id()
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # session | token | one_time
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime] = _now()
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("kind in ('session', 'token', 'one_time')", name="credential_kind"),)
+
+
+# -- projects ---------------------------------------------------------------------------------------------------------
+class Project(Base):
+    __tablename__ = "projects"
+
+    id: Mapped[UUID] = _id()
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(Text, default="")
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+    archived_at: Mapped[datetime | None]
+
+    labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.value", viewonly=True)
+
+
+class Member(Base):
+    __tablename__ = "members"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = _now()
+
+
+class LabelRow(Base):
+    __tablename__ = "labels"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    color: Mapped[str] = mapped_column(String(7))
+    value: Mapped[int] = mapped_column(SmallInteger)
+    code_scheme: Mapped[str | None] = mapped_column(String(16))
+    code_value: Mapped[str | None] = mapped_column(String(64))
+    code_meaning: Mapped[str | None] = mapped_column(String(64))
+    shortcut: Mapped[str | None] = mapped_column(String(1))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        UniqueConstraint("project_id", "value"),
+        UniqueConstraint("project_id", "shortcut"),
+        CheckConstraint("value between 1 and 255", name="label_value"),
+    )
+
+
+# -- images -----------------------------------------------------------------------------------------------------------
+class Case(Base):
+    """A study in a project: what is assigned and reviewed. `study_key` is the Study Instance UID, or the file's hash."""
+
+    __tablename__ = "cases"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    study_key: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(200))
+    study: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(16), default="new")
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0)
+    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+    volumes: Mapped[list[VolumeRow]] = relationship(order_by="VolumeRow.created_at, VolumeRow.id", viewonly=True)
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "study_key"),
+        Index("cases_by_state", "project_id", "state", "id"),
+        Index("cases_by_assignee", "assignee_id", "state"),
+    )
+
+
+class VolumeRow(Base):
+    """One voxel grid of a case. The voxels lie in the object store under `voxels_hash`, once however many rows use them."""
+
+    __tablename__ = "volumes"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
+    content_hash: Mapped[str] = mapped_column(String(64))  # voxels, geometry, modality
+    voxels_hash: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    modality: Mapped[str] = mapped_column(String(16))
+    dtype: Mapped[str] = mapped_column(String(16))
+    channels: Mapped[int] = mapped_column(SmallInteger)
+    slices: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int] = mapped_column(Integer)
+    columns: Mapped[int] = mapped_column(Integer)
+    geometry: Mapped[dict[str, Any]]
+    presentation: Mapped[dict[str, Any]]  # value range, windows, the model's window, inverted
+    series: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    source: Mapped[dict[str, Any]] = mapped_column(default=dict)  # kind, and what export needs of the original grid
+    warnings: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (UniqueConstraint("project_id", "content_hash"),)
+
+
+class Original(Base):
+    """One untouched file that a volume was read from. `instance` holds the DICOM identity where there is one."""
+
+    __tablename__ = "originals"
+
+    id: Mapped[UUID] = _id()
+    volume_id: Mapped[UUID] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(Integer)  # order of the files within the volume
+    sha256: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    instance: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (UniqueConstraint("volume_id", "position"),)
+
+
+# -- annotations ------------------------------------------------------------------------------------------------------
+class Annotation(Base):
+    __tablename__ = "annotations"
+
+    id: Mapped[UUID] = _id()
+    volume_id: Mapped[UUID] = mapped_column(ForeignKey("volumes.id"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id"), index=True)
+    annotator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (UniqueConstraint("volume_id", "label_id", "annotator_id"),)
+
+
+class Revision(Base):
+    """One accepted change. Two writers cannot both win: (annotation, sequence) is unique."""
+
+    __tablename__ = "revisions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # made by the client, so that a retry is a no-op
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id"))
+    sequence: Mapped[int] = mapped_column(Integer)
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
+    origin: Mapped[str] = mapped_column(String(16))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    prompts: Mapped[dict[str, Any] | None]
+    model: Mapped[dict[str, Any] | None]
+    reverts_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
+    telemetry: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = _now()
+
+    slices: Mapped[list[RevisionSlice]] = relationship(order_by="RevisionSlice.slice_index", viewonly=True)
+
+    __table_args__ = (UniqueConstraint("annotation_id", "sequence"),)
+
+
+class RevisionSlice(Base):
+    """The voxels of one slice that a revision flips, COCO compressed RLE counts for [rows, columns] of the volume."""
+
+    __tablename__ = "revision_slices"
+
+    revision_id: Mapped[UUID] = mapped_column(ForeignKey("revisions.id"), primary_key=True)
+    slice_index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    counts: Mapped[str] = mapped_column(Text)
+    flipped_voxels: Mapped[int] = mapped_column(Integer)
+
+
+class CurrentMask(Base):
+    """The mask of a slice after all revisions: a cache of history, written in the same transaction, never the truth."""
+
+    __tablename__ = "current_masks"
+
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id", ondelete="CASCADE"), primary_key=True)
+    slice_index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    counts: Mapped[str] = mapped_column(Text)
+    voxels: Mapped[int] = mapped_column(Integer)
+
+
+# -- work and record --------------------------------------------------------------------------------------------------
+class Job(Base):
+    """A background job. This row is the record; the queue carries only its id."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = _id()
+    kind: Mapped[str] = mapped_column(String(24))
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    payload: Mapped[dict[str, Any]]
+    progress: Mapped[float] = mapped_column(Float, default=0.0)  # 0..1
+    message: Mapped[str] = mapped_column(Text, default="")
+    result: Mapped[dict[str, Any] | None]
+    problem: Mapped[dict[str, Any] | None]
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = _now()
+    started_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'cancelled')", name="job_state"),
+        CheckConstraint("progress between 0 and 1", name="job_progress"),
+        Index("jobs_by_state", "state", "created_at"),
+        Index("jobs_by_project", "project_id", "created_at"),
+    )
+
+
+class AuditEvent(Base):
+    """Who did what to what. Never holds pixel data, names of patients or secrets."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[UUID] = _id()
+    at: Mapped[datetime] = _now()
+    actor_id: Mapped[UUID | None]
+    action: Mapped[str] = mapped_column(String(64))
+    project_id: Mapped[UUID | None]
+    subject: Mapped[str] = mapped_column(String(64), default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("audit_by_project", "project_id", "at"),)
+
+
+APPEND_ONLY = (Revision, RevisionSlice, AuditEvent)

@@ -1,0 +1,161 @@
+"""Background jobs and interactive calls: their kinds, queues, payloads.
+
+A background job is a row in `jobs`; the queue carries only its id. An interactive call (`Call`) has no row: somebody
+waits for the answer and asks again when it is lost.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.errors import AppError, Conflict, Unavailable
+
+
+class QueueName(StrEnum):
+    CLICK = "click"
+    ENCODE = "encode"
+    TRAIN = "train"
+    IO = "io"
+
+
+class JobKind(StrEnum):
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+QUEUE_OF: dict[JobKind, QueueName] = {JobKind.IMPORT: QueueName.IO, JobKind.EXPORT: QueueName.IO}
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class UploadedFile(_Payload):
+    """One file of an upload as it lies in the object store."""
+
+    name: str
+    key: str
+    size_bytes: int
+
+
+class ImportPayload(_Payload):
+    project_id: UUID
+    files: tuple[UploadedFile, ...] = ()
+    samples: bool = False
+
+
+class ExportPayload(_Payload):
+    case_id: UUID
+    format: str
+    annotator_id: UUID | None = None
+
+
+class SliceSource(_Payload):
+    """How a worker finds the pixels of one slice without asking the database."""
+
+    voxels_hash: str
+    slice_index: int
+    size_hw: tuple[int, int]
+    window: tuple[float, float] | None
+    inverted: bool
+    model: str
+    embedding_key: str
+
+
+class Call(StrEnum):
+    """Interactive calls."""
+
+    PREDICT = "predict"
+    ENCODE = "encode"
+
+
+class EncodeCall(_Payload):
+    source: SliceSource
+
+
+class PredictCall(_Payload):
+    source: SliceSource
+    points: tuple[tuple[float, float, bool], ...]
+    box_xyxy: tuple[float, float, float, float] | None
+    mask_counts: str | None
+
+
+class PredictAnswer(_Payload):
+    """`counts` is the mask as COCO compressed RLE of the slice's size; times are milliseconds in the worker."""
+
+    counts: str
+    score: float
+    encoded_now: bool
+    encode_ms: float
+    decode_ms: float
+
+
+class JobCancelled(AppError):
+    """Raised inside a running job when somebody asked it to stop. Caught by workers.runtime only."""
+
+    code = "job_cancelled"
+    title = "The job was cancelled"
+
+
+class JobIsOver(Conflict):
+    """A finished job cannot be cancelled. Raised by services.jobs."""
+
+    code = "job_is_over"
+    title = "The job is already over"
+
+
+class NoWorker(Unavailable):
+    """No process serves the queue that the request needs. Raised by stores.queue."""
+
+    code = "no_worker"
+    title = "No worker is running"
+
+
+class CallTimedOut(Unavailable):
+    """A worker is there but did not answer in time. Raised by stores.queue."""
+
+    code = "worker_timeout"
+    title = "The worker did not answer in time"
+
+
+class WorkerFailed(Unavailable):
+    """The worker answered with an unexpected failure. Raised by stores.queue."""
+
+    code = "worker_failed"
+    title = "The worker failed"
+
+
+class QueueUnavailable(Unavailable):
+    """Redis cannot be reached. Raised by stores.queue and stores.embeddings."""
+
+    code = "queue_unavailable"
+    title = "The queue cannot be reached"
+
+
+class ModelMissing(Unavailable):
+    """No running worker has the model that the request names. Raised by services.segmentation."""
+
+    code = "model_missing"
+    title = "The model is not available"
+
+
+class WorkerLost(Unavailable):
+    """A job's worker stopped without a word, twice. Stored on the job by services.jobs."""
+
+    code = "worker_lost"
+    title = "The worker was lost"

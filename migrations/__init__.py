@@ -1,0 +1,1 @@
+"""Alembic migrations; `backend.db.migrate` runs them."""
