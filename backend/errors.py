@@ -99,3 +99,131 @@ class Broken(AppError):
 
     code = "internal_error"
     title = "An error in sammed itself"
+
+
+# -- masks and slices on the wire -------------------------------------------------------------------------------------
+class MalformedMask(Rejected):
+    """A run-length mask is not what it says. Raised by imaging.masks; the subclasses say what is wrong."""
+
+    code = "malformed_mask"
+    title = "The mask cannot be read"
+
+
+class MaskNotAnObject(MalformedMask):
+    """Not `{"size": [rows, columns], "counts": text}` with two sizes in range."""
+
+    code = "mask_not_an_object"
+    title = "The mask is not a run-length object"
+
+
+class MaskSizeMismatch(MalformedMask):
+    """The mask is of another size than the slice it belongs to."""
+
+    code = "mask_size_mismatch"
+    title = "The mask does not fit the slice"
+
+
+class MaskCountsUnreadable(MalformedMask):
+    """The counts hold a character that the format does not use, or stop in the middle of a number."""
+
+    code = "mask_counts_unreadable"
+    title = "The run lengths of the mask cannot be read"
+
+
+class MaskCountsTooLong(MalformedMask):
+    """The counts are longer than any mask of this size can need."""
+
+    code = "mask_counts_too_long"
+    title = "The run lengths of the mask are too long"
+
+
+class MaskRunsMismatch(MalformedMask):
+    """A run is negative, or the runs together do not cover the slice exactly."""
+
+    code = "mask_runs_mismatch"
+    title = "The run lengths do not add up to the slice"
+
+
+class MalformedSlice(Rejected):
+    """Bytes that should be one slice in the wire format are not. Raised by imaging.wire; the subclasses say why."""
+
+    code = "malformed_slice"
+    title = "The slice cannot be read"
+
+
+class SliceTooShort(MalformedSlice):
+    """Fewer bytes than the header has."""
+
+    code = "slice_too_short"
+    title = "The slice has no complete header"
+
+
+class SliceBadMagic(MalformedSlice):
+    """The first four bytes are not those of this format and version."""
+
+    code = "slice_bad_magic"
+    title = "This is not a slice in the wire format"
+
+
+class SliceBadDtype(MalformedSlice):
+    """The type of the voxels is not one that the format knows, or not one that goes with the channels."""
+
+    code = "slice_bad_dtype"
+    title = "The voxel type of the slice is not known"
+
+
+class SliceBadChannels(MalformedSlice):
+    """The number of channels is neither 1 nor 3."""
+
+    code = "slice_bad_channels"
+    title = "The slice has an unknown number of channels"
+
+
+class SliceBadReserved(MalformedSlice):
+    """The reserved bytes are not zero: the slice was written by a later version."""
+
+    code = "slice_bad_reserved"
+    title = "The slice uses a later version of the format"
+
+
+class SliceEmpty(MalformedSlice):
+    """The slice says that it has no rows or no columns."""
+
+    code = "slice_empty"
+    title = "The slice has no voxels"
+
+
+class SliceLengthMismatch(MalformedSlice):
+    """The payload is shorter or longer than rows x columns say."""
+
+    code = "slice_length_mismatch"
+    title = "The slice is cut or has bytes too many"
+
+
+# -- export faults ----------------------------------------------------------------------------------------------------
+class NothingToExport(Rejected):
+    """No label has a single voxel, so that there is nothing to write. Raised by imaging.seg and imaging.labels_nifti."""
+
+    code = "nothing_to_export"
+    title = "There is nothing to export"
+
+
+class SourceIsNotDicom(Rejected):
+    """A DICOM SEG refers to DICOM images; this volume came from another kind of file. Raised by imaging.seg."""
+
+    code = "source_is_not_dicom"
+    title = "The images are not DICOM"
+
+
+class ExportGridMismatch(Rejected):
+    """The masks and the source images are not on the same grid. Raised by imaging.seg and imaging.labels_nifti."""
+
+    code = "export_grid_mismatch"
+    title = "The masks do not fit the source images"
+
+
+class LabelValuesClash(Rejected):
+    """Two labels have the same voxel value, or a value cannot be written. Raised by imaging.labels_nifti."""
+
+    code = "label_values_clash"
+    title = "The labels cannot be told apart in the file"
