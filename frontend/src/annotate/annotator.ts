@@ -1,0 +1,209 @@
+// What a page can see and do while a volume is open for annotation: types only. `controller.ts` makes one.
+// Every signal always holds a value (a volume is loaded before an Annotator exists); panels read them and call methods.
+import type { ReadonlySignal } from '@preact/signals-core'
+
+import type { Problem, RevisionOut } from '../api/types.ts'
+import type { Axis, PatientPoint, Plane, VolumeGrid, VoxelIndex } from '../viewer/geometry.ts'
+
+export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'ruler'
+
+export interface VolumeInfo extends VolumeGrid {
+  readonly id: string
+  readonly name: string
+  readonly modality: string
+  readonly channels: number
+  readonly valueRange: readonly [lowest: number, highest: number]
+  /** Unit of the values for the readout: 'HU' for CT, else ''. */
+  readonly unit: string
+  readonly warnings: readonly string[]
+}
+
+export interface WindowLevel { readonly width: number; readonly center: number }
+export interface WindowPreset extends WindowLevel { readonly name: string }
+
+export interface LabelState {
+  readonly id: string
+  readonly name: string
+  /** '#rrggbb' */
+  readonly color: string
+  readonly value: number
+  readonly shortcut: string | null
+  readonly visible: boolean
+  readonly active: boolean
+  readonly voxels: number
+  readonly volumeMl: number
+  /** How many slices hold at least one voxel of it. */
+  readonly slices: number
+}
+
+export interface PointPrompt { readonly kind: 'point'; readonly x: number; readonly y: number; readonly positive: boolean }
+export interface BoxPrompt { readonly kind: 'box'; readonly x0: number; readonly y0: number; readonly x1: number; readonly y1: number }
+export type Prompt = PointPrompt | BoxPrompt
+
+/** The mask that nobody accepted yet, of the visible slice. */
+export interface ProposalState {
+  readonly slice: number
+  readonly labelId: string
+  readonly prompts: readonly Prompt[]
+  /** 0..1, how sure the model is; null until it has answered. */
+  readonly score: number | null
+  readonly model: string | null
+  /** Voxels of the proposed mask, brush edits included. */
+  readonly voxels: number
+  /** A person corrected it with the brush. */
+  readonly edited: boolean
+  /** Points are collected (Ctrl) and nothing was asked yet, or the answer is on its way. */
+  readonly waiting: boolean
+}
+
+export type SavingState =
+  | { readonly kind: 'saved' }
+  | { readonly kind: 'saving'; readonly pending: number }
+  /** The server cannot be reached; work goes on and is kept in the browser. */
+  | { readonly kind: 'offline'; readonly pending: number }
+  /** The server refused; nothing is lost, but a person has to act (sign in again, ask for access ...). */
+  | { readonly kind: 'refused'; readonly pending: number; readonly problem: Problem }
+  /** The same slices were changed elsewhere; `resolveConflict` decides. */
+  | { readonly kind: 'conflict'; readonly pending: number; readonly labelId: string; readonly slices: readonly number[] }
+
+export type AssistantState =
+  | { readonly kind: 'ready' }
+  /** The model is reading the visible slice; a click is answered when it has. */
+  | { readonly kind: 'encoding' }
+  | { readonly kind: 'asking' }
+  /** No worker answers; tried again by itself. */
+  | { readonly kind: 'no_worker'; readonly problem: Problem | null }
+  | { readonly kind: 'offline' }
+  /** The last request was refused; the next click tries again. */
+  | { readonly kind: 'failed'; readonly problem: Problem }
+
+/** How the picture of the visible slice is doing. */
+export type PictureState =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'shown' }
+  | { readonly kind: 'failed'; readonly problem: Problem }
+
+export interface Cursor {
+  readonly voxel: VoxelIndex
+  readonly positionMm: PatientPoint
+  /** The value under the pointer, three of them for colour; null while the slice loads. */
+  readonly value: number | readonly [number, number, number] | null
+}
+
+/** One entry per slice of the acquisition plane, for the strip below the picture. */
+export interface SliceMark {
+  /** Labels (visible ones) with at least one voxel here. */
+  readonly labels: number
+  /** The active label has voxels here. */
+  readonly active: boolean
+  /** A proposal waits here. */
+  readonly proposed: boolean
+  /** The model has read this slice: a click here is answered at once. */
+  readonly encoded: boolean
+}
+
+/** Commands that belong to the page around the picture; actions call them. */
+export interface PageCommands {
+  help(): void
+  nextCase(): void
+  previousCase(): void
+  submit(): void
+  addLabel(): void
+}
+
+export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
+
+export interface Annotator {
+  readonly volume: VolumeInfo
+
+  // -- what is looked at --
+  readonly axis: ReadonlySignal<Axis>
+  readonly plane: ReadonlySignal<Plane>
+  /** Which planes can be chosen: those with more than one voxel in both directions. */
+  readonly planes: readonly { readonly axis: Axis; readonly plane: Plane }[]
+  readonly slice: ReadonlySignal<number>
+  readonly sliceCount: ReadonlySignal<number>
+  /** Where the crosshair stands: all three planes go through it. */
+  readonly position: ReadonlySignal<VoxelIndex>
+  readonly picture: ReadonlySignal<PictureState>
+  readonly window: ReadonlySignal<WindowLevel>
+  readonly presets: readonly WindowPreset[]
+  readonly inverted: ReadonlySignal<boolean>
+  readonly interpolated: ReadonlySignal<boolean>
+  readonly crosshair: ReadonlySignal<boolean>
+  readonly playing: ReadonlySignal<boolean>
+  /** CSS pixels per millimetre divided by the fitting one: 1 = fitted. */
+  readonly zoom: ReadonlySignal<number>
+  readonly cursor: ReadonlySignal<Cursor | null>
+  readonly marks: ReadonlySignal<readonly SliceMark[]>
+
+  // -- labels, tools, masks --
+  readonly labels: ReadonlySignal<readonly LabelState[]>
+  readonly activeLabelId: ReadonlySignal<string | null>
+  readonly masksVisible: ReadonlySignal<boolean>
+  /** 0..1 */
+  readonly opacity: ReadonlySignal<number>
+  readonly tool: ReadonlySignal<ToolId>
+  /** Whether prompts and the brush work here: true in the acquisition plane with an active label. */
+  readonly canDraw: ReadonlySignal<boolean>
+  readonly brushRadiusMm: ReadonlySignal<number>
+  /** The brush only touches voxels whose value lies in this range. */
+  readonly threshold: ReadonlySignal<readonly [low: number, high: number] | null>
+  readonly proposal: ReadonlySignal<ProposalState | null>
+  readonly canUndo: ReadonlySignal<boolean>
+  readonly canRedo: ReadonlySignal<boolean>
+
+  // -- the world outside --
+  readonly saving: ReadonlySignal<SavingState>
+  readonly assistant: ReadonlySignal<AssistantState>
+  readonly model: ReadonlySignal<string | null>
+
+  // -- commands --
+  attach(canvases: Canvases): () => void
+  close(): void
+
+  setAxis(axis: Axis): void
+  setSlice(index: number): void
+  moveSlices(steps: number): void
+  setPosition(voxel: VoxelIndex): void
+  setWindow(window: WindowLevel): void
+  autoWindow(): void
+  setInverted(on: boolean): void
+  setInterpolated(on: boolean): void
+  setCrosshair(on: boolean): void
+  setPlaying(on: boolean): void
+  zoomBy(factor: number): void
+  fit(): void
+  rotate(): void
+  flip(direction: 'horizontal' | 'vertical'): void
+  /** Fit, no rotation or flips, the first window. */
+  resetView(): void
+
+  setTool(tool: ToolId): void
+  setActiveLabel(id: string): void
+  setLabelVisible(id: string, visible: boolean): void
+  setMasksVisible(visible: boolean): void
+  setOpacity(opacity: number): void
+  setBrushRadiusMm(radius: number): void
+  setThreshold(range: readonly [low: number, high: number] | null): void
+  /** The project's labels changed (added, renamed, recoloured). */
+  setLabels(labels: readonly { id: string; name: string; color: string; value: number; shortcut?: string | null }[]): void
+
+  accept(): void
+  reject(): void
+  removeLastPrompt(): void
+  askNow(): void
+  undo(): void
+  redo(): void
+  /** Empties the active label on the visible slice, as one revision. */
+  clearSlice(): void
+  /** Copies the active label from the neighbouring slice (-1 or +1) onto the visible one, as one revision. */
+  copyFromSlice(step: -1 | 1): void
+
+  /** Sends what waits now instead of at the next try. */
+  flush(): void
+  resolveConflict(choice: 'mine' | 'theirs'): void
+  /** Revisions of the active label, newest first; null when the server cannot tell. */
+  history(): Promise<readonly RevisionOut[] | null>
+  restore(sequence: number): Promise<Problem | null>
+}
