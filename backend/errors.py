@@ -227,3 +227,304 @@ class LabelValuesClash(Rejected):
 
     code = "label_values_clash"
     title = "The labels cannot be told apart in the file"
+
+
+# -- imaging faults ---------------------------------------------------------------------------------------------------
+class EmptyFile(Rejected):
+    """A file of zero bytes. Raised by imaging.importing."""
+
+    code = "empty_file"
+    title = "The file is empty"
+
+    def __init__(self) -> None:
+        super().__init__("The file holds 0 bytes.", hint="The upload or the copy before it was cut off. Send it again.")
+
+
+class UnknownFileType(Rejected):
+    """The content is none of the formats that can be imported. Raised by imaging.importing."""
+
+    code = "unknown_file_type"
+    title = "Not an image that sammed can read"
+
+    def __init__(self, first_bytes: bytes) -> None:
+        super().__init__(
+            f"The content is no DICOM, NIfTI, PNG, JPEG or TIFF image and no zip archive (it starts with "
+            f"{first_bytes[:8].hex(' ') or 'nothing'}).",
+            hint="Export the image as DICOM or NIfTI (.nii, .nii.gz) and upload that.",
+        )
+
+
+class CorruptArchive(Rejected):
+    """An archive, or one of its members, cannot be unpacked. Raised by imaging.archive."""
+
+    code = "corrupt_archive"
+    title = "The archive is damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="Pack it again and check that it opens on your computer before uploading it.")
+
+
+class UnsafeArchiveMember(Rejected):
+    """A member of an archive points outside it or is a link. Raised by imaging.archive."""
+
+    code = "unsafe_archive_member"
+    title = "A file in the archive was refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, hint="Pack plain files with relative names, without links.")
+
+
+class EncryptedArchiveMember(Rejected):
+    """A member of an archive is protected by a password. Raised by imaging.archive."""
+
+    code = "encrypted_archive_member"
+    title = "A file in the archive is encrypted"
+
+    def __init__(self) -> None:
+        super().__init__("The file is protected by a password.", hint="Pack it without a password, or unpack it first.")
+
+
+class NestedArchive(Rejected):
+    """An archive inside an archive inside an archive. Raised by imaging.archive."""
+
+    code = "nested_archive"
+    title = "Archives are nested too deeply"
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(
+            f"This archive lies {levels} archives deep; one archive inside another is the most that is opened.",
+            hint="Unpack the outer archive and upload the inner ones.",
+        )
+
+
+class ArchiveLimitExceeded(Rejected):
+    """Unpacking would pass the limits on files, bytes or compression ratio. Raised by imaging.archive."""
+
+    code = "archive_limit_exceeded"
+    title = "The archive is larger than this installation unpacks"
+
+
+class CorruptDicom(Rejected):
+    """A DICOM file whose header cannot be read. Raised by imaging.dicom."""
+
+    code = "corrupt_dicom"
+    title = "The DICOM file is damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="Export or send this file again; the copy is incomplete or was changed.")
+
+
+class NoPixelData(Rejected):
+    """A DICOM image object without pixels. Raised by imaging.dicom."""
+
+    code = "no_pixel_data"
+    title = "The DICOM file holds no picture"
+
+    def __init__(self, sop_class: str) -> None:
+        super().__init__(
+            f"The file says that it is a {sop_class} but holds no pixel data.",
+            hint="Some archives send headers only. Export the series with its images.",
+        )
+
+
+class TruncatedPixelData(Rejected):
+    """Fewer bytes of pixels than the header promises. Raised by imaging.dicom."""
+
+    code = "truncated_pixel_data"
+    title = "The picture is cut off"
+
+    def __init__(self, expected_bytes: int, found_bytes: int) -> None:
+        super().__init__(
+            f"The header promises {expected_bytes} bytes of pixels, the file holds {found_bytes}.",
+            hint="The transfer was cut off. Send this file again.",
+        )
+
+
+class UndecodablePixelData(Rejected):
+    """Compressed pixels that the decoder refuses. Raised by imaging.dicom."""
+
+    code = "undecodable_pixel_data"
+    title = "The picture cannot be decoded"
+
+    def __init__(self, transfer_syntax: str, reason: str) -> None:
+        super().__init__(
+            f"Pixels in {transfer_syntax} could not be decoded: {reason}",
+            hint="The file is damaged, or its writer broke the standard. Export it uncompressed.",
+        )
+
+
+class UnsupportedTransferSyntax(Rejected):
+    """A compression for which no decoder is installed. Raised by imaging.dicom; lists what was tried."""
+
+    code = "unsupported_transfer_syntax"
+    title = "This compression cannot be read"
+
+    def __init__(self, name: str, uid: str, tried: list[str]) -> None:
+        tried_text = "; ".join(tried) if tried else "no decoder exists for it"
+        super().__init__(
+            f"Transfer syntax {name} ({uid}). Tried: {tried_text}.",
+            hint="Export the series uncompressed (Explicit VR Little Endian) or as JPEG 2000 or RLE.",
+            context={"transfer_syntax_uid": uid, "tried": tried},
+        )
+
+
+class UnsupportedDicomObject(Rejected):
+    """A DICOM image of a kind that is no slice or stack of slices. Raised by imaging.dicom."""
+
+    code = "unsupported_dicom_object"
+    title = "This kind of DICOM image is not supported"
+
+
+class InvalidImageGeometry(Rejected):
+    """Orientation, position or pixel spacing in a header make no sense. Raised by imaging.dicom."""
+
+    code = "invalid_image_geometry"
+    title = "The position of the image is not valid"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="Without a valid position no measurement or export would be right. Export it again.")
+
+
+class ConflictingInstances(Rejected):
+    """Two different images carry the same SOP Instance UID. Raised by imaging.dicom."""
+
+    code = "conflicting_instances"
+    title = "Two images claim the same identity"
+
+    def __init__(self, other: str) -> None:
+        super().__init__(
+            f"{other} has the same SOP Instance UID but another size or position.",
+            hint="A tool copied the file without giving it a new identifier. Upload the original series.",
+        )
+
+
+class IrregularSliceSpacing(Rejected):
+    """The series is not a volume: the distance between neighbouring slices varies. Raised by imaging.dicom.
+
+    `gaps_mm` are the distances between neighbours in order, `first_bad` the index of the first one that stands out.
+    """
+
+    code = "irregular_slice_spacing"
+    title = "The slices are not evenly spaced"
+
+    def __init__(self, gaps_mm: list[float], first_bad: int, usual_mm: float) -> None:
+        super().__init__(
+            f"Slices {first_bad + 1} and {first_bad + 2} of {len(gaps_mm) + 1} lie {gaps_mm[first_bad]:.3g} mm apart, "
+            f"the others {usual_mm:.3g} mm.",
+            hint="A slice may be missing from the upload: add it, or upload only slices that follow each other evenly.",
+            context={"gaps_mm": [round(gap, 4) for gap in gaps_mm], "first_bad": first_bad},
+        )
+
+
+class MisalignedSlices(Rejected):
+    """Parallel slices whose corners do not lie on one line. Raised by imaging.dicom."""
+
+    code = "misaligned_slices"
+    title = "The slices are shifted against each other"
+
+    def __init__(self, slice_number: int, offset_mm: float, allowed_mm: float) -> None:
+        super().__init__(
+            f"Slice {slice_number} lies {offset_mm:.3g} mm beside the line through the others ({allowed_mm:.3g} mm "
+            f"allowed).",
+            hint="The table or the patient moved, or two scans share one series. Upload the scans separately.",
+        )
+
+
+class NotAVolume(Rejected):
+    """Several images at one and the same position: a series in time without a third dimension. Raised by imaging.dicom."""
+
+    code = "not_a_volume"
+    title = "The series is not a volume"
+
+    def __init__(self, images: int) -> None:
+        super().__init__(
+            f"All {images} images lie at the same position; the series follows one slice over time.",
+            hint="Upload the images that you want to annotate one at a time, or the scan that covers the organ.",
+        )
+
+
+class AmbiguousSlicePositions(Rejected):
+    """Several images at some positions and nothing that tells them apart. Raised by imaging.dicom."""
+
+    code = "ambiguous_slice_positions"
+    title = "Several images claim the same place"
+
+    def __init__(self, positions: int, images: int, most: int) -> None:
+        super().__init__(
+            f"{images} images share {positions} positions, up to {most} at one place, and no time, echo or acquisition "
+            f"number sorts them into complete volumes.",
+            hint="Upload one acquisition at a time.",
+        )
+
+
+class TooManyVolumes(Rejected):
+    """A 4D series or file with more volumes than are useful to annotate. Raised by imaging.dicom and imaging.nifti."""
+
+    code = "too_many_volumes"
+    title = "The series holds too many volumes"
+
+    def __init__(self, found: int, allowed: int) -> None:
+        super().__init__(
+            f"It holds {found} volumes (time points, echoes or directions); at most {allowed} are imported.",
+            hint="Export the time points that you want to annotate, or their mean, and upload those.",
+        )
+
+
+class MosaicGeometryMissing(Rejected):
+    """A Siemens mosaic that does not say how its tiles lie in space. Raised by imaging.dicom."""
+
+    code = "mosaic_geometry_missing"
+    title = "The mosaic does not say where its slices lie"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"The file is a Siemens mosaic without {missing}; private elements may have been removed.",
+            hint="De-identify it with a tool that keeps the Siemens CSA header, or export one image per slice.",
+        )
+
+
+class VolumeTooLarge(Rejected):
+    """More voxels than this installation reads at once. Raised by imaging.dicom, imaging.nifti and imaging.raster."""
+
+    code = "volume_too_large"
+    title = "The volume is too large"
+
+    def __init__(self, size_bytes: int, allowed_bytes: int) -> None:
+        super().__init__(
+            f"It needs {size_bytes / 2**20:.0f} MiB in memory; at most {allowed_bytes / 2**20:.0f} MiB are read.",
+            hint="Crop the image or export it at a lower resolution.",
+        )
+
+
+class CorruptNifti(Rejected):
+    """A NIfTI file that is cut off or contradicts itself. Raised by imaging.nifti."""
+
+    code = "corrupt_nifti"
+    title = "The NIfTI file is damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="Write or send the file again.")
+
+
+class UnsupportedNifti(Rejected):
+    """A NIfTI file whose content is no image of voxels that can be shown. Raised by imaging.nifti."""
+
+    code = "unsupported_nifti"
+    title = "This kind of NIfTI file is not supported"
+
+
+class CorruptImage(Rejected):
+    """A PNG, JPEG or TIFF that cannot be decoded. Raised by imaging.raster."""
+
+    code = "corrupt_image"
+    title = "The picture is damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, hint="Save the picture again as PNG or TIFF.")
+
+
+class UnsupportedImage(Rejected):
+    """A PNG, JPEG or TIFF with a layout that is no stack of grey or RGB pictures. Raised by imaging.raster."""
+
+    code = "unsupported_image"
+    title = "This kind of picture is not supported"
