@@ -1,11 +1,11 @@
 """Binary masks of one slice as run lengths: encoding, checking what a stranger sent, flips, and statistics.
 
-The form is COCO's compressed RLE as pycocotools writes it: `{"size": [rows, columns], "counts": text}`, runs counted down
-the columns, the first run is background. A *delta* is the same form of the FLIPPED voxels (XOR): applied twice it gives
-the old mask back, so undo is the same delta again.
+The form is COCO's compressed RLE as pycocotools writes it: `{"size": [rows, columns], "counts": text}`, runs counted
+down the columns, the first run is background. A *delta* is the same form of the FLIPPED voxels (XOR): applied twice it
+gives the old mask back, so undo is the same delta again.
 
-pycocotools encodes. It does not decode here: its C code trusts the counts and reads or writes outside its buffers when they
-lie, so runs are parsed and checked in NumPy, and pixels are painted from checked runs only.
+pycocotools encodes. It does not decode here: its C code trusts the counts and reads or writes outside its buffers when
+they lie, so runs are parsed and checked in NumPy, and pixels are painted from checked runs only.
 
 Not here: revisions and who made them (`domain`), label maps in files (`imaging/labels_nifti.py`, `imaging/seg.py`).
 """
@@ -79,8 +79,8 @@ def encode(mask: NDArray[Any]) -> Rle:
 def decode(rle: Mapping[str, Any], shape_hw: tuple[int, int] | None = None) -> BoolMask:
     """RLE -> [rows, columns] bool, C-ordered and writable.
 
-    For a mask from outside give `shape_hw`, the size of the slice: it is then refused (see `parse_runs`) before memory is
-    taken for the size that it claims.
+    For a mask from outside give `shape_hw`, the size of the slice: it is then refused (see `parse_runs`) before memory
+    is taken for the size that it claims.
     """
     rows, columns = _size(rle, shape_hw)
     return _paint(parse_runs(rle, shape_hw), rows, columns)
@@ -131,9 +131,9 @@ def flips(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Rle:
 
 
 def xor(first: Mapping[str, Any], second: Mapping[str, Any]) -> Rle:
-    """Flips applied to a mask, or two deltas made one: both have the size of the slice. Works on the runs, not on pixels.
+    """Flips applied to a mask, or two deltas made one, on the runs and not on pixels.
 
-    Raises MaskSizeMismatch when the sizes differ.
+    Raises MaskSizeMismatch when the two are not of one size.
     """
     rows, columns = _size(first, None)
     ends = np.concatenate([np.cumsum(parse_runs(rle, (rows, columns)))[:-1] for rle in (first, second)])

@@ -138,7 +138,7 @@ def test_each_fault_has_its_name(bad: Any, error: type[errors.MalformedMask]) ->
 
 
 def test_another_size_than_the_slice_is_refused_before_anything_is_painted() -> None:
-    with pytest.raises(errors.MaskSizeMismatch, match="60000 x 60000.*512 x 300"):
+    with pytest.raises(errors.MaskSizeMismatch, match=r"60000 x 60000.*512 x 300"):
         masks.decode(rle(60000, 60000, "garbage"), (512, 300))
     with pytest.raises(errors.MaskSizeMismatch):
         masks.apply_flips(np.zeros((2, 3), bool), masks.empty((3, 2)))

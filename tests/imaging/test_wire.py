@@ -97,5 +97,5 @@ def test_each_fault_has_its_name(data: bytes, error: type[errors.MalformedSlice]
     ],
 )
 def test_what_the_format_cannot_hold_is_refused(pixels: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="slice is|no code"):
+    with pytest.raises(ValueError, match=r"slice is|no code"):
         encode_slice(pixels)
