@@ -78,15 +78,25 @@ def _inside(x: float, y: float, rows: int, columns: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingKey:
-    """Everything that changes a slice's embedding. Two users with the same voxels share one embedding."""
+    """Everything that changes a slice's embedding. Two users with the same voxels share one embedding. `window` is
+    (width, center) in the values of the modality, None for colour."""
 
     voxels_hash: str
     slice_index: int
     window: tuple[float, float] | None
+    inverted: bool
     model_checksum: str
-    preprocessing_version: int
+    preprocessing: str
+    """Code versions of what makes the model's input and the embedding."""
 
     def digest(self) -> str:
         """sha256 hex; the name of the embedding in the cache."""
-        parts = [self.voxels_hash, self.slice_index, self.window, self.model_checksum, self.preprocessing_version]
+        parts = [
+            self.voxels_hash,
+            self.slice_index,
+            self.window,
+            self.inverted,
+            self.model_checksum,
+            self.preprocessing,
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

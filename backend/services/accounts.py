@@ -1,0 +1,359 @@
+"""People and how they prove who they are: passwords, browser sessions, personal tokens, one-time login links.
+
+Passwords are argon2id; every other secret is 256 random bits of which only the sha256 is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from redis import Redis, RedisError
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from backend.db.session import Database
+from backend.db.tables import Credential, User
+from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
+from backend.services import audit
+from backend.services.access import Principal, require_admin
+
+SESSION_LIFE = timedelta(days=14)
+ONE_TIME_LIFE = timedelta(hours=24)
+MIN_PASSWORD = 10
+LOGIN_TRIES, LOGIN_WINDOW_S = 10, 300
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+class BadLogin(Unauthenticated):
+    """E-mail and password do not belong together. Raised by services.accounts; never says which of them is wrong."""
+
+    code = "bad_login"
+    title = "Signing in failed"
+
+
+class BadLink(Unauthenticated):
+    """A one-time login link was used before, is too old or was never made. Raised by services.accounts."""
+
+    code = "bad_link"
+    title = "This link does not work any more"
+
+
+class NotSignedIn(Unauthenticated):
+    """No valid session or token came with the request. Raised by services.accounts."""
+
+    code = "not_signed_in"
+    title = "Sign in first"
+
+
+class TooManyLogins(TooManyRequests):
+    """Too many failed logins for one address or account. Raised by services.accounts."""
+
+    code = "too_many_logins"
+    title = "Too many attempts"
+
+
+class WeakPassword(Rejected):
+    """A password is too short. Raised by services.accounts."""
+
+    code = "weak_password"
+    title = "This password is too weak"
+
+
+class InvalidUser(Rejected):
+    """An e-mail address or a name is not usable. Raised by services.accounts."""
+
+    code = "invalid_user"
+    title = "This account cannot be made"
+
+
+class UserExists(Conflict):
+    """There is an account with this e-mail address. Raised by services.accounts."""
+
+    code = "user_exists"
+    title = "This account exists"
+
+
+class UserNotFound(NotFound):
+    """No account has this id or e-mail address. Raised by services.accounts and services.projects."""
+
+    code = "user_not_found"
+    title = "There is no such account"
+
+
+class TokenNotFound(NotFound):
+    """The caller has no such token. Raised by services.accounts."""
+
+    code = "token_not_found"
+    title = "There is no such token"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A fresh secret. `value` is shown once and stored nowhere."""
+
+    credential: Credential
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """What `sammed up` prints: a one-time login for the first administrator, None when one has a password already."""
+
+    one_time: str | None
+    email: str | None
+
+
+class Accounts:
+    def __init__(self, db: Database, redis: Redis) -> None:
+        self._db = db
+        self._redis = redis
+        self._hasher = PasswordHasher()
+        self._dummy_hash = self._hasher.hash(secrets.token_hex(16))
+
+    # -- first start --------------------------------------------------------------------------------------------------
+    def bootstrap(self, token: str | None) -> Bootstrap:
+        """Make the first administrator if there is none; give them the configured token and, until they have a
+        password, a one-time login."""
+        with self._db.begin() as session:
+            admin = session.scalar(select(User).where(User.is_admin).order_by(User.created_at).limit(1))
+            if admin is None:
+                admin = User(email="admin@localhost", name="Administrator", is_admin=True)
+                session.add(admin)
+                session.flush()
+                audit.record(session, None, "user.created", subject=admin.id, is_admin=True)
+            if token and not session.scalar(select(Credential.id).where(Credential.secret_hash == _hash(token))):
+                session.add(Credential(user_id=admin.id, kind="token", secret_hash=_hash(token), name="bootstrap"))
+            if admin.password_hash:
+                return Bootstrap(None, None)
+            secret = self._new(session, admin.id, "one_time", life=ONE_TIME_LIFE)
+            return Bootstrap(secret.value, admin.email)
+
+    # -- proving who one is -------------------------------------------------------------------------------------------
+    def login(self, email: str, password: str, *, address: str) -> Secret:
+        """A new browser session. Raises BadLogin, TooManyLogins."""
+        email = email.strip().lower()
+        buckets = (f"login:{address}", f"login:{email}")
+        self._throttle(buckets)
+        with self._db.begin() as session:
+            user = session.scalar(select(User).where(User.email == email))
+            stored = user.password_hash if user and user.password_hash and not user.disabled_at else None
+            try:
+                self._hasher.verify(stored or self._dummy_hash, password)
+                valid = stored is not None
+            except VerificationError:
+                valid = False
+            if user is None or not valid:
+                self._count(buckets)
+                raise BadLogin(
+                    "The e-mail address and the password do not belong together.",
+                    hint="`sammed user reset EMAIL` on the server prints a new one-time link.",
+                )
+            if self._hasher.check_needs_rehash(user.password_hash or ""):
+                user.password_hash = self._hasher.hash(password)
+            return self._new(session, user.id, "session", life=SESSION_LIFE)
+
+    def login_once(self, token: str) -> Secret:
+        """A new browser session for a one-time link, which then is used up. Raises BadLink."""
+        with self._db.begin() as session:
+            credential = session.scalar(
+                delete(Credential)
+                .where(
+                    Credential.secret_hash == _hash(token),
+                    Credential.kind == "one_time",
+                    Credential.expires_at > func.now(),
+                )
+                .returning(Credential)
+            )
+            if credential is None:
+                raise BadLink(
+                    "This one-time link was used before or is older than a day.",
+                    hint="`sammed user reset EMAIL` on the server prints a new one.",
+                )
+            return self._new(session, credential.user_id, "session", life=SESSION_LIFE)
+
+    def authenticate(self, secret: str | None, *, kind: str) -> Principal:
+        """The person behind a session or a token. Raises NotSignedIn."""
+        with self._db.begin() as session:
+            row = (
+                session.execute(
+                    select(User, Credential)
+                    .join(Credential, Credential.user_id == User.id)
+                    .where(Credential.secret_hash == _hash(secret or ""), Credential.kind == kind)
+                )
+                .tuples()
+                .first()
+            )
+            if row is None or row[0].disabled_at or (row[1].expires_at and row[1].expires_at < datetime.now(UTC)):
+                raise NotSignedIn("There is no valid session or token with this request.", hint="Sign in again.")
+            user, credential = row
+            now = datetime.now(UTC)
+            if credential.last_used_at is None or now - credential.last_used_at > timedelta(minutes=1):
+                credential.last_used_at = now
+            return _principal(user)
+
+    def logout(self, secret: str) -> None:
+        with self._db.begin() as session:
+            session.execute(delete(Credential).where(Credential.secret_hash == _hash(secret)))
+
+    def set_password(self, who: Principal, password: str, current: str | None) -> None:
+        """Set one's password; the present one is asked for once there is one. Raises BadLogin, WeakPassword."""
+        if len(password) < MIN_PASSWORD:
+            raise WeakPassword(f"It has {len(password)} characters.", hint=f"Use at least {MIN_PASSWORD}.")
+        bucket = (f"password:{who.id}",)
+        self._throttle(bucket)
+        with self._db.begin() as session:
+            user = session.get_one(User, who.id)
+            if user.password_hash:
+                try:
+                    self._hasher.verify(user.password_hash, current or "")
+                except VerificationError as error:
+                    self._count(bucket)
+                    raise BadLogin("The present password is not right.") from error
+            user.password_hash = self._hasher.hash(password)
+            audit.record(session, who, "user.password_set", subject=user.id)
+
+    # -- tokens -------------------------------------------------------------------------------------------------------
+    def create_token(self, who: Principal, name: str, expires_at: datetime | None) -> Secret:
+        if not name.strip():
+            raise Rejected("A token needs a name that tells where it is used.")
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            raise Rejected("The token would have expired already.", hint="Choose a date in the future.")
+        with self._db.begin() as session:
+            secret = self._new(session, who.id, "token", name=name.strip(), expires_at=expires_at)
+            audit.record(session, who, "token.created", subject=secret.credential.id)
+            return secret
+
+    def tokens(self, who: Principal) -> list[Credential]:
+        with self._db.begin() as session:
+            return list(
+                session.scalars(
+                    select(Credential)
+                    .where(Credential.user_id == who.id, Credential.kind == "token")
+                    .order_by(Credential.id)
+                )
+            )
+
+    def revoke_token(self, who: Principal, token_id: UUID) -> None:
+        with self._db.begin() as session:
+            credential = session.get(Credential, token_id)
+            if credential is None or credential.user_id != who.id or credential.kind != "token":
+                raise TokenNotFound("You have no such token.")
+            session.delete(credential)
+            audit.record(session, who, "token.revoked", subject=token_id)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+    def me(self, who: Principal) -> User:
+        with self._db.begin() as session:
+            return session.get_one(User, who.id)
+
+    def create_user(self, who: Principal, email: str, name: str, *, is_admin: bool = False) -> Secret:
+        """A new account and its one-time login. Raises InvalidUser, UserExists, AdministratorsOnly."""
+        require_admin(who)
+        email = email.strip().lower()
+        if not _EMAIL.fullmatch(email) or len(email) > 254:
+            raise InvalidUser(f"'{email}' is not an e-mail address.")
+        if not name.strip() or len(name) > 120:
+            raise InvalidUser("An account needs a name of 1 to 120 characters.")
+        with self._db.begin() as session:
+            if session.scalar(select(User.id).where(User.email == email)):
+                raise UserExists(f"There is an account for {email}.")
+            user = User(email=email, name=name.strip(), is_admin=is_admin)
+            session.add(user)
+            session.flush()
+            audit.record(session, who, "user.created", subject=user.id, is_admin=is_admin)
+            return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
+
+    def reset(self, who: Principal, email: str) -> Secret:
+        """Forget a password and end all sessions of an account; a new one-time login. Raises UserNotFound."""
+        require_admin(who)
+        with self._db.begin() as session:
+            user = session.scalar(select(User).where(User.email == email.strip().lower()))
+            if user is None:
+                raise UserNotFound(f"There is no account for {email}.")
+            user.password_hash = None
+            session.execute(delete(Credential).where(Credential.user_id == user.id, Credential.kind != "token"))
+            audit.record(session, who, "user.reset", subject=user.id)
+            return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
+
+    def users(self, who: Principal) -> list[User]:
+        require_admin(who)
+        with self._db.begin() as session:
+            return list(session.scalars(select(User).order_by(User.email)))
+
+    def administrator(self) -> Principal:
+        """The first administrator: who acts when the command line of the server is used."""
+        with self._db.begin() as session:
+            user = session.scalar(
+                select(User).where(User.is_admin, User.disabled_at.is_(None)).order_by(User.id).limit(1)
+            )
+            if user is None:
+                raise UserNotFound("This installation has no administrator yet.", hint="Start it once: `sammed up`.")
+            return _principal(user)
+
+    def forget_expired(self) -> int:
+        """Delete secrets that no longer work. Returns how many."""
+        with self._db.begin() as session:
+            result = session.execute(delete(Credential).where(Credential.expires_at < func.now()))
+            return int(result.rowcount)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def _new(
+        session: Session,
+        user_id: UUID,
+        kind: str,
+        *,
+        name: str = "",
+        life: timedelta | None = None,
+        expires_at: datetime | None = None,
+    ) -> Secret:
+        value = ("sammed_" if kind == "token" else "") + secrets.token_urlsafe(32)
+        credential = Credential(
+            user_id=user_id,
+            kind=kind,
+            secret_hash=_hash(value),
+            name=name,
+            expires_at=datetime.now(UTC) + life if life else expires_at,
+        )
+        session.add(credential)
+        session.flush()
+        session.refresh(credential)
+        return Secret(credential, value)
+
+    def _throttle(self, buckets: tuple[str, ...]) -> None:
+        """Raises TooManyLogins after LOGIN_TRIES failures in LOGIN_WINDOW_S. Without Redis nobody can sign in by
+        password for long anyway, and argon2 is slow: then we let the attempt pass."""
+        try:
+            counts = [int(self._redis.get(bucket) or 0) for bucket in buckets]
+        except RedisError:
+            return
+        if max(counts) >= LOGIN_TRIES:
+            raise TooManyLogins(
+                f"{LOGIN_TRIES} attempts failed within {LOGIN_WINDOW_S // 60} minutes.", hint="Wait five minutes."
+            )
+
+    def _count(self, buckets: tuple[str, ...]) -> None:
+        try:
+            for bucket in buckets:
+                pipeline = self._redis.pipeline()
+                pipeline.incr(bucket)
+                pipeline.expire(bucket, LOGIN_WINDOW_S)
+                pipeline.execute()
+        except RedisError:
+            return
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _principal(user: User) -> Principal:
+    return Principal(user.id, user.name, user.email, user.is_admin)

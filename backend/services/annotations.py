@@ -1,0 +1,390 @@
+"""Annotations as history: revisions are appended, never changed; a mask is all flips of its revisions applied.
+
+`current_masks` caches the outcome and is written in the same transaction; `rebuild` computes it from history alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from backend.db.session import Database
+from backend.db.tables import Annotation, Case, CurrentMask, LabelRow, Revision, RevisionSlice, User, VolumeRow
+from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
+from backend.domain.ids import new_id
+from backend.domain.workflow import Action, CaseState
+from backend.errors import Conflict, Forbidden, NotFound, Rejected
+from backend.imaging import masks
+from backend.services import audit
+from backend.services.access import Principal, require_volume, role_in
+from backend.services.projects import LabelNotFound
+
+MAX_SLICES_A_REVISION = 4096
+
+
+class AnnotationNotFound(NotFound):
+    """No such annotation in the caller's projects. Raised by services.annotations."""
+
+    code = "annotation_not_found"
+    title = "There is no such annotation"
+
+
+class NotYourAnnotation(Forbidden):
+    """Only the annotator draws in an annotation. Raised by services.annotations."""
+
+    code = "not_your_annotation"
+    title = "This is somebody else's annotation"
+
+
+class StaleRevision(Conflict):
+    """The parent is not the newest revision: somebody (or another tab) was faster. Raised by services.annotations.
+
+    `context` names the newest revision and the slices changed since the parent, so that a client can re-base.
+    """
+
+    code = "stale_revision"
+    title = "The annotation has changed meanwhile"
+
+
+class RevisionIdTaken(Conflict):
+    """A revision of another annotation has this id. Raised by services.annotations."""
+
+    code = "revision_id_taken"
+    title = "This revision id is in use"
+
+
+class InvalidRevision(Rejected):
+    """A revision changes nothing, or names a slice twice or outside the volume. Raised by services.annotations."""
+
+    code = "invalid_revision"
+    title = "This change cannot be stored"
+
+
+class RevisionNotFound(NotFound):
+    """The annotation has no revision of this number. Raised by services.annotations."""
+
+    code = "revision_not_found"
+    title = "There is no such revision"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationView:
+    """An annotation with its newest revision and the slices that are not empty."""
+
+    annotation: Annotation
+    annotator: User
+    head: UUID | None
+    sequence: int
+    slices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The masks of an annotation after revision `sequence`: slice index -> COCO RLE."""
+
+    head: UUID | None
+    sequence: int
+    by_slice: dict[int, masks.Rle]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`created` is False when the very same revision had been stored before."""
+
+    revision: Revision
+    slices: Sequence[RevisionSlice]
+    created: bool
+
+
+class Annotations:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+    def list(self, who: Principal, volume_id: UUID) -> list[AnnotationView]:
+        """The caller's annotations of a volume."""
+        with self._db.begin() as session:
+            require_volume(session, who, volume_id, Action.VIEW)
+            rows = session.scalars(
+                select(Annotation)
+                .where(Annotation.volume_id == volume_id, Annotation.annotator_id == who.id)
+                .order_by(Annotation.id)
+            )
+            return [self._view(session, row) for row in rows]
+
+    def masks(self, who: Principal, annotation_id: UUID) -> Masks:
+        """All slices that are not empty."""
+        with self._db.begin() as session:
+            annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
+            head = _head(session, annotation.id)
+            rows = session.scalars(
+                select(CurrentMask).where(CurrentMask.annotation_id == annotation.id, CurrentMask.voxels > 0)
+            )
+            size = [volume.rows, volume.columns]
+            found = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
+            return Masks(head.id if head else None, head.sequence if head else 0, found)
+
+    def mask(self, who: Principal, annotation_id: UUID, slice_index: int) -> Masks:
+        """One slice; an empty mask where nothing was drawn."""
+        with self._db.begin() as session:
+            annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
+            if not 0 <= slice_index < volume.slices:
+                raise InvalidRevision(f"There is no slice {slice_index}; the volume has {volume.slices}.")
+            head = _head(session, annotation.id)
+            row = session.get(CurrentMask, (annotation.id, slice_index))
+            size_hw = (volume.rows, volume.columns)
+            rle = masks.Rle(size=list(size_hw), counts=row.counts) if row else masks.empty(size_hw)
+            return Masks(head.id if head else None, head.sequence if head else 0, {slice_index: rle})
+
+    def revisions(self, who: Principal, annotation_id: UUID) -> list[tuple[Revision, User]]:
+        """The whole history, oldest first."""
+        with self._db.begin() as session:
+            annotation, _ = self._open(session, who, annotation_id, Action.VIEW)
+            rows = session.execute(
+                select(Revision, User)
+                .join(User, User.id == Revision.author_id)
+                .where(Revision.annotation_id == annotation.id)
+                .options(selectinload(Revision.slices))
+                .order_by(Revision.sequence)
+            )
+            return list(rows.tuples())
+
+    def rebuild(self, who: Principal, annotation_id: UUID) -> dict[int, masks.Rle]:
+        """The masks from history alone: what `current_masks` must equal."""
+        with self._db.begin() as session:
+            annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
+            flips = _flips_after(session, annotation, volume, sequence=0)
+            return {k: rle for k, rle in flips.items() if not masks.is_empty(rle)}
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+    def create(self, who: Principal, volume_id: UUID, label_id: UUID, annotation_id: UUID | None) -> AnnotationView:
+        """The caller's annotation of a label on a volume; made once, found again afterwards."""
+        with self._db.begin() as session:
+            volume = require_volume(session, who, volume_id, Action.ANNOTATE)
+            label = session.get(LabelRow, label_id)
+            if label is None or label.project_id != volume.project_id:
+                raise LabelNotFound("The project of this volume has no such label.")
+            session.execute(
+                insert(Annotation)
+                .values(id=annotation_id or new_id(), volume_id=volume.id, label_id=label.id, annotator_id=who.id)
+                .on_conflict_do_nothing()
+            )
+            annotation = session.scalar(
+                select(Annotation).where(
+                    Annotation.volume_id == volume.id,
+                    Annotation.label_id == label.id,
+                    Annotation.annotator_id == who.id,
+                )
+            )
+            if annotation is None:
+                raise RevisionIdTaken("Another annotation has this id.", hint="Make a new UUIDv7.")
+            return self._view(session, annotation)
+
+    def append(self, who: Principal, annotation_id: UUID, draft: RevisionDraft) -> Appended:
+        """Append one accepted change.
+
+        Raises StaleRevision when `draft.parent` is not the newest revision, InvalidRevision or a mask error for what
+        cannot be stored. Sending the same id again returns what was stored the first time.
+        """
+        with self._db.begin() as session:
+            annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
+            stored = session.get(Revision, draft.id, options=[selectinload(Revision.slices)])
+            if stored is not None:
+                if stored.annotation_id != annotation.id:
+                    raise RevisionIdTaken("A revision of another annotation has this id.", hint="Make a new UUIDv7.")
+                return Appended(stored, list(stored.slices), created=False)
+            head = self._need_newest(session, annotation, draft.parent)
+            flips = _checked(draft.slices, volume)
+            return self._store(session, who, annotation, volume, head, draft, flips)
+
+    def restore(
+        self, who: Principal, annotation_id: UUID, *, revision_id: UUID, sequence: int, parent: UUID | None
+    ) -> Appended:
+        """Bring back the state after revision `sequence` (0: empty) by a new revision of origin `undo`."""
+        with self._db.begin() as session:
+            annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
+            stored = session.get(Revision, revision_id, options=[selectinload(Revision.slices)])
+            if stored is not None and stored.annotation_id == annotation.id:
+                return Appended(stored, list(stored.slices), created=False)
+            head = self._need_newest(session, annotation, parent)
+            newest = head.sequence if head else 0
+            if not 0 <= sequence <= newest:
+                raise RevisionNotFound(f"There is no revision {sequence}.", hint=f"The newest is {newest}.")
+            flips = {
+                k: rle
+                for k, rle in _flips_after(session, annotation, volume, sequence=sequence).items()
+                if not masks.is_empty(rle)
+            }
+            if not flips:
+                raise InvalidRevision(f"The annotation already is as it was after revision {sequence}.")
+            draft = RevisionDraft(id=revision_id, parent=parent, origin=Origin.UNDO, slices=())
+            return self._store(session, who, annotation, volume, head, draft, flips)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def _open(
+        session: Session, who: Principal, annotation_id: UUID, action: Action, *, lock: bool = False
+    ) -> tuple[Annotation, VolumeRow]:
+        annotation = session.get(Annotation, annotation_id, with_for_update=lock)
+        volume = session.get(VolumeRow, annotation.volume_id) if annotation else None
+        if annotation is None or volume is None or role_in(session, who, volume.project_id) is None:
+            raise AnnotationNotFound("This annotation does not exist or is not in one of your projects.")
+        mine = annotation.annotator_id == who.id
+        require_volume(session, who, volume.id, action if mine else Action.REVIEW)
+        if action is Action.ANNOTATE and not mine:
+            raise NotYourAnnotation("Only its annotator draws in an annotation.", hint="Open the case as your own.")
+        return annotation, volume
+
+    @staticmethod
+    def _need_newest(session: Session, annotation: Annotation, parent: UUID | None) -> Revision | None:
+        head = _head(session, annotation.id)
+        if (head.id if head else None) == parent:
+            return head
+        known = session.get(Revision, parent) if parent else None
+        since = known.sequence if known and known.annotation_id == annotation.id else 0
+        changed = session.scalars(
+            select(RevisionSlice.slice_index)
+            .join(Revision)
+            .where(Revision.annotation_id == annotation.id, Revision.sequence > since)
+            .distinct()
+        )
+        raise StaleRevision(
+            "A newer revision was stored than the one this change starts from.",
+            hint="Read the newest state, apply the change again, send it with the new parent.",
+            context={
+                "head": str(head.id) if head else None,
+                "sequence": head.sequence if head else 0,
+                "changed_slices": sorted(changed),
+            },
+        )
+
+    @staticmethod
+    def _store(
+        session: Session,
+        who: Principal,
+        annotation: Annotation,
+        volume: VolumeRow,
+        head: Revision | None,
+        draft: RevisionDraft,
+        flips: dict[int, masks.Rle],
+    ) -> Appended:
+        revision = Revision(
+            id=draft.id,
+            annotation_id=annotation.id,
+            sequence=(head.sequence if head else 0) + 1,
+            parent_id=head.id if head else None,
+            origin=draft.origin,
+            author_id=who.id,
+            prompts=draft.prompts,
+            model=draft.model,
+            reverts_id=draft.reverts,
+            telemetry=draft.telemetry,
+        )
+        rows = [
+            RevisionSlice(revision_id=draft.id, slice_index=k, counts=rle["counts"], flipped_voxels=masks.area(rle))
+            for k, rle in sorted(flips.items())
+        ]
+        session.add(revision)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise InvalidRevision("The revision that this one reverts does not exist.") from error
+        session.add_all(rows)
+        size_hw = (volume.rows, volume.columns)
+        before = {
+            row.slice_index: row.counts
+            for row in session.scalars(
+                select(CurrentMask).where(
+                    CurrentMask.annotation_id == annotation.id, CurrentMask.slice_index.in_(list(flips))
+                )
+            )
+        }
+        for k, rle in flips.items():
+            old = masks.Rle(size=list(size_hw), counts=before[k]) if k in before else masks.empty(size_hw)
+            new = masks.xor(old, rle)
+            values = {"counts": new["counts"], "voxels": masks.area(new)}
+            session.execute(
+                insert(CurrentMask)
+                .values(annotation_id=annotation.id, slice_index=k, **values)
+                .on_conflict_do_update(index_elements=["annotation_id", "slice_index"], set_=values)
+            )
+        case = session.get_one(Case, volume.case_id)
+        if case.state in (CaseState.NEW, CaseState.ASSIGNED, CaseState.RETURNED):
+            case.state = CaseState.IN_PROGRESS
+            audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id)
+        session.flush()
+        session.refresh(revision, ["created_at"])
+        return Appended(revision, rows, created=True)
+
+    @staticmethod
+    def _view(session: Session, annotation: Annotation) -> AnnotationView:
+        head = _head(session, annotation.id)
+        slices = session.scalars(
+            select(CurrentMask.slice_index)
+            .where(CurrentMask.annotation_id == annotation.id, CurrentMask.voxels > 0)
+            .order_by(CurrentMask.slice_index)
+        )
+        annotator = session.get_one(User, annotation.annotator_id)
+        return AnnotationView(
+            annotation, annotator, head.id if head else None, head.sequence if head else 0, tuple(slices)
+        )
+
+
+def _head(session: Session, annotation_id: UUID) -> Revision | None:
+    return session.scalar(
+        select(Revision).where(Revision.annotation_id == annotation_id).order_by(Revision.sequence.desc()).limit(1)
+    )
+
+
+def _checked(slices: Iterable[SliceFlips], volume: VolumeRow) -> dict[int, masks.Rle]:
+    """Slice index -> flips, every one on the volume, well-formed and not empty."""
+    found: dict[int, masks.Rle] = {}
+    for change in slices:
+        k = change.slice_index
+        if not 0 <= k < volume.slices:
+            raise InvalidRevision(f"There is no slice {k}; the volume has {volume.slices}.")
+        if k in found:
+            raise InvalidRevision(f"Slice {k} is in the revision twice.", hint="Send one set of flips a slice.")
+        rle = masks.Rle(size=list(change.size_hw), counts=change.counts)
+        runs = masks.parse_runs(rle, (volume.rows, volume.columns))
+        if not runs[1::2].any():
+            raise InvalidRevision(f"The change of slice {k} flips no voxel.", hint="Leave unchanged slices out.")
+        found[k] = rle
+    if not 1 <= len(found) <= MAX_SLICES_A_REVISION:
+        raise InvalidRevision(
+            f"The revision changes {len(found)} slices.", hint=f"Send 1 to {MAX_SLICES_A_REVISION} slices."
+        )
+    return found
+
+
+def _flips_after(session: Session, annotation: Annotation, volume: VolumeRow, *, sequence: int) -> dict[int, masks.Rle]:
+    """All flips after a revision made one, slice by slice: flips of flips cancel out."""
+    rows = session.scalars(
+        select(RevisionSlice)
+        .join(Revision)
+        .where(Revision.annotation_id == annotation.id, Revision.sequence > sequence)
+        .order_by(RevisionSlice.slice_index)
+    )
+    size = [volume.rows, volume.columns]
+    merged: dict[int, masks.Rle] = {}
+    for row in rows:
+        rle = masks.Rle(size=size, counts=row.counts)
+        merged[row.slice_index] = masks.xor(merged[row.slice_index], rle) if row.slice_index in merged else rle
+    return merged
+
+
+def current_masks(session: Session, annotation_ids: Sequence[UUID]) -> dict[UUID, dict[int, str]]:
+    """For exports: annotation -> slice -> RLE counts, slices that are not empty."""
+    found: dict[UUID, dict[int, str]] = {annotation_id: {} for annotation_id in annotation_ids}
+    rows = session.scalars(
+        select(CurrentMask).where(CurrentMask.annotation_id.in_(annotation_ids), CurrentMask.voxels > 0)
+    )
+    for row in rows:
+        found[row.annotation_id][row.slice_index] = row.counts
+    return found

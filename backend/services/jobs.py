@@ -1,0 +1,229 @@
+"""Background jobs: rows that are the record, a queue that is only the courier.
+
+A job is claimed by exactly one worker (`claim`), which reports progress and a heartbeat through `Progress`. The sweeper
+sends queued rows again when the courier lost them, and gives a job whose worker went silent one more try.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from backend.db.session import Database
+from backend.db.tables import Job
+from backend.domain.jobs import QUEUE_OF, JobCancelled, JobIsOver, JobKind, JobState, QueueUnavailable, WorkerLost
+from backend.domain.workflow import Action
+from backend.errors import AppError, NotFound
+from backend.services import audit
+from backend.services.access import Principal, require, role_in
+from backend.services.paging import Page, page
+from backend.stores.queue import JobQueue
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_S = 5.0
+SILENT_AFTER = timedelta(seconds=30)
+LOST_BY_COURIER_AFTER = timedelta(seconds=10)
+MAX_ATTEMPTS = 2
+
+Clock = Callable[[], datetime]
+
+
+class JobNotFound(NotFound):
+    """No such job among those the caller may see. Raised by services.jobs."""
+
+    code = "job_not_found"
+    title = "There is no such job"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Jobs:
+    def __init__(self, db: Database, queue: JobQueue, clock: Clock = utc_now) -> None:
+        self._db = db
+        self._queue = queue
+        self._clock = clock
+
+    # -- for people ---------------------------------------------------------------------------------------------------
+    def add(
+        self, session: Session, who: Principal, kind: JobKind, payload: BaseModel, *, project_id: UUID, id: UUID
+    ) -> Job:
+        """A queued row in the caller's unit of work. Call `dispatch` after the commit."""
+        job = Job(id=id, kind=kind, payload=payload.model_dump(mode="json"), project_id=project_id, created_by=who.id)
+        session.add(job)
+        session.flush()
+        session.refresh(job)
+        audit.record(session, who, f"job.{kind}", project_id=project_id, subject=id)
+        return job
+
+    def dispatch(self, job: Job) -> None:
+        """Hand a committed row to the courier. When Redis is away the row waits: the sweeper sends it later."""
+        try:
+            self._queue.submit(job.id, QUEUE_OF[JobKind(job.kind)], attempt=job.attempts)
+        except QueueUnavailable as error:
+            log.warning("job not dispatched", job=str(job.id), reason=error.detail)
+
+    def get(self, who: Principal, job_id: UUID) -> Job:
+        with self._db.begin() as session:
+            return self._visible(session, who, job_id)
+
+    def list(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[Job]:
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.VIEW)
+            return page(session, select(Job).where(Job.project_id == project_id), Job.id, limit=limit, cursor=cursor)
+
+    def cancel(self, who: Principal, job_id: UUID) -> Job:
+        """Cancel a queued job at once; ask a running one to stop. Raises JobIsOver."""
+        with self._db.begin() as session:
+            job = self._visible(session, who, job_id, lock=True)
+            if JobState(job.state).is_final:
+                raise JobIsOver(f"This job is {job.state} already.")
+            if job.state == JobState.QUEUED:
+                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), "Cancelled"
+            else:
+                job.cancel_requested = True
+            audit.record(session, who, "job.cancelled", project_id=job.project_id, subject=job.id)
+            return job
+
+    def _visible(self, session: Session, who: Principal, job_id: UUID, *, lock: bool = False) -> Job:
+        job = session.get(Job, job_id, with_for_update=lock)
+        if job is None or not _may_see(session, who, job):
+            raise JobNotFound("This job does not exist or belongs to a project that you are not a member of.")
+        return job
+
+    # -- for workers --------------------------------------------------------------------------------------------------
+    def claim(self, job_id: UUID) -> Job | None:
+        """The job, now running, for the first worker who asks; None for the others and for cancelled jobs."""
+        with self._db.begin() as session:
+            now = self._clock()
+            return session.scalar(
+                update(Job)
+                .where(Job.id == job_id, Job.state == JobState.QUEUED)
+                .values(
+                    state=JobState.RUNNING,
+                    started_at=now,
+                    heartbeat_at=now,
+                    attempts=Job.attempts + 1,
+                    progress=0.0,
+                    message="",
+                )
+                .returning(Job)
+            )
+
+    def heartbeat(self, job_id: UUID) -> None:
+        with self._db.begin() as session:
+            session.execute(
+                update(Job).where(Job.id == job_id, Job.state == JobState.RUNNING).values(heartbeat_at=self._clock())
+            )
+
+    def report(self, job_id: UUID, progress: float, message: str) -> None:
+        """Write progress in 0..1 and what is being done. Raises JobCancelled when somebody asked the job to stop, or
+        when it is no longer this worker's."""
+        with self._db.begin() as session:
+            go_on = session.scalar(
+                update(Job)
+                .where(Job.id == job_id, Job.state == JobState.RUNNING)
+                .values(progress=min(max(progress, 0.0), 1.0), message=message, heartbeat_at=self._clock())
+                .returning(Job.cancel_requested)
+            )
+        if go_on is not False:
+            raise JobCancelled("The job was asked to stop.")
+
+    def finish(self, job_id: UUID, result: dict[str, Any]) -> None:
+        self._end(job_id, state=JobState.DONE, progress=1.0, result=result)
+
+    def fail(self, job_id: UUID, error: AppError) -> None:
+        self._end(job_id, state=JobState.FAILED, problem=error.to_problem())
+
+    def cancelled(self, job_id: UUID) -> None:
+        self._end(job_id, state=JobState.CANCELLED, message="Cancelled")
+
+    def _end(self, job_id: UUID, **values: Any) -> None:
+        with self._db.begin() as session:
+            session.execute(
+                update(Job)
+                .where(Job.id == job_id, Job.state == JobState.RUNNING)
+                .values(finished_at=self._clock(), **values)
+            )
+
+    # -- for the sweeper ----------------------------------------------------------------------------------------------
+    def sweep(self) -> int:
+        """Send again what the courier lost; retry or end what a silent worker held. Returns how many rows it touched.
+
+        Safe in several processes at once: rows are locked, locked rows are skipped.
+        """
+        touched: list[Job] = []
+        now = self._clock()
+        with self._db.begin() as session:
+            silent = session.scalars(
+                select(Job)
+                .where(Job.state == JobState.RUNNING, Job.heartbeat_at < now - SILENT_AFTER)
+                .with_for_update(skip_locked=True)
+            )
+            for job in silent:
+                if job.cancel_requested:
+                    job.state, job.finished_at = JobState.CANCELLED, now
+                elif job.attempts < MAX_ATTEMPTS:
+                    job.state, job.message = JobState.QUEUED, "The worker was lost; trying once more"
+                    touched.append(job)
+                else:
+                    error = WorkerLost(
+                        f"The worker stopped without a word {job.attempts} times.",
+                        hint="Its log tells more. Was it out of memory?",
+                    )
+                    job.state, job.finished_at, job.problem = JobState.FAILED, now, error.to_problem()
+                log.warning("silent job", job=str(job.id), kind=job.kind, now=job.state)
+            waiting = session.scalars(
+                select(Job)
+                .where(
+                    Job.state == JobState.QUEUED,
+                    or_(Job.created_at < now - LOST_BY_COURIER_AFTER, Job.attempts > 0),
+                )
+                .with_for_update(skip_locked=True)
+            )
+            touched.extend(job for job in waiting if job not in touched)
+        sent = 0
+        for job in touched:
+            queue = QUEUE_OF[JobKind(job.kind)]
+            if not self._queue.is_waiting(job.id, queue, attempt=job.attempts):
+                self._queue.submit(job.id, queue, attempt=job.attempts)
+                sent += 1
+        return sent
+
+    def unfinished(self) -> int:
+        with self._db.begin() as session:
+            states = (JobState.QUEUED, JobState.RUNNING)
+            return int(session.scalar(select(func.count()).select_from(Job).where(Job.state.in_(states))) or 0)
+
+
+def _may_see(session: Session, who: Principal, job: Job) -> bool:
+    if job.created_by == who.id:
+        return True
+    return job.project_id is not None and role_in(session, who, job.project_id) is not None
+
+
+class Progress:
+    """What a running job holds: `progress(0.4, "Reading 12 of 30")` writes at most four times a second."""
+
+    def __init__(self, jobs: Jobs, job_id: UUID, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._jobs = jobs
+        self._job_id = job_id
+        self._monotonic = monotonic
+        self._last = float("-inf")
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """Raises JobCancelled when the job was asked to stop."""
+        now = self._monotonic()
+        if now - self._last >= 0.25:
+            self._last = now
+            self._jobs.report(self._job_id, fraction, message)

@@ -1,0 +1,265 @@
+"""Projects, their label sets and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from backend.db.session import Database
+from backend.db.tables import Annotation, Case, LabelRow, Member, Project, User, VolumeRow
+from backend.domain.annotation import Code, InvalidLabel, Label
+from backend.domain.workflow import Action, Role
+from backend.errors import Conflict, NotFound, Rejected
+from backend.services import audit
+from backend.services.access import Principal, require, role_in
+from backend.services.accounts import UserNotFound
+from backend.services.paging import Page, page
+
+
+class InvalidProject(Rejected):
+    """A project's name is missing or too long. Raised by services.projects."""
+
+    code = "invalid_project"
+    title = "This project cannot be made"
+
+
+class LabelNotFound(NotFound):
+    """No such label in the caller's projects. Raised by services.projects and services.annotations."""
+
+    code = "label_not_found"
+    title = "There is no such label"
+
+
+class LabelInUse(Conflict):
+    """A label that has annotations cannot be deleted. Raised by services.projects."""
+
+    code = "label_in_use"
+    title = "This label is in use"
+
+
+class LabelTaken(Conflict):
+    """Another label of the project has this name, value or shortcut. Raised by services.projects."""
+
+    code = "label_taken"
+    title = "This label clashes with another"
+
+
+class LastManager(Conflict):
+    """A project would be left without a manager. Raised by services.projects."""
+
+    code = "last_manager"
+    title = "A project needs a manager"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project as one person sees it."""
+
+    project: Project
+    labels: Sequence[LabelRow]
+    role: Role
+    cases: int
+    volumes: int
+    cases_by_state: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDraft:
+    """A label as asked for; without a value it gets the lowest free one."""
+
+    name: str
+    color: str
+    value: int | None = None
+    code: Code | None = None
+    shortcut: str | None = None
+
+
+class Projects:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # -- projects -----------------------------------------------------------------------------------------------------
+    def create(self, who: Principal, name: str, description: str, labels: Sequence[LabelDraft]) -> ProjectView:
+        with self._db.begin() as session:
+            project = Project(name=_name(name), description=description.strip(), created_by=who.id)
+            session.add(project)
+            session.flush()
+            session.add(Member(project_id=project.id, user_id=who.id, role=Role.MANAGER))
+            for draft in labels:
+                self._insert_label(session, project.id, draft)
+            audit.record(session, who, "project.created", project_id=project.id)
+            session.refresh(project)
+            return self._view(session, who, project)
+
+    def list(self, who: Principal, *, limit: int, cursor: str | None, archived: bool) -> Page[ProjectView]:
+        with self._db.begin() as session:
+            query = select(Project).where(
+                Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None)
+            )
+            if not who.is_admin:
+                query = query.join(Member).where(Member.user_id == who.id)
+            found = page(session, query.options(selectinload(Project.labels)), Project.id, limit=limit, cursor=cursor)
+            return Page([self._view(session, who, project) for project in found.items], found.next_cursor)
+
+    def get(self, who: Principal, project_id: UUID) -> ProjectView:
+        with self._db.begin() as session:
+            return self._view(session, who, require(session, who, project_id, Action.VIEW))
+
+    def change(self, who: Principal, project_id: UUID, changes: dict[str, Any]) -> ProjectView:
+        """Change `name`, `description` or `archived`."""
+        with self._db.begin() as session:
+            project = require(session, who, project_id, Action.MANAGE)
+            if "name" in changes:
+                project.name = _name(changes["name"])
+            if "description" in changes:
+                project.description = changes["description"].strip()
+            if "archived" in changes:
+                project.archived_at = datetime.now(UTC) if changes["archived"] else None
+            audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))
+            session.flush()
+            return self._view(session, who, project)
+
+    @staticmethod
+    def _view(session: Session, who: Principal, project: Project) -> ProjectView:
+        states = session.execute(
+            select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
+        )
+        by_state = {state: count for state, count in states.tuples()}
+        volumes = session.scalar(select(func.count()).where(VolumeRow.project_id == project.id)) or 0
+        role = role_in(session, who, project.id)
+        assert role is not None  # callers checked access
+        return ProjectView(project, list(project.labels), role, sum(by_state.values()), volumes, by_state)
+
+    # -- labels -------------------------------------------------------------------------------------------------------
+    def labels(self, who: Principal, project_id: UUID) -> Sequence[LabelRow]:
+        with self._db.begin() as session:
+            return list(require(session, who, project_id, Action.VIEW).labels)
+
+    def add_label(self, who: Principal, project_id: UUID, draft: LabelDraft) -> LabelRow:
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.MANAGE)
+            row = self._insert_label(session, project_id, draft)
+            audit.record(session, who, "label.created", project_id=project_id, subject=row.id)
+            return row
+
+    def change_label(self, who: Principal, label_id: UUID, changes: dict[str, Any]) -> LabelRow:
+        """Change `name`, `color`, `code` or `shortcut`. The value stays: exports rely on it."""
+        with self._db.begin() as session:
+            row = self._label(session, who, label_id)
+            label = Label(
+                name=changes.get("name", row.name),
+                color=changes.get("color", row.color),
+                value=row.value,
+                code=changes["code"] if "code" in changes else code_of(row),
+                shortcut=changes["shortcut"] if "shortcut" in changes else row.shortcut,
+            )
+            _fill(row, label)
+            self._flush_label(session, label)
+            audit.record(session, who, "label.changed", project_id=row.project_id, subject=row.id)
+            return row
+
+    def delete_label(self, who: Principal, label_id: UUID) -> None:
+        with self._db.begin() as session:
+            row = self._label(session, who, label_id)
+            used = session.scalar(select(func.count()).where(Annotation.label_id == row.id)) or 0
+            if used:
+                raise LabelInUse(
+                    f"'{row.name}' has annotations on {used} volume{'s' if used > 1 else ''}.",
+                    hint="Rename it instead; history is never deleted.",
+                )
+            session.delete(row)
+            audit.record(session, who, "label.deleted", project_id=row.project_id, subject=label_id)
+
+    @staticmethod
+    def _label(session: Session, who: Principal, label_id: UUID) -> LabelRow:
+        row = session.get(LabelRow, label_id)
+        if row is None or role_in(session, who, row.project_id) is None:
+            raise LabelNotFound("This label does not exist or is not in one of your projects.")
+        require(session, who, row.project_id, Action.MANAGE)
+        return row
+
+    def _insert_label(self, session: Session, project_id: UUID, draft: LabelDraft) -> LabelRow:
+        value = draft.value
+        if value is None:
+            used = set(session.scalars(select(LabelRow.value).where(LabelRow.project_id == project_id)))
+            value = next((n for n in range(1, 256) if n not in used), None)
+            if value is None:
+                raise InvalidLabel("This project has 255 labels already.", hint="Delete labels that are not used.")
+        label = Label(draft.name.strip(), draft.color.lower(), value, draft.code, draft.shortcut)
+        row = LabelRow(project_id=project_id)
+        _fill(row, label)
+        session.add(row)
+        self._flush_label(session, label)
+        return row
+
+    @staticmethod
+    def _flush_label(session: Session, label: Label) -> None:
+        try:
+            with session.begin_nested():
+                session.flush()
+        except IntegrityError as error:
+            raise LabelTaken(
+                f"Another label has the name '{label.name}', the value {label.value} or the shortcut {label.shortcut}."
+            ) from error
+
+    # -- members ------------------------------------------------------------------------------------------------------
+    def members(self, who: Principal, project_id: UUID) -> list[tuple[User, Role]]:
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.VIEW)
+            rows = session.execute(
+                select(User, Member.role).join(Member).where(Member.project_id == project_id).order_by(User.name)
+            )
+            return [(user, Role(role)) for user, role in rows.tuples()]
+
+    def set_member(self, who: Principal, project_id: UUID, email: str, role: Role | None) -> None:
+        """Give somebody a role; None removes them. Raises UserNotFound, LastManager."""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.MANAGE)
+            user = session.scalar(select(User).where(User.email == email.strip().lower()))
+            if user is None:
+                raise UserNotFound(
+                    f"There is no account for {email}.", hint="An administrator makes one: `sammed user add EMAIL`."
+                )
+            member = session.get(Member, (project_id, user.id), with_for_update=True)
+            if member is not None and member.role == Role.MANAGER and role is not Role.MANAGER:
+                managers = session.scalar(
+                    select(func.count()).where(Member.project_id == project_id, Member.role == Role.MANAGER)
+                )
+                if managers == 1:
+                    raise LastManager(f"{user.name} is the only manager.", hint="Make somebody else a manager first.")
+            if role is None:
+                if member is not None:
+                    session.delete(member)
+            elif member is None:
+                session.add(Member(project_id=project_id, user_id=user.id, role=role))
+            else:
+                member.role = role
+            audit.record(session, who, "member.set", project_id=project_id, subject=user.id, role=role)
+
+
+def code_of(row: LabelRow) -> Code | None:
+    """The coded concept of a label's row."""
+    if row.code_scheme is None or row.code_value is None:
+        return None
+    return Code(row.code_scheme, row.code_value, row.code_meaning or row.name)
+
+
+def _fill(row: LabelRow, label: Label) -> None:
+    row.name, row.color, row.value, row.shortcut = label.name, label.color, label.value, label.shortcut
+    row.code_scheme = label.code.scheme if label.code else None
+    row.code_value = label.code.value if label.code else None
+    row.code_meaning = label.code.meaning if label.code else None
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= 120:
+        raise InvalidProject("A project needs a name of 1 to 120 characters.")
+    return name

@@ -1,0 +1,55 @@
+"""Volumes: what is known of one, and its slices along any axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.db.session import Database
+from backend.db.tables import Case, VolumeRow
+from backend.domain.workflow import Action
+from backend.errors import NotFound
+from backend.imaging.geometry import VolumeGeometry
+from backend.services.access import Principal, require_volume
+from backend.stores.planes import Planes
+
+
+class SliceNotFound(NotFound):
+    """The slice index or the axis is outside the volume. Raised by services.volumes and services.segmentation."""
+
+    code = "slice_not_found"
+    title = "There is no such slice"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeView:
+    volume: VolumeRow
+    case: Case
+    geometry: VolumeGeometry
+
+
+class Volumes:
+    def __init__(self, db: Database, planes: Planes) -> None:
+        self._db = db
+        self._planes = planes
+
+    def get(self, who: Principal, volume_id: UUID) -> VolumeView:
+        with self._db.begin() as session:
+            row = require_volume(session, who, volume_id, Action.VIEW)
+            return VolumeView(row, session.get_one(Case, row.case_id), VolumeGeometry.from_json(row.geometry))
+
+    def slice(self, who: Principal, volume_id: UUID, axis: int, index: int) -> tuple[str, NDArray[Any]]:
+        """The voxels' hash and one slice in raw array order (see imaging.volume). Raises SliceNotFound."""
+        with self._db.begin() as session:
+            row = require_volume(session, who, volume_id, Action.VIEW)
+        shape_kji = (row.slices, row.rows, row.columns)
+        if axis not in (0, 1, 2) or not 0 <= index < shape_kji[axis]:
+            raise SliceNotFound(
+                f"There is no slice {index} along axis {axis}.", hint=f"The volume has {shape_kji} slices a axis."
+            )
+        shape = shape_kji if row.channels == 1 else (*shape_kji, row.channels)
+        return row.voxels_hash, self._planes.read(row.voxels_hash, shape, np.dtype(row.dtype), axis, index)

@@ -1,0 +1,89 @@
+"""SAM's image embeddings in Redis, under a memory bound of their own so that eviction can never touch jobs.
+
+A value is what workers.sammed made of a SliceEmbedding (fp16, self-describing); we never look inside. Keys are
+`embedding:<EmbeddingKey.digest()>`; reading renews the time to live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from redis import Redis, RedisError
+
+from backend.errors import Unavailable
+
+_CLAIM_S = 120
+
+
+class EmbeddingsUnavailable(Unavailable):
+    """The embedding cache does not answer. Raised by stores.embeddings."""
+
+    code = "embedding_cache_unavailable"
+    title = "The embedding cache cannot be reached"
+
+
+class Embeddings:
+    """Get, put and look up embeddings by digest."""
+
+    def __init__(self, cache_redis_url: str, *, ttl_s: int) -> None:
+        self._redis = Redis.from_url(cache_redis_url, socket_timeout=10, socket_connect_timeout=3)
+        self._ttl_s = ttl_s
+
+    def get(self, digest: str) -> bytes | None:
+        with _translated():
+            value = self._redis.getex(_key(digest), ex=self._ttl_s)
+        return value  # type: ignore[return-value]
+
+    def put(self, digest: str, value: bytes) -> None:
+        """Store and release the claim."""
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(_key(digest), value, ex=self._ttl_s)
+            pipeline.delete(_claim(digest))
+            pipeline.execute()
+
+    def ready(self, digests: Sequence[str]) -> list[bool]:
+        """For each digest, whether its embedding is there."""
+        if not digests:
+            return []
+        with _translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for digest in digests:
+                pipeline.exists(_key(digest))
+            return [bool(found) for found in pipeline.execute()]
+
+    def claim(self, digest: str) -> bool:
+        """True for the first who asks within two minutes: who claims, has it encoded. Keeps work from being queued
+        twice."""
+        with _translated():
+            return bool(self._redis.set(_claim(digest), b"1", nx=True, ex=_CLAIM_S))
+
+    def release(self, digest: str) -> None:
+        with _translated():
+            self._redis.delete(_claim(digest))
+
+    def ping(self) -> None:
+        with _translated():
+            self._redis.ping()
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+def _key(digest: str) -> str:
+    return f"embedding:{digest}"
+
+
+def _claim(digest: str) -> str:
+    return f"encoding:{digest}"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise EmbeddingsUnavailable(
+            "Redis (embedding cache) does not answer.", hint="It is tried again with the next click."
+        ) from error
