@@ -37,6 +37,24 @@ class AppError(Exception):
         return problem
 
 
+class Relayed(AppError):
+    """An error that happened elsewhere (in a worker, in a finished job) and is told again here, word for word."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        super().__init__(record["detail"], hint=record.get("hint"), context=record.get("context"))
+        self.code = record["code"]  # type: ignore[misc]
+        self.title = record["title"]  # type: ignore[misc]
+        self.family: str = record["family"]
+
+
+def to_record(error: AppError) -> dict[str, Any]:
+    """What is stored of an error or sent between processes: the problem and the name of its family."""
+    if isinstance(error, Relayed):
+        return {**error.to_problem(), "family": error.family}
+    family = next(c for c in type(error).__mro__ if AppError in c.__bases__)
+    return {**error.to_problem(), "family": family.__name__}
+
+
 # -- families ---------------------------------------------------------------------------------------------------------
 class Rejected(AppError):
     """The input is understood and cannot be accepted. The user can fix it."""
@@ -213,6 +231,13 @@ class SourceIsNotDicom(Rejected):
 
     code = "source_is_not_dicom"
     title = "The images are not DICOM"
+
+
+class SourceCannotCarrySeg(Rejected):
+    """The DICOM images do not say where they lie, or no DICOM SEG can refer to their slices. Raised by imaging.seg."""
+
+    code = "source_cannot_carry_seg"
+    title = "A DICOM segmentation cannot refer to these images"
 
 
 class ExportGridMismatch(Rejected):
@@ -438,7 +463,7 @@ class NotAVolume(Rejected):
 
     def __init__(self, images: int) -> None:
         super().__init__(
-            f"All {images} images lie at the same position; the series follows one slice over time.",
+            f"All {images} images lie at the same position: one slice, followed over time or saved several times.",
             hint="Upload the images that you want to annotate one at a time, or the scan that covers the organ.",
         )
 

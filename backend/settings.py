@@ -84,6 +84,10 @@ class Settings(BaseSettings):
         "Empty: a folder under `data_dir`.",
     )
 
+    plane_cache_bytes: PositiveInt = Field(
+        default=4 * GIB, description="Disk bound of unpacked volumes, from which coronal and sagittal slices are read."
+    )
+
     # -- models ---------------------------------------------------------------------------------------------------
     models_dir: Path | None = Field(
         default=None, description="Folder of downloaded model checkpoints. Empty: `models` under `data_dir`."

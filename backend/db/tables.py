@@ -7,11 +7,24 @@ insert, an ORM listener refuses anything else, and so does a trigger in the data
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Float, ForeignKey, Index, Integer, SmallInteger
-from sqlalchemy import String, Text, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -19,7 +32,7 @@ from backend.domain.ids import new_id
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB}
+    type_annotation_map: ClassVar = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB}
 
 
 def _id() -> Mapped[UUID]:
@@ -107,7 +120,7 @@ class LabelRow(Base):
 
 # -- images -----------------------------------------------------------------------------------------------------------
 class Case(Base):
-    """A study in a project: what is assigned and reviewed. `study_key` is the Study Instance UID, or the file's hash."""
+    """A study in a project: what is assigned and reviewed. `study_key` is the Study Instance UID or a file's hash."""
 
     __tablename__ = "cases"
 
@@ -132,7 +145,7 @@ class Case(Base):
 
 
 class VolumeRow(Base):
-    """One voxel grid of a case. The voxels lie in the object store under `voxels_hash`, once however many rows use them."""
+    """One voxel grid of a case. Its voxels lie in the object store under `voxels_hash`, once for all rows."""
 
     __tablename__ = "volumes"
 

@@ -66,7 +66,7 @@ class ExportPayload(_Payload):
 
 
 class SliceSource(_Payload):
-    """How a worker finds the pixels of one slice without asking the database."""
+    """How a worker finds the pixels of one slice without asking the database. `window` is (width, center)."""
 
     voxels_hash: str
     slice_index: int
@@ -89,10 +89,19 @@ class EncodeCall(_Payload):
 
 
 class PredictCall(_Payload):
+    """Points are (x, y, positive) in voxel indices; the box has both corners inside; the mask is COCO RLE counts."""
+
     source: SliceSource
     points: tuple[tuple[float, float, bool], ...]
     box_xyxy: tuple[float, float, float, float] | None
     mask_counts: str | None
+
+
+class ModelInfo(_Payload):
+    """What a worker announces of a model that it can load."""
+
+    checksum: str
+    preprocessing: str
 
 
 class PredictAnswer(_Payload):

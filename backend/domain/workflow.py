@@ -1,4 +1,4 @@
-"""Roles, what each role may do, and the states of a case: one table each, read by services/access.py and services/cases.py."""
+"""Roles, what each role may do, and the states of a case: one table each, read by the services."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from backend.db.session import Database
 from backend.db.tables import Job
 from backend.domain.jobs import QUEUE_OF, JobCancelled, JobIsOver, JobKind, JobState, QueueUnavailable, WorkerLost
 from backend.domain.workflow import Action
-from backend.errors import AppError, NotFound
+from backend.errors import AppError, NotFound, to_record
 from backend.services import audit
 from backend.services.access import Principal, require, role_in
 from backend.services.paging import Page, page
@@ -143,7 +143,7 @@ class Jobs:
         self._end(job_id, state=JobState.DONE, progress=1.0, result=result)
 
     def fail(self, job_id: UUID, error: AppError) -> None:
-        self._end(job_id, state=JobState.FAILED, problem=error.to_problem())
+        self._end(job_id, state=JobState.FAILED, problem=to_record(error))
 
     def cancelled(self, job_id: UUID) -> None:
         self._end(job_id, state=JobState.CANCELLED, message="Cancelled")
@@ -181,7 +181,7 @@ class Jobs:
                         f"The worker stopped without a word {job.attempts} times.",
                         hint="Its log tells more. Was it out of memory?",
                     )
-                    job.state, job.finished_at, job.problem = JobState.FAILED, now, error.to_problem()
+                    job.state, job.finished_at, job.problem = JobState.FAILED, now, to_record(error)
                 log.warning("silent job", job=str(job.id), kind=job.kind, now=job.state)
             waiting = session.scalars(
                 select(Job)

@@ -1,4 +1,4 @@
-"""Cursor paging by id: UUIDv7 sorts by time of birth, so pages stay stable while rows are added and fast at any depth."""
+"""Cursor paging by id: UUIDv7 sorts by time of birth, so pages stay stable while rows are added, at any depth."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Projects:
         states = session.execute(
             select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
         )
-        by_state = {state: count for state, count in states.tuples()}
+        by_state = dict(states.tuples())
         volumes = session.scalar(select(func.count()).where(VolumeRow.project_id == project.id)) or 0
         role = role_in(session, who, project.id)
         assert role is not None  # callers checked access
@@ -157,8 +157,8 @@ class Projects:
                 name=changes.get("name", row.name),
                 color=changes.get("color", row.color),
                 value=row.value,
-                code=changes["code"] if "code" in changes else code_of(row),
-                shortcut=changes["shortcut"] if "shortcut" in changes else row.shortcut,
+                code=changes.get("code", code_of(row)),
+                shortcut=changes.get("shortcut", row.shortcut),
             )
             _fill(row, label)
             self._flush_label(session, label)

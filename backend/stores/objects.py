@@ -1,7 +1,7 @@
 """Files and voxels in an object store (a folder or S3, through obstore).
 
-Layout: `originals/<sha256>` untouched files; `voxels/<hash>/` one Zarr v3 array [slices, rows, columns(, 3)], one chunk a
-slice, zstd; `uploads/<job>/<n>` what an import has not read yet; `exports/<job>/` files to download.
+Layout: `originals/<sha256>` untouched files; `voxels/<hash>/` one Zarr v3 array [slices, rows, columns(, 3)], one
+chunk a slice, zstd; `uploads/<job>/<n>` what an import has not read yet; `exports/<job>/` files to download.
 Content-addressed objects are written again or not at all, never changed. Which of them are in use is the database's
 knowledge, not ours.
 """

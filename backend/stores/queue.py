@@ -20,7 +20,7 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from backend.domain.jobs import Call, CallTimedOut, NoWorker, QueueName, QueueUnavailable, WorkerFailed
-from backend.errors import AppError
+from backend.errors import Relayed
 
 RUN_JOB = "workers.runtime.run_job"
 RUN_CALL = "workers.runtime.run_call"
@@ -28,18 +28,8 @@ RUN_CALL = "workers.runtime.run_call"
 WORKER_TTL_S = 20
 """A worker announces itself this long; without renewal it counts as gone."""
 
-_COUNT_FOR_S = 1.0
+_ANNOUNCED_FOR_S = 1.0
 _JOB_TIMEOUT_S = 24 * 3600
-
-
-class RemoteError(AppError):
-    """An error that happened in a worker, with the worker's own code, title and hint."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        super().__init__(problem.get("detail", ""), hint=problem.get("hint"), context=problem.get("context"))
-        self.code = problem.get("code", "error")  # type: ignore[misc]
-        self.title = problem.get("title", "Something went wrong")  # type: ignore[misc]
-        self.family: str = problem.get("family", "Broken")
 
 
 class JobQueue:
@@ -51,7 +41,7 @@ class JobQueue:
             name: Queue(name, connection=self._redis, serializer=JSONSerializer, default_timeout=_JOB_TIMEOUT_S)
             for name in QueueName
         }
-        self._workers: tuple[float, dict[QueueName, int]] = (0.0, {})
+        self._announced: tuple[float, list[dict[str, Any]]] = (float("-inf"), [])
 
     @property
     def redis(self) -> Redis:
@@ -61,7 +51,7 @@ class JobQueue:
     def call(self, queue: QueueName, call: Call, payload: BaseModel, *, timeout_s: float) -> dict[str, Any]:
         """Ask a worker and wait for its answer (JSON).
 
-        Raises NoWorker when no process serves the queue, CallTimedOut when none answers in time, RemoteError with the
+        Raises NoWorker when no process serves the queue, CallTimedOut when none answers in time, Relayed with the
         worker's own code when it refused, WorkerFailed when it broke.
         """
         self._need_worker(queue)
@@ -79,7 +69,7 @@ class JobQueue:
             raise WorkerFailed("A worker failed while answering.", hint="Its log tells why. Trying again may help.")
         answer: dict[str, Any] = result.return_value
         if "problem" in answer:
-            raise RemoteError(answer["problem"])
+            raise Relayed(answer["problem"])
         return answer
 
     def cast(self, queue: QueueName, call: Call, payload: BaseModel) -> None:
@@ -133,28 +123,29 @@ class JobQueue:
             self._redis.delete(f"sammed:worker:{name}")
 
     def workers(self) -> list[dict[str, Any]]:
-        """What every living worker announced: queues, models (name -> checksum, preprocessing_version, ...)."""
-        with _translated():
-            keys = list(self._redis.scan_iter("sammed:worker:*", count=500))
-            values = self._redis.mget(keys) if keys else []
-        return [json.loads(value) for value in values if value]  # type: ignore[union-attr]
+        """What every living worker announced, at most a second old: `queues` and `models` (name -> checksum, ...)."""
+        at, announced = self._announced
+        if time.monotonic() - at > _ANNOUNCED_FOR_S:
+            with _translated():
+                keys = list(self._redis.scan_iter("sammed:worker:*", count=500))
+                values = self._redis.mget(keys) if keys else []
+            announced = [json.loads(value) for value in values if value]  # type: ignore[union-attr]
+            self._announced = (time.monotonic(), announced)
+        return announced
 
     def worker_counts(self) -> dict[QueueName, int]:
-        """Living workers a queue, at most a second old."""
-        at, counts = self._workers
-        if time.monotonic() - at > _COUNT_FOR_S:
-            counts = dict.fromkeys(QueueName, 0)
-            for worker in self.workers():
-                for queue in worker["queues"]:
-                    counts[QueueName(queue)] += 1
-            self._workers = (time.monotonic(), counts)
+        """Living workers a queue."""
+        counts = dict.fromkeys(QueueName, 0)
+        for worker in self.workers():
+            for queue in worker["queues"]:
+                counts[QueueName(queue)] += 1
         return counts
 
     def _need_worker(self, queue: QueueName) -> None:
         if not self.worker_counts()[queue]:
             raise NoWorker(
                 f"No worker process serves the queue '{queue}'.",
-                hint="`sammed up` starts them; otherwise run `sammed worker click encode`. It is tried again by itself.",
+                hint="`sammed up` starts them, else `sammed worker click encode` does. It is tried again by itself.",
             )
 
     def ping(self) -> None:

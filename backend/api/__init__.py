@@ -1,0 +1,1 @@
+"""HTTP: routers without logic, one error handler, schemas of everything on the wire."""

@@ -1,0 +1,52 @@
+"""What routes are handed: the services, and the person behind the request."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from backend.errors import Forbidden
+from backend.services.access import Principal
+from backend.services.accounts import NotSignedIn
+from backend.wiring import Services
+
+SESSION_COOKIE = "sammed_session"
+CSRF_HEADER = "X-Sammed-CSRF"
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+bearer = HTTPBearer(auto_error=False, description="A personal token", scheme_name="token")
+
+
+class CsrfHeaderMissing(Forbidden):
+    """A browser's request that changes something came without our header. Raised by api.deps."""
+
+    code = "csrf_header_missing"
+    title = "The request did not come from our pages"
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def current_user(request: Request, s: Annotated[Services, Depends(services)]) -> Principal:
+    """By `Authorization: Bearer <token>`, else by the session cookie. A cookie alone cannot change anything: another
+    site's form can send it, but not our header."""
+    header = request.headers.get("Authorization", "")
+    if header:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotSignedIn("The Authorization header is not of the form 'Bearer <token>'.")
+        return s.accounts.authenticate(token.strip(), kind="token")
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie is None:
+        raise NotSignedIn("There is no session and no token with this request.", hint="Sign in, or send a token.")
+    if request.method not in _SAFE_METHODS and request.headers.get(CSRF_HEADER) != "1":
+        raise CsrfHeaderMissing(f"Requests with a session cookie need the header {CSRF_HEADER}: 1.")
+    return s.accounts.authenticate(cookie, kind="session")
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+CurrentUser = Annotated[Principal, Depends(current_user)]

@@ -1,0 +1,69 @@
+"""Signing in and out, passwords, personal tokens."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep
+from backend.api.schemas import LoginIn, Me, NewToken, OneTimeIn, Page, PasswordIn, Token, TokenIn
+from backend.services.accounts import SESSION_LIFE, Secret
+
+router = APIRouter(prefix="/api", tags=["accounts"])
+
+
+@router.post("/auth/login", operation_id="login")
+def login(body: LoginIn, request: Request, response: Response, s: ServicesDep) -> Me:
+    address = request.client.host if request.client else ""
+    secret = s.accounts.login(body.email, body.password, address=address)
+    return _signed_in(secret, response, s)
+
+
+@router.post("/auth/one-time", operation_id="login_once")
+def login_once(body: OneTimeIn, response: Response, s: ServicesDep) -> Me:
+    return _signed_in(s.accounts.login_once(body.token), response, s)
+
+
+@router.post("/auth/logout", operation_id="logout", status_code=204)
+def logout(request: Request, response: Response, user: CurrentUser, s: ServicesDep) -> None:
+    s.accounts.logout(request.cookies.get(SESSION_COOKIE, ""))
+    response.delete_cookie(SESSION_COOKIE)
+
+
+@router.post("/auth/password", operation_id="set_password", status_code=204)
+def set_password(body: PasswordIn, user: CurrentUser, s: ServicesDep) -> None:
+    s.accounts.set_password(user, body.password, body.current_password)
+
+
+@router.get("/me", operation_id="get_me")
+def get_me(user: CurrentUser, s: ServicesDep) -> Me:
+    return Me.of(s.accounts.me(user))
+
+
+@router.get("/tokens", operation_id="list_tokens")
+def list_tokens(user: CurrentUser, s: ServicesDep) -> Page[Token]:
+    return Page(items=[Token.of(row) for row in s.accounts.tokens(user)])
+
+
+@router.post("/tokens", operation_id="create_token", status_code=201)
+def create_token(body: TokenIn, user: CurrentUser, s: ServicesDep) -> NewToken:
+    secret = s.accounts.create_token(user, body.name, body.expires_at)
+    return NewToken(**Token.of(secret.credential).model_dump(), token=secret.value)
+
+
+@router.delete("/tokens/{token_id}", operation_id="revoke_token", status_code=204)
+def revoke_token(token_id: UUID, user: CurrentUser, s: ServicesDep) -> None:
+    s.accounts.revoke_token(user, token_id)
+
+
+def _signed_in(secret: Secret, response: Response, s: ServicesDep) -> Me:
+    response.set_cookie(
+        SESSION_COOKIE,
+        secret.value,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=s.settings.cookie_secure,
+    )
+    return Me.of(s.accounts.me(s.accounts.authenticate(secret.value, kind="session")))

@@ -1,0 +1,73 @@
+"""Annotations and their revisions."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from backend.api.deps import CurrentUser, ServicesDep
+from backend.api.schemas import (
+    Annotation,
+    AnnotationIn,
+    AnnotationMasks,
+    AnnotationSlice,
+    Page,
+    RestoreIn,
+    Revision,
+    RevisionIn,
+    rle,
+)
+
+router = APIRouter(prefix="/api", tags=["annotations"])
+
+
+@router.get("/annotations", operation_id="list_annotations")
+def list_annotations(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Annotation]:
+    """The caller's annotations of a volume."""
+    return Page(items=[Annotation.of(view) for view in s.annotations.list(user, volume_id)])
+
+
+@router.post("/annotations", operation_id="create_annotation")
+def create_annotation(body: AnnotationIn, user: CurrentUser, s: ServicesDep) -> Annotation:
+    """The caller's annotation of a label on a volume; made once, found again afterwards."""
+    return Annotation.of(s.annotations.create(user, body.volume_id, body.label_id, body.id))
+
+
+@router.get("/annotations/{annotation_id}/masks", operation_id="get_masks")
+def get_masks(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> AnnotationMasks:
+    return AnnotationMasks.of(s.annotations.masks(user, annotation_id))
+
+
+@router.get("/annotations/{annotation_id}/slices/{k}", operation_id="get_mask")
+def get_mask(annotation_id: UUID, k: int, user: CurrentUser, s: ServicesDep) -> AnnotationSlice:
+    found = s.annotations.mask(user, annotation_id, k)
+    return AnnotationSlice(head=found.head, sequence=found.sequence, mask=rle(found.by_slice[k]))
+
+
+@router.get("/annotations/{annotation_id}/revisions", operation_id="list_revisions")
+def list_revisions(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Revision]:
+    rows = s.annotations.revisions(user, annotation_id)
+    return Page(items=[Revision.of(row, list(row.slices)) for row, _ in rows])
+
+
+@router.post(
+    "/annotations/{annotation_id}/revisions",
+    operation_id="append_revision",
+    status_code=201,
+    responses={200: {"description": "This very revision was stored before", "model": Revision}},
+)
+def append_revision(
+    annotation_id: UUID, body: RevisionIn, response: Response, user: CurrentUser, s: ServicesDep
+) -> Revision:
+    appended = s.annotations.append(user, annotation_id, body.to_domain())
+    response.status_code = 201 if appended.created else 200
+    return Revision.appended(appended)
+
+
+@router.post("/annotations/{annotation_id}/restore", operation_id="restore_revision", status_code=201)
+def restore_revision(annotation_id: UUID, body: RestoreIn, user: CurrentUser, s: ServicesDep) -> Revision:
+    """Bring back an older state by a new revision."""
+    return Revision.appended(
+        s.annotations.restore(user, annotation_id, revision_id=body.id, sequence=body.sequence, parent=body.parent)
+    )

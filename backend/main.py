@@ -1,0 +1,89 @@
+"""The web server: routers, one error handler, the built pages, and the sweeper of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+
+import anyio.to_thread
+import structlog
+from fastapi import FastAPI, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from backend.api import errors
+from backend.api.observe import Observe
+from backend.api.routers import accounts, annotations, cases, jobs, projects, system, uploads, volumes
+from backend.errors import AppError
+from backend.wiring import Services
+
+log = structlog.get_logger(__name__)
+
+THREADS = 64
+"""Threads for requests; each waiting click holds one."""
+
+SWEEP_S = 5.0
+
+
+def create_app(services: Services) -> FastAPI:
+    """The ASGI application of one object graph."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        sweeper = asyncio.create_task(_sweep(services))
+        yield
+        sweeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeper
+
+    app = FastAPI(
+        title="sammed",
+        version=version("sammed"),
+        description="Annotate medical images: click, get a mask. Errors are problem details (RFC 9457).",
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    errors.install(app)
+    for module in (accounts, projects, cases, volumes, annotations, jobs, uploads, system):
+        app.include_router(module.router)
+
+    app.add_middleware(Observe, metrics=services.metrics)
+    _serve_pages(app, services.settings.frontend_dir)
+    return app
+
+
+async def _sweep(services: Services) -> None:
+    """Until cancelled: send again what the courier lost. A failure is logged and tried again, never fatal."""
+    while True:
+        try:
+            sent = await run_in_threadpool(services.jobs.sweep)
+            if sent:
+                log.info("jobs sent again", count=sent)
+        except AppError as error:
+            log.warning("sweep failed", code=error.code, detail=error.detail)
+        await asyncio.sleep(SWEEP_S)
+
+
+def _serve_pages(app: FastAPI, folder: Path) -> None:
+    """The built frontend: files by name; every other path that is no API gets the page, which routes by itself."""
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        if path.startswith(("api/", "dicom-web/")):
+            raise HTTPException(404)
+        target = (folder / path).resolve()
+        if path and target.is_file() and target.is_relative_to(folder.resolve()):
+            cached = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+            return FileResponse(target, headers={"Cache-Control": cached})
+        index = folder / "index.html"
+        if not index.is_file():
+            raise HTTPException(404, "The pages are not built; `make setup` builds them.")
+        return FileResponse(index, headers={"Cache-Control": "no-cache"})

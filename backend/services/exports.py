@@ -1,0 +1,183 @@
+"""Getting masks out: a job that writes files, and their download.
+
+Here: who may export, what goes into an export, where the finished file lies. The files themselves are written by a
+worker (`workers/export.py`) with `backend/imaging`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.db.session import Database
+from backend.db.tables import Annotation, Case, Job, LabelRow, Original, Revision, User, VolumeRow
+from backend.domain.ids import new_id
+from backend.domain.jobs import ExportPayload, JobKind, JobState
+from backend.domain.workflow import Action
+from backend.errors import Conflict, Rejected, Relayed
+from backend.services.access import Principal, require_case
+from backend.services.annotations import current_masks
+from backend.services.jobs import Jobs
+from backend.stores.objects import Objects
+
+
+class NothingToExport(Rejected):
+    """The case has no mask of this annotator. Raised by services.exports."""
+
+    code = "nothing_to_export"
+    title = "There is nothing to export"
+
+
+class NotAnExport(Conflict):
+    """The job is no export, or has not finished. Raised by services.exports."""
+
+    code = "not_an_export"
+    title = "There is no file to download"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a mask came about: revisions by origin, the models that proposed, the people, first and last change."""
+
+    origins: dict[str, int]
+    models: tuple[dict[str, Any], ...]
+    authors: tuple[str, ...]
+    revisions: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMask:
+    """One label's mask on one volume: slice index -> COCO RLE counts."""
+
+    label: LabelRow
+    counts_by_slice: dict[int, str]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeExport:
+    volume: VolumeRow
+    originals: Sequence[Original]
+    masks: Sequence[LabelMask]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """Everything a worker needs to write the files of a case."""
+
+    case: Case
+    format: str
+    annotator: str
+    volumes: Sequence[VolumeExport]
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    name: str
+    media_type: str
+    size_bytes: int
+    chunks: Iterator[bytes]
+
+
+class Exports:
+    def __init__(self, db: Database, objects: Objects, jobs: Jobs) -> None:
+        self._db = db
+        self._objects = objects
+        self._jobs = jobs
+
+    def submit(self, who: Principal, case_id: UUID, format: str) -> Job:
+        """A job that exports the caller's annotations of a case."""
+        with self._db.begin() as session:
+            case = require_case(session, who, case_id, Action.EXPORT)
+            payload = ExportPayload(case_id=case.id, format=format, annotator_id=who.id)
+            job = self._jobs.add(session, who, JobKind.EXPORT, payload, project_id=case.project_id, id=new_id())
+        self._jobs.dispatch(job)
+        return job
+
+    def download(self, who: Principal, job_id: UUID) -> Download:
+        """Raises NotAnExport; Relayed with the job's own reason when it failed."""
+        job = self._jobs.get(who, job_id)
+        if job.kind != JobKind.EXPORT or job.state not in (JobState.DONE, JobState.FAILED):
+            raise NotAnExport(f"This job is a {job.kind} that is {job.state}.")
+        if job.problem is not None:
+            raise Relayed(job.problem)
+        made = job.result or {}
+        return Download(
+            made["name"], made["media_type"], self._objects.size_bytes(made["key"]), self._objects.chunks(made["key"])
+        )
+
+    # -- in a worker --------------------------------------------------------------------------------------------------
+    def plan(self, payload: ExportPayload) -> ExportPlan:
+        """Raises NothingToExport."""
+        with self._db.begin() as session:
+            case = session.get_one(Case, payload.case_id)
+            annotator = session.get_one(User, payload.annotator_id)
+            rows = session.scalars(
+                select(VolumeRow).where(VolumeRow.case_id == case.id).order_by(VolumeRow.created_at, VolumeRow.id)
+            )
+            volumes = [self._volume(session, volume, annotator.id) for volume in rows]
+        volumes = [volume for volume in volumes if volume.masks]
+        if not volumes:
+            raise NothingToExport(
+                f"{annotator.name} has no mask on this case.", hint="Accept a mask on a slice first, then export."
+            )
+        return ExportPlan(case, payload.format, annotator.name, volumes)
+
+    def keep(self, job_id: UUID, path: Path, media_type: str) -> dict[str, Any]:
+        """Store a finished file; returns the job's result."""
+        key = f"exports/{job_id}/{path.name}"
+        self._objects.put_file(key, path)
+        return {"name": path.name, "media_type": media_type, "key": key, "size_bytes": path.stat().st_size}
+
+    @staticmethod
+    def _volume(session: Session, volume: VolumeRow, annotator_id: UUID) -> VolumeExport:
+        annotations = session.execute(
+            select(Annotation, LabelRow)
+            .join(LabelRow, LabelRow.id == Annotation.label_id)
+            .where(Annotation.volume_id == volume.id, Annotation.annotator_id == annotator_id)
+            .order_by(LabelRow.value)
+        ).tuples()
+        pairs = list(annotations)
+        masks = current_masks(session, [annotation.id for annotation, _ in pairs])
+        originals = session.scalars(select(Original).where(Original.volume_id == volume.id).order_by(Original.position))
+        return VolumeExport(
+            volume,
+            list(originals),
+            [
+                LabelMask(label, masks[annotation.id], _provenance(session, annotation.id))
+                for annotation, label in pairs
+                if masks[annotation.id]
+            ],
+        )
+
+
+def _provenance(session: Session, annotation_id: UUID) -> Provenance:
+    rows = session.execute(
+        select(Revision, User.name)
+        .join(User, User.id == Revision.author_id)
+        .where(Revision.annotation_id == annotation_id)
+        .order_by(Revision.sequence)
+    ).tuples()
+    history = list(rows)
+    models: dict[str, dict[str, Any]] = {}
+    for revision, _ in history:
+        if revision.model:
+            models.setdefault(repr(sorted(revision.model.items())), revision.model)
+    return Provenance(
+        origins=dict(Counter(revision.origin for revision, _ in history)),
+        models=tuple(models.values()),
+        authors=tuple(dict.fromkeys(name for _, name in history)),
+        revisions=len(history),
+        first_at=history[0][0].created_at,
+        last_at=history[-1][0].created_at,
+    )

@@ -1,0 +1,244 @@
+"""Getting images in: receiving an upload, and storing what a worker read from it.
+
+The API process never parses an image. It streams bytes into the object store; a worker on the queue `io` reads them and
+stores each volume with its case, whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from backend.db.session import Database
+from backend.db.tables import Case, Job, Original, VolumeRow
+from backend.domain.ids import new_id
+from backend.domain.jobs import ImportPayload, JobKind, UploadedFile
+from backend.domain.workflow import Action
+from backend.errors import Rejected, TooLarge
+from backend.services import audit
+from backend.services.access import Principal, require
+from backend.services.jobs import Jobs
+from backend.stores.objects import Objects
+
+
+class UploadTooLarge(TooLarge):
+    """An upload has more bytes or more files than this installation allows. Raised by services.imports."""
+
+    code = "upload_too_large"
+    title = "The upload is too large"
+
+
+class EmptyUpload(Rejected):
+    """An upload without a file. Raised by services.imports."""
+
+    code = "empty_upload"
+    title = "There is nothing to import"
+
+
+@dataclass(frozen=True, slots=True)
+class NewOriginal:
+    """An untouched file, already in the object store under `originals/<sha256>`."""
+
+    sha256: str
+    name: str
+    size_bytes: int
+    instance: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVolume:
+    """Everything the database keeps of a volume that was read; its voxels are stored already."""
+
+    study_key: str
+    case_name: str
+    study: dict[str, Any]
+    content_hash: str
+    voxels_hash: str
+    name: str
+    modality: str
+    dtype: str
+    channels: int
+    shape_kji: tuple[int, int, int]
+    geometry: dict[str, Any]
+    presentation: dict[str, Any]
+    series: dict[str, Any]
+    source: dict[str, Any]
+    warnings: Sequence[str]
+    originals: Iterable[NewOriginal]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVolume:
+    """Where a volume is now; `is_new` is False when the project had it already."""
+
+    volume_id: UUID
+    case_id: UUID
+    is_new: bool
+
+
+class Upload:
+    """The files of one request on their way into the object store (see api.multipart.Sink)."""
+
+    def __init__(self, objects: Objects, job_id: UUID, *, max_bytes: int, max_files: int) -> None:
+        self.job_id = job_id
+        self.files: list[UploadedFile] = []
+        self._objects = objects
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+        self._bytes = 0
+        self._writer: Any = None
+        self._name = ""
+        self._size = 0
+
+    def start(self, name: str) -> None:
+        if len(self.files) >= self._max_files:
+            raise UploadTooLarge(
+                f"The upload has more than {self._max_files} files.", hint="Send it in parts, or as one zip a series."
+            )
+        self._name, self._size = name, 0
+        self._writer = self._objects.open_writer(self._key())
+
+    def write(self, data: bytes) -> None:
+        self._bytes += len(data)
+        if self._bytes > self._max_bytes:
+            raise UploadTooLarge(
+                f"The upload has more than {self._max_bytes} bytes.",
+                hint="Send it in parts; SAMMED_UPLOAD_MAX_BYTES sets the limit.",
+            )
+        self._size += len(data)
+        self._writer.write(data)
+
+    def end(self) -> None:
+        self._writer.close()
+        self._writer = None
+        self.files.append(UploadedFile(name=self._name or "unnamed", key=self._key(), size_bytes=self._size))
+
+    def discard(self) -> None:
+        """Forget everything that has arrived."""
+        self._writer = None
+        self._objects.delete_prefix(_folder(self.job_id))
+
+    def _key(self) -> str:
+        return f"{_folder(self.job_id)}/{len(self.files):05d}"
+
+
+class Imports:
+    def __init__(self, db: Database, objects: Objects, jobs: Jobs, *, max_bytes: int, max_files: int) -> None:
+        self._db = db
+        self._objects = objects
+        self._jobs = jobs
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+
+    # -- receiving ----------------------------------------------------------------------------------------------------
+    def begin(self, who: Principal, project_id: UUID) -> Upload:
+        """Before the first byte is read: may this person upload here?"""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.UPLOAD)
+        return Upload(self._objects, new_id(), max_bytes=self._max_bytes, max_files=self._max_files)
+
+    def submit(self, who: Principal, project_id: UUID, upload: Upload) -> Job:
+        """All bytes are there: make the job that reads them. Raises EmptyUpload."""
+        if not upload.files:
+            raise EmptyUpload("The upload holds no file.", hint="Send the files as parts of the field `files`.")
+        payload = ImportPayload(project_id=project_id, files=tuple(upload.files))
+        return self._start(who, project_id, payload, upload.job_id)
+
+    def submit_samples(self, who: Principal, project_id: UUID) -> Job:
+        """Import the sample images that come with the application and its packages."""
+        return self._start(who, project_id, ImportPayload(project_id=project_id, samples=True), new_id())
+
+    def _start(self, who: Principal, project_id: UUID, payload: ImportPayload, job_id: UUID) -> Job:
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.UPLOAD)
+            job = self._jobs.add(session, who, JobKind.IMPORT, payload, project_id=project_id, id=job_id)
+        self._jobs.dispatch(job)
+        return job
+
+    # -- storing, in a worker -----------------------------------------------------------------------------------------
+    def find(self, project_id: UUID, content_hash: str) -> StoredVolume | None:
+        """The volume of this very content in the project, if there is one."""
+        with self._db.begin() as session:
+            row = session.scalar(
+                select(VolumeRow).where(VolumeRow.project_id == project_id, VolumeRow.content_hash == content_hash)
+            )
+            return StoredVolume(row.id, row.case_id, is_new=False) if row else None
+
+    def store(self, project_id: UUID, new: NewVolume) -> StoredVolume:
+        """Store a volume with its case and the list of its original files, in one transaction."""
+        with self._db.begin() as session:
+            case_id = session.scalar(
+                insert(Case)
+                .values(
+                    id=new_id(),
+                    project_id=project_id,
+                    study_key=new.study_key,
+                    name=new.case_name[:200],
+                    study=new.study,
+                    state="new",
+                    priority=0,
+                )
+                .on_conflict_do_update(
+                    index_elements=["project_id", "study_key"], set_={"study_key": new.study_key}
+                )  # a no-op update, so that the row is returned and locked
+                .returning(Case.id)
+            )
+            assert case_id is not None  # an upsert always returns its row
+            slices, rows, columns = new.shape_kji
+            volume_id = session.scalar(
+                insert(VolumeRow)
+                .values(
+                    id=new_id(),
+                    project_id=project_id,
+                    case_id=case_id,
+                    content_hash=new.content_hash,
+                    voxels_hash=new.voxels_hash,
+                    name=new.name[:200],
+                    modality=new.modality[:16],
+                    dtype=new.dtype,
+                    channels=new.channels,
+                    slices=slices,
+                    rows=rows,
+                    columns=columns,
+                    geometry=new.geometry,
+                    presentation=new.presentation,
+                    series=new.series,
+                    source=new.source,
+                    warnings=list(new.warnings),
+                )
+                .on_conflict_do_nothing(index_elements=["project_id", "content_hash"])
+                .returning(VolumeRow.id)
+            )
+            if volume_id is None:  # another import was faster
+                row = session.scalars(
+                    select(VolumeRow).where(
+                        VolumeRow.project_id == project_id, VolumeRow.content_hash == new.content_hash
+                    )
+                ).one()
+                return StoredVolume(row.id, row.case_id, is_new=False)
+            session.add_all(
+                Original(
+                    volume_id=volume_id,
+                    position=position,
+                    sha256=original.sha256,
+                    name=original.name,
+                    size_bytes=original.size_bytes,
+                    instance=original.instance,
+                )
+                for position, original in enumerate(new.originals)
+            )
+            audit.record(session, None, "volume.imported", project_id=project_id, subject=volume_id)
+            return StoredVolume(volume_id, case_id, is_new=True)
+
+    def forget_upload(self, job_id: UUID) -> None:
+        """Delete what was uploaded for a job, once it has been read."""
+        self._objects.delete_prefix(_folder(job_id))
+
+
+def _folder(job_id: UUID) -> str:
+    return f"uploads/{job_id}"

@@ -1,0 +1,92 @@
+"""The composition root: settings in, the whole object graph out. One graph per process; nothing is made elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.db.session import Database
+from backend.errors import Rejected
+from backend.metrics import Metrics
+from backend.services.accounts import Accounts
+from backend.services.annotations import Annotations
+from backend.services.cases import Cases
+from backend.services.exports import Exports
+from backend.services.imports import Imports
+from backend.services.jobs import Jobs
+from backend.services.projects import Projects
+from backend.services.segmentation import Segmentation
+from backend.services.system import System
+from backend.services.volumes import Volumes
+from backend.settings import Settings
+from backend.stores.embeddings import Embeddings
+from backend.stores.objects import Objects
+from backend.stores.planes import Planes
+from backend.stores.queue import JobQueue
+
+
+class ServicesNotConfigured(Rejected):
+    """A process other than `sammed up` was started without the addresses of its services. Raised by wiring."""
+
+    code = "services_not_configured"
+    title = "The services' addresses are missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a process needs, ready to use."""
+
+    settings: Settings
+    db: Database
+    objects: Objects
+    embeddings: Embeddings
+    queue: JobQueue
+    accounts: Accounts
+    projects: Projects
+    cases: Cases
+    volumes: Volumes
+    annotations: Annotations
+    segmentation: Segmentation
+    jobs: Jobs
+    imports: Imports
+    exports: Exports
+    system: System
+    metrics: Metrics
+
+    def close(self) -> None:
+        self.queue.close()
+        self.embeddings.close()
+        self.db.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """Connect to nothing yet: pools connect when first used. Raises ServicesNotConfigured."""
+    if not (settings.database_url and settings.redis_url and settings.cache_redis_url):
+        raise ServicesNotConfigured(
+            "SAMMED_DATABASE_URL, SAMMED_REDIS_URL and SAMMED_CACHE_REDIS_URL must be set.",
+            hint="`sammed up` starts private services and sets them for its processes.",
+        )
+    db = Database(settings.database_url)
+    objects = Objects(settings.objects_location)
+    embeddings = Embeddings(settings.cache_redis_url, ttl_s=settings.embedding_ttl_s)
+    queue = JobQueue(settings.redis_url)
+    planes = Planes(objects, settings.data_dir / "cache" / "planes", max_bytes=settings.plane_cache_bytes)
+    jobs = Jobs(db, queue)
+    segmentation = Segmentation(db, queue, embeddings, default_model=settings.model, timeout_s=settings.click_timeout_s)
+    return Services(
+        settings=settings,
+        db=db,
+        objects=objects,
+        embeddings=embeddings,
+        queue=queue,
+        accounts=Accounts(db, queue.redis),
+        projects=Projects(db),
+        cases=Cases(db),
+        volumes=Volumes(db, planes),
+        annotations=Annotations(db),
+        segmentation=segmentation,
+        jobs=jobs,
+        imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
+        exports=Exports(db, objects, jobs),
+        system=System(db, queue, embeddings, objects, segmentation),
+        metrics=Metrics(),
+    )
