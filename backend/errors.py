@@ -407,7 +407,7 @@ class InvalidImageGeometry(Rejected):
     title = "The position of the image is not valid"
 
     def __init__(self, what: str) -> None:
-        super().__init__(what, hint="Without a valid position no measurement or export would be right. Export it again.")
+        super().__init__(what, hint="Without a valid position no measurement would be right. Export the images again.")
 
 
 class ConflictingInstances(Rejected):
@@ -456,7 +456,7 @@ class MisalignedSlices(Rejected):
 
 
 class NotAVolume(Rejected):
-    """Several images at one and the same position: a series in time without a third dimension. Raised by imaging.dicom."""
+    """Several images at one and the same position: no third dimension. Raised by imaging.dicom."""
 
     code = "not_a_volume"
     title = "The series is not a volume"

@@ -1,1 +1,1 @@
-"""Images as values: geometry, voxels, and the borders where files become volumes. Pure: knows no user, database or web."""
+"""Images as values: geometry, voxels, and the borders where files become volumes. Knows no user, database or web."""

@@ -121,7 +121,7 @@ class VolumeGeometry:
         directions = self.directions_kji
         normal = np.cross(directions[:, 2], directions[:, 1])
         cosine = abs(normal @ directions[:, 0]) / np.linalg.norm(normal)
-        return float(np.degrees(np.arccos(min(1.0, cosine))))
+        return float(np.degrees(np.arccos(min(1.0, float(cosine)))))
 
     # -- maps ---------------------------------------------------------------------------------------------------------
     def position_mm(self, index_kji: ArrayLike) -> FloatArray:
@@ -154,7 +154,8 @@ class VolumeGeometry:
         if self.shape_kji != other.shape_kji:
             return False
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape_kji], indexing="ij")).reshape(3, -1).T
-        return bool(np.linalg.norm(self.position_mm(corners) - other.position_mm(corners), axis=1).max() <= tolerance_mm)
+        distances = np.linalg.norm(self.position_mm(corners) - other.position_mm(corners), axis=1)
+        return bool(distances.max() <= tolerance_mm)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, VolumeGeometry):

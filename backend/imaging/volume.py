@@ -18,9 +18,10 @@ VOXEL_DTYPES = tuple(np.dtype(name) for name in ("uint8", "int16", "uint16", "in
 class Volume:
     """One voxel grid.
 
-    `voxels` is C-ordered [slices, rows, columns], one of VOXEL_DTYPES, in the values of the modality (HU for CT, already
-    rescaled); or [slices, rows, columns, 3] uint8, RGB, when `channels` is 3. `modality` is DICOM's code (CT, MR, PT, US,
-    ...), "OT" where nobody said. Raises ValueError when the parts do not fit each other: that is a fault of the importer.
+    `voxels` is C-ordered [slices, rows, columns], one of VOXEL_DTYPES, in the values of the modality (HU for CT,
+    already rescaled); or [slices, rows, columns, 3] uint8, RGB, when `channels` is 3. `modality` is DICOM's code (CT,
+    MR, PT, US, ...), "OT" where nobody said. Raises ValueError when the parts do not fit each other: that is a fault
+    of the importer.
     """
 
     geometry: VolumeGeometry

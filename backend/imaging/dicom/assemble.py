@@ -1,0 +1,154 @@
+"""A stack of frames -> a Volume: stored values become modality values, each slice decoded straight into its place.
+
+Values: int16 when slope and intercept keep integers that fit, else uint16, else int32; float32 where a slope or an
+intercept has a fraction (PET, MR of some vendors), also when they differ from slice to slice; uint8 for 8-bit grey
+without rescaling and for colour (RGB).
+
+MONOCHROME1 (low values are bright): pictures whose values have no unit (CR, DX, MG, ...) are mirrored, v -> m - v with
+m the sum of the ends of the stored range, so that everything after import may take high values for bright;
+`mirrored_about` is m, and the original value is m - voxel. CT and PET keep their values, which have a unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.errors import AppError, VolumeTooLarge
+from backend.imaging.dicom.grid import Stack
+from backend.imaging.dicom.pixels import decode_frames
+from backend.imaging.dicom.types import Frame, Header, Rescale, VoiWindow
+from backend.imaging.outcomes import SourceFile
+from backend.imaging.volume import Volume
+
+MAX_VOLUME_BYTES = 4 * 2**30
+"""The largest voxel array that is read; a header that promises more is refused before anything is decoded."""
+
+MODALITIES_WITH_UNITS = frozenset({"CT", "PT"})
+INTEGER_DTYPES = tuple(np.dtype(name) for name in ("int16", "uint16", "int32"))
+
+
+class FrameNotDecoded(Exception):
+    """Inside this package: one file of a stack cannot be decoded, so the stack has to be made without it."""
+
+    def __init__(self, file: SourceFile, error: AppError) -> None:
+        super().__init__(error.detail)
+        self.file = file
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A volume with the windows of its middle slice and, for mirrored MONOCHROME1, the sum of value and original."""
+
+    volume: Volume
+    windows: tuple[VoiWindow, ...]
+    mirrored_about: float | None
+    notes: tuple[str, ...]
+
+
+def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
+    """Decodes a stack. Raises FrameNotDecoded for a file that cannot be decoded, VolumeTooLarge."""
+    header = headers[stack.frames[0].file.path]
+    mirrored_about = _mirror(stack.frames, header)
+    voxels = _allocate(stack, header)
+    notes = []
+    slice_of = {id(frame): k for k, frame in enumerate(stack.frames)}
+    for path, frames in _by_file(stack.frames).items():
+        try:
+            for frame, stored in decode_frames(headers[path], frames):
+                voxels = _put(voxels, slice_of[id(frame)], _modality_values(stored, frame.rescale), mirrored_about)
+        except AppError as error:
+            raise FrameNotDecoded(headers[path].file, error) from error
+    if header.photometric == "MONOCHROME1":
+        notes.append(
+            "MONOCHROME1: low values were meant to be bright. "
+            + (
+                "The values have a unit and are kept."
+                if mirrored_about is None
+                else f"Values are mirrored (v to {mirrored_about:g} - v), so that the picture shows as intended."
+            )
+        )
+    channels = 3 if header.is_color else 1
+    volume = Volume(stack.geometry, voxels, header.series.modality, channels)
+    windows = stack.frames[len(stack.frames) // 2].windows if channels == 1 else ()
+    if mirrored_about is not None:
+        windows = tuple(replace(window, center=mirrored_about - window.center) for window in windows)
+    return Assembled(volume, windows, mirrored_about, tuple(notes))
+
+
+def _allocate(stack: Stack, header: Header) -> NDArray[Any]:
+    shape: tuple[int, ...] = stack.geometry.shape_kji
+    dtype: np.dtype[Any]
+    if header.is_color:
+        dtype, shape = np.dtype(np.uint8), (*shape, 3)
+    elif not all(_keeps_integers(frame.rescale) for frame in stack.frames):
+        dtype = np.dtype(np.float32)
+    elif header.bits_stored <= 8 and not header.signed and all(f.rescale == Rescale() for f in stack.frames):
+        dtype = np.dtype(np.uint8)
+    else:
+        dtype = INTEGER_DTYPES[0]
+    size_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if size_bytes > MAX_VOLUME_BYTES:
+        raise VolumeTooLarge(size_bytes, MAX_VOLUME_BYTES)
+    return np.empty(shape, dtype)
+
+
+def _put(voxels: NDArray[Any], k: int, values: NDArray[Any], mirrored_about: float | None) -> NDArray[Any]:
+    """Writes one slice; returns the array, or a wider copy of it when an integer of this slice does not fit."""
+    if mirrored_about is not None:
+        values = mirrored_about - values
+    if voxels.ndim == 3 and voxels.dtype != np.float32:
+        low, high = int(values.min()), int(values.max())
+        if low < np.iinfo(voxels.dtype).min or high > np.iinfo(voxels.dtype).max:
+            before = voxels[:k] if k else np.zeros((1, 1, 1), voxels.dtype)
+            voxels = voxels.astype(_dtype_for(min(low, int(before.min())), max(high, int(before.max()))))
+    voxels[k] = values
+    return voxels
+
+
+def _dtype_for(low: int, high: int) -> np.dtype[Any]:
+    for dtype in INTEGER_DTYPES:
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return dtype
+    return np.dtype(np.float32)
+
+
+def _keeps_integers(rescale: Rescale) -> bool:
+    numbers = rescale.table[1] if rescale.table else (rescale.slope, rescale.intercept)
+    return all(float(value).is_integer() for value in numbers)
+
+
+def _modality_values(stored: NDArray[Any], rescale: Rescale) -> NDArray[Any]:
+    """[rows, columns] stored integers -> modality values: int64 where they stay integers, else float64."""
+    if rescale == Rescale() or stored.ndim == 3:
+        return stored
+    if rescale.table is not None:
+        first, entries = rescale.table
+        table = np.asarray(entries)
+        index = np.clip(stored.astype(np.int64) - first, 0, len(table) - 1)
+        return table[index].astype(np.int64) if _keeps_integers(rescale) else np.asarray(table[index])
+    if _keeps_integers(rescale):
+        return stored.astype(np.int64) * int(rescale.slope) + int(rescale.intercept)
+    return stored * rescale.slope + rescale.intercept
+
+
+def _mirror(frames: Sequence[Frame], header: Header) -> float | None:
+    if header.photometric != "MONOCHROME1" or header.series.modality in MODALITIES_WITH_UNITS:
+        return None
+    bits = header.bits_stored
+    ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if header.signed else [0, (1 << bits) - 1])
+    reached = np.concatenate([_modality_values(ends[None, :], frame.rescale).ravel() for frame in frames])
+    return float(reached.min() + reached.max())
+
+
+def _by_file(frames: Sequence[Frame]) -> dict[Path, list[Frame]]:
+    groups: dict[Path, list[Frame]] = {}
+    for frame in frames:
+        groups.setdefault(frame.file.path, []).append(frame)
+    return groups

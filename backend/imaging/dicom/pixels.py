@@ -1,0 +1,93 @@
+"""Pixels of DICOM files as stored values, frame by frame: decompression, colour, tiles of mosaics, overlays in high
+bits. Not here: what stored values mean (`assemble.py`)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import UID
+
+from backend.errors import UndecodablePixelData
+from backend.imaging.dicom.types import Frame, Header
+
+PALETTE = "PALETTE COLOR"
+PALETTE_ELEMENTS = [
+    "PhotometricInterpretation",
+    "RedPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+    "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData",
+    "PixelRepresentation",
+]
+
+
+def decode_frames(header: Header, frames: Sequence[Frame]) -> Iterator[tuple[Frame, NDArray[Any]]]:
+    """The given frames of one file, in this order: [rows, columns] integers as stored, or [rows, columns, 3] uint8 RGB.
+
+    One frame is in memory at a time. Raises UndecodablePixelData.
+    """
+    if frames[0].tile is not None:
+        picture = next(_decode(header, [0]))
+        for frame in frames:
+            row, column = frame.tile or (0, 0)
+            yield frame, picture[row : row + frame.rows, column : column + frame.columns]
+        return
+    yield from zip(frames, _decode(header, [(frame.frame_number or 1) - 1 for frame in frames]), strict=True)
+
+
+def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values, and values name patients
+        try:
+            palette = _palette(header) if header.photometric == PALETTE else None
+            for stored in iter_pixels(_source(header), indices=indices):
+                if palette is not None:
+                    yield _as_uint8(apply_color_lut(stored, palette))
+                elif header.has_embedded_overlay:
+                    yield _without_overlay(stored, header.bits_stored, header.signed)
+                else:
+                    yield stored
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders of damaged data raise anything at all; nothing of ours runs here
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise UndecodablePixelData(UID(header.transfer_syntax_uid).name, reason) from error
+
+
+def _source(header: Header) -> Path | pydicom.Dataset:
+    """Frames are read one by one from the path; a deflated file has no place in it to jump to and is read whole."""
+    deflated = UID(header.transfer_syntax_uid).is_deflated
+    return pydicom.dcmread(header.file.path) if deflated else header.file.path
+
+
+def _palette(header: Header) -> pydicom.Dataset:
+    return pydicom.dcmread(header.file.path, specific_tags=list(PALETTE_ELEMENTS), force=True)
+
+
+def _as_uint8(colours: NDArray[Any]) -> NDArray[np.uint8]:
+    """Colour tables have 8 or 16 bits; the eye and the model see 8."""
+    if colours.dtype == np.uint16:
+        colours = colours >> 8 if colours.max(initial=0) > 255 else colours
+    return np.ascontiguousarray(colours[..., :3], dtype=np.uint8)
+
+
+def _without_overlay(stored: NDArray[Any], bits_stored: int, signed: bool) -> NDArray[Any]:
+    """Only the `bits_stored` low bits, the sign extended from the highest of them."""
+    values = stored.astype(np.int32) & ((1 << bits_stored) - 1)
+    if signed:
+        sign = 1 << (bits_stored - 1)
+        values = (values ^ sign) - sign
+    return values
