@@ -1,0 +1,5 @@
+"""`python -m workers`: see cli.py."""
+
+from workers.cli import main
+
+main()
