@@ -1,0 +1,206 @@
+// Prompts -> prediction. Asks for the draft of the visible slice, newest prompts win, older answers are ignored. Requests
+// encodings ahead for the visible slice and its neighbours. Says how it is doing and recovers by itself when a worker or
+// the connection comes back.
+import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
+
+import { ABORTED, OFFLINE, type Client } from '../api/client.ts'
+import type { EncodingsOut, PredictionIn, PredictionOut, Problem, SystemOut } from '../api/types.ts'
+import type { Draft, Prompt } from '../viewer/draft.ts'
+import { fromCoco, toCoco } from '../viewer/mask.ts'
+import type { Session } from '../viewer/session.ts'
+import type { AssistantState } from './annotator.ts'
+
+export interface AssistantOptions {
+  readonly api: Client
+  readonly volumeId: string
+  readonly session: Session
+  readonly wait?: (ms: number) => Promise<void>
+}
+
+const SETTLE_MS = 150
+const POLL_MS = 600
+const RECOVER_MS = 3000
+const NEIGHBOURS = 2
+
+type Trouble = Extract<AssistantState, { kind: 'no_worker' | 'offline' | 'failed' }>
+
+export class Assistant {
+  readonly #options: AssistantOptions
+  readonly #session: Session
+  readonly #wait: (ms: number) => Promise<void>
+  readonly #trouble = signal<Trouble | null>(null)
+  readonly #asking = signal<{ readonly draftId: number; readonly slice: number } | null>(null)
+  readonly #encoded = signal<ReadonlySet<number>>(new Set())
+  readonly #encodingSlice = signal<number | null>(null)
+  readonly #model = signal<string | null>(null)
+  #request: AbortController | null = null
+  #refusedId: number | null = null
+  #ahead = 0
+  #recovering = false
+  #stops: readonly (() => void)[] = []
+
+  constructor(options: AssistantOptions) {
+    this.#options = options
+    this.#session = options.session
+    this.#wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)))
+  }
+
+  readonly encoded: ReadonlySignal<ReadonlySet<number>> = this.#encoded
+  readonly model: ReadonlySignal<string | null> = this.#model
+  readonly state = computed<AssistantState>(() => {
+    const trouble = this.#trouble.value
+    if (trouble) return trouble
+    const asking = this.#asking.value
+    if (asking) return { kind: this.#encoded.value.has(asking.slice) ? 'asking' : 'encoding' }
+    return { kind: this.#encodingSlice.value === this.#session.view.slice.value ? 'encoding' : 'ready' }
+  })
+
+  start(): void {
+    this.#stops = [
+      effect(() => {
+        const draft = this.#session.draft.value
+        if (this.#recovering || !needsAnswer(draft) || draft.id === this.#refusedId) return
+        if (this.#asking.peek()?.draftId !== draft.id) void this.#ask(draft)
+      }),
+      effect(() => {
+        const { axis, slice } = this.#session.view
+        if (axis.value === 0) void this.#encodeAhead(slice.value)
+      }),
+      effect(() => { // the draft was taken back while its answer was on the way
+        const asking = this.#asking.value
+        const draft = asking && this.#session.drafts.value.get(asking.slice)
+        if (asking && draft?.id !== asking.draftId) this.#giveUp()
+      }),
+    ]
+  }
+
+  stop(): void {
+    this.#giveUp()
+    this.#ahead++
+    for (const stop of this.#stops) stop()
+    this.#stops = []
+  }
+
+  #giveUp(): void {
+    this.#request?.abort()
+    this.#request = null
+    this.#asking.value = null
+  }
+
+  async #ask(draft: Draft): Promise<void> {
+    this.#request?.abort()
+    const request = new AbortController()
+    this.#request = request
+    this.#asking.value = { draftId: draft.id, slice: draft.slice }
+    const { data, error } = await this.#options.api.post<PredictionOut>(this.#url('predictions'), {
+      json: questionOf(draft), signal: request.signal, idempotent: false,
+    })
+    if (this.#request !== request) return // newer prompts have been asked about
+    batch(() => {
+      this.#request = null
+      this.#asking.value = null
+      if (error) {
+        if (error.code !== ABORTED) this.#stumble(error, draft.id)
+        return
+      }
+      this.#trouble.value = null
+      this.#model.value = data.model
+      this.#markEncoded([draft.slice])
+      this.#session.answer(draft.id, { mask: fromCoco(data.mask), score: data.score, model: data.model })
+    })
+  }
+
+  /** Waits until the reader has settled on a slice, then has it and its neighbours encoded; watches until they are. */
+  async #encodeAhead(slice: number): Promise<void> {
+    const turn = ++this.#ahead
+    await this.#wait(SETTLE_MS)
+    const wanted = this.#neighbourhood(slice).filter((n) => !this.#encoded.peek().has(n))
+    if (turn !== this.#ahead || wanted.length === 0 || this.#recovering) return
+    const { data, error } = await this.#options.api.post<EncodingsOut>(this.#url('encodings'), {
+      json: { slices: wanted }, idempotent: true,
+    })
+    if (turn !== this.#ahead) return
+    if (error) {
+      this.#stumble(error, null)
+      return
+    }
+    this.#markEncoded(data.ready)
+    while (turn === this.#ahead && wanted.some((n) => !this.#encoded.peek().has(n))) {
+      this.#encodingSlice.value = this.#encoded.peek().has(slice) ? null : slice
+      await this.#wait(POLL_MS)
+      if (turn !== this.#ahead) return
+      const polled = await this.#options.api.get<EncodingsOut & { readonly model?: string }>(this.#url('encodings'))
+      if (turn !== this.#ahead) return
+      if (polled.error) {
+        this.#stumble(polled.error, null)
+        break
+      }
+      this.#model.value = polled.data.model ?? this.#model.peek()
+      this.#markEncoded(polled.data.ready)
+    }
+    if (turn === this.#ahead) this.#encodingSlice.value = null
+  }
+
+  #neighbourhood(slice: number): readonly number[] {
+    const slices = [slice]
+    for (let step = 1; step <= NEIGHBOURS; step++) slices.push(slice + step, slice - step)
+    return slices.filter((n) => n >= 0 && n < this.#session.view.volume.shapeKji[0])
+  }
+
+  #markEncoded(slices: readonly number[]): void {
+    if (slices.every((n) => this.#encoded.peek().has(n))) return
+    this.#encoded.value = new Set([...this.#encoded.peek(), ...slices])
+  }
+
+  #stumble(error: Problem, draftId: number | null): void {
+    this.#encodingSlice.value = null
+    if (error.code === OFFLINE) this.#trouble.value = { kind: 'offline' }
+    else if ((error.status ?? 0) === 503 || error.status === 504) this.#trouble.value = { kind: 'no_worker', problem: error }
+    else {
+      this.#trouble.value = { kind: 'failed', problem: error }
+      this.#refusedId = draftId // the same question would be refused again; the next prompt asks anew
+      return
+    }
+    void this.#recover()
+  }
+
+  /** Looks for the server and its workers until both are there, then asks what is still unanswered. */
+  async #recover(): Promise<void> {
+    if (this.#recovering) return
+    this.#recovering = true
+    while (this.#stops.length > 0) {
+      await this.#wait(RECOVER_MS)
+      const { data, error } = await this.#options.api.get<SystemOut>('/api/system')
+      if (data && (data.workers.click ?? 0) > 0) break
+      if (error?.code === OFFLINE) this.#trouble.value = { kind: 'offline' }
+      else if (this.#trouble.peek()?.kind !== 'no_worker') this.#trouble.value = { kind: 'no_worker', problem: error ?? null }
+    }
+    this.#recovering = false
+    if (this.#stops.length === 0) return
+    this.#trouble.value = null
+    const draft = this.#session.draft.peek()
+    if (needsAnswer(draft)) void this.#ask(draft)
+    if (this.#session.view.axis.peek() === 0) void this.#encodeAhead(this.#session.view.slice.peek())
+  }
+
+  #url(what: 'predictions' | 'encodings'): string {
+    return `/api/volumes/${this.#options.volumeId}/${what}`
+  }
+}
+
+function needsAnswer(draft: Draft | null): draft is Draft {
+  return draft !== null && !draft.held && !draft.answered && draft.prompts.length > 0
+}
+
+function questionOf(draft: Draft): PredictionIn {
+  return {
+    slice: draft.slice, label_id: draft.labelId, ...promptsOnWire(draft.prompts),
+    ...(draft.context ? { mask: toCoco(draft.context) } : {}),
+  }
+}
+
+export function promptsOnWire(prompts: readonly Prompt[]): Pick<PredictionIn, 'points' | 'box'> {
+  const box = prompts.find((prompt) => prompt.kind === 'box')
+  const points = prompts.flatMap((p) => (p.kind === 'point' ? [{ x: p.x, y: p.y, positive: p.positive }] : []))
+  return { points, ...(box ? { box: [box.x0, box.y0, box.x1, box.y1] as const } : {}) }
+}

@@ -1,0 +1,100 @@
+// A draft: prompts on one slice, what the model proposed for them, and what a hand corrected. Nobody accepted it yet.
+// Drafts are immutable values, so undo keeps the old one. Who asks the model and when is annotate/assistant.ts.
+import { difference, emptyMask, isEmpty, union, xor, type Mask } from './mask.ts'
+
+export interface PointPrompt {
+  readonly kind: 'point'
+  readonly x: number
+  readonly y: number
+  readonly positive: boolean
+}
+
+/** Inclusive voxel columns and rows. */
+export interface BoxPrompt {
+  readonly kind: 'box'
+  readonly x0: number
+  readonly y0: number
+  readonly x1: number
+  readonly y1: number
+}
+
+export type Prompt = PointPrompt | BoxPrompt
+
+export interface Answer {
+  readonly mask: Mask
+  readonly score: number
+  readonly model: string
+}
+
+export interface Draft {
+  /** Another one after every change of the prompts: an answer to an older one is stale. */
+  readonly id: number
+  readonly slice: number
+  readonly labelId: string
+  readonly prompts: readonly Prompt[]
+  /** Prompts are being collected (Ctrl held): do not ask yet. */
+  readonly held: boolean
+  /** The answer is to the present prompts. */
+  readonly answered: boolean
+  readonly answer: Answer | null
+  /** The accepted object that the first click re-opened; accepting replaces it. Part of the label's mask. */
+  readonly base: Mask | null
+  /** The mask that goes with the prompts to the model: what was on the screen when the last prompt was added. */
+  readonly context: Mask | null
+  /** What the brush added to and took from the answers. It stays when the model answers again. */
+  readonly added: Mask
+  readonly removed: Mask
+}
+
+/** An object that may be re-opened (`base`) shows itself until the model has answered. */
+export function newDraft(id: number, slice: number, labelId: string, none: Mask, base: Mask | null): Draft {
+  return {
+    id, slice, labelId, base, prompts: [], held: false, answered: false, answer: null, context: base,
+    added: emptyMask(none.rows, none.columns), removed: emptyMask(none.rows, none.columns),
+  }
+}
+
+/** The proposed mask, with the corrections of the hand on top. */
+export function proposalOf(draft: Draft): Mask {
+  const model = draft.answer?.mask ?? draft.base
+  const start = model ?? emptyMask(draft.added.rows, draft.added.columns)
+  return difference(union(start, draft.added), draft.removed)
+}
+
+export function isEdited(draft: Draft): boolean {
+  return !isEmpty(draft.added) || !isEmpty(draft.removed)
+}
+
+/** One more prompt. There is one box at most: a new one takes the place of the old one. */
+export function withPrompt(draft: Draft, id: number, prompt: Prompt, held: boolean): Draft {
+  const kept = prompt.kind === 'box' ? draft.prompts.filter((other) => other.kind !== 'box') : draft.prompts
+  const shown = proposalOf(draft)
+  const context = draft.held ? draft.context : isEmpty(shown) ? null : shown
+  return { ...draft, id, held, answered: false, prompts: [...kept, prompt], context }
+}
+
+/** Without the newest prompt; null when it was the only one. The mask of the removed prompt must not steer the next answer. */
+export function withoutLastPrompt(draft: Draft, id: number): Draft | null {
+  const prompts = draft.prompts.slice(0, -1)
+  return prompts.length === 0 ? null : { ...draft, id, prompts, held: false, answered: false, context: draft.base }
+}
+
+export function withAnswer(draft: Draft, answer: Answer): Draft {
+  return { ...draft, answer, answered: true }
+}
+
+/** The brush turned `before` into `after` (both proposals). */
+export function withStroke(draft: Draft, before: Mask, after: Mask): Draft {
+  const painted = difference(after, before), erased = difference(before, after)
+  return {
+    ...draft,
+    added: difference(union(draft.added, painted), erased),
+    removed: difference(union(draft.removed, erased), painted),
+  }
+}
+
+/** What accepting changes in the label's mask: the re-opened object goes, the proposal comes. */
+export function flipsOfAccepting(draft: Draft, current: Mask): Mask {
+  const without = draft.base === null ? current : difference(current, draft.base)
+  return xor(current, union(without, proposalOf(draft)))
+}

@@ -1,0 +1,117 @@
+// Pointer, wheel and touch of the overlay canvas -> the tool host and the view. Keys are annotate/keyboard.ts.
+// One finger or pen is the tool; two fingers pan and zoom.
+import { screenPoint } from './camera.ts'
+import type { ScreenPoint } from './geometry.ts'
+import type { Session } from './session.ts'
+import type { Button, RawPointer, ToolHost } from './tools/host.ts'
+
+const BUTTONS: Readonly<Record<number, Button>> = { 0: 'left', 1: 'middle', 2: 'right' }
+const WHEEL_PX_PER_SLICE = 60
+const WHEEL_ZOOM_PER_PX = 0.0025
+const BRUSH_STEP = 1.1
+const OPACITY_STEP = 0.05
+const LINE_PX = 20
+
+/** Listens until the returned function is called. */
+export function mountInput(session: Session, host: ToolHost, canvas: HTMLCanvasElement): () => void {
+  const { view } = session
+  const touches = new Map<number, ScreenPoint>()
+  let wheelRest = 0
+
+  const at = (event: { clientX: number; clientY: number }): ScreenPoint => {
+    const box = canvas.getBoundingClientRect()
+    return screenPoint(event.clientX - box.left, event.clientY - box.top)
+  }
+  const raw = (event: PointerEvent): RawPointer => ({
+    screen: at(event), alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey,
+  })
+  const showCursor = () => {
+    canvas.style.cursor = session.canDraw.peek() || host.cursor !== 'none' ? host.cursor : 'not-allowed'
+  }
+
+  const down = (event: PointerEvent) => {
+    const button = BUTTONS[event.button]
+    if (button === undefined) return
+    event.preventDefault()
+    canvas.focus({ preventScroll: true })
+    canvas.setPointerCapture(event.pointerId)
+    if (event.pointerType === 'touch') {
+      touches.set(event.pointerId, at(event))
+      if (touches.size > 1) {
+        host.cancel()
+        return
+      }
+    }
+    host.down(button, raw(event))
+    showCursor()
+  }
+
+  const move = (event: PointerEvent) => {
+    if (touches.size > 1 && touches.has(event.pointerId)) {
+      pinch(event)
+      return
+    }
+    const parts = event.buttons !== 0 ? event.getCoalescedEvents?.() ?? [] : []
+    for (const part of parts) host.move(raw(part))
+    if (parts.length === 0) host.move(raw(event))
+    showCursor()
+  }
+
+  const up = (event: PointerEvent) => {
+    const pinching = touches.size > 1
+    touches.delete(event.pointerId)
+    if (!pinching) host.up(raw(event))
+    if (event.pointerType === 'touch') host.leave()
+    showCursor()
+  }
+
+  const lost = (event: PointerEvent) => {
+    touches.delete(event.pointerId)
+    host.cancel()
+    host.leave()
+  }
+
+  /** The point between the fingers stays between them; their distance zooms. */
+  const pinch = (event: PointerEvent) => {
+    const before = [...touches.values()]
+    touches.set(event.pointerId, at(event))
+    const after = [...touches.values()]
+    const middle = (p: readonly ScreenPoint[]) => screenPoint((p[0][0] + p[1][0]) / 2, (p[0][1] + p[1][1]) / 2)
+    const spread = (p: readonly ScreenPoint[]) => Math.hypot(p[0][0] - p[1][0], p[0][1] - p[1][1])
+    const from = middle(before), to = middle(after)
+    view.panBy(to[0] - from[0], to[1] - from[1])
+    if (spread(before) > 0) view.zoomAbout(to, spread(after) / spread(before))
+  }
+
+  const wheel = (event: WheelEvent) => {
+    event.preventDefault()
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1
+    const amount = (event.deltaY || event.deltaX) * unit // Shift turns the wheel sideways in some browsers
+    if (event.ctrlKey || event.metaKey) view.zoomAbout(at(event), Math.exp(-amount * WHEEL_ZOOM_PER_PX))
+    else if (event.shiftKey) session.setBrushRadiusMm(session.brushRadiusMm.value * (amount < 0 ? BRUSH_STEP : 1 / BRUSH_STEP))
+    else if (event.altKey) session.setOpacity(session.opacity.value + (amount < 0 ? OPACITY_STEP : -OPACITY_STEP))
+    else scroll(amount)
+  }
+
+  /** A notch of a wheel is one slice at least; a trackpad adds up. */
+  const scroll = (amount: number) => {
+    wheelRest += Math.abs(amount) >= WHEEL_PX_PER_SLICE ? Math.sign(amount) * WHEEL_PX_PER_SLICE : amount
+    const steps = Math.trunc(wheelRest / WHEEL_PX_PER_SLICE)
+    wheelRest -= steps * WHEEL_PX_PER_SLICE
+    if (steps !== 0) view.setSlice(view.slice.value + steps)
+  }
+
+  const noMenu = (event: Event) => event.preventDefault()
+  const leave = () => host.leave()
+
+  canvas.style.touchAction = 'none'
+  if (canvas.tabIndex < 0) canvas.tabIndex = 0
+  const listeners: readonly [string, (event: never) => void][] = [
+    ['pointerdown', down], ['pointermove', move], ['pointerup', up], ['pointercancel', lost], ['pointerleave', leave],
+    ['wheel', wheel], ['contextmenu', noMenu],
+  ]
+  for (const [type, listener] of listeners) canvas.addEventListener(type, listener as EventListener, { passive: false })
+  return () => {
+    for (const [type, listener] of listeners) canvas.removeEventListener(type, listener as EventListener)
+  }
+}

@@ -1,0 +1,143 @@
+// What lies over the picture, as draw commands in screen coordinates: prompts, box, brush, crosshair, letters, scale bar,
+// ruler. A function of the session; renderer.ts puts the commands on a canvas.
+import { toScreen } from './camera.ts'
+import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
+import type { Session } from './session.ts'
+
+export type Draw =
+  | { readonly kind: 'line'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly width: number; readonly dashed?: boolean }
+  | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
+  | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
+  | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly newest: boolean }
+  | { readonly kind: 'text'; readonly at: ScreenPoint; readonly text: string; readonly color: string; readonly align: 'left' | 'center' | 'right' }
+
+/** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
+export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c', sagittal: '#e6c832', coronal: '#50c878' }
+
+const WHITE = '#f2f4f7'
+const ERASER = '#ffb4a8'
+const EDGE_PX = 18
+const CROSSHAIR_GAP_PX = 12
+
+export function drawOverlay(session: Session): readonly Draw[] {
+  const out: Draw[] = []
+  const { view } = session
+  if (view.viewport.value.width === 0) return out
+  if (view.crosshair.value || session.tool.value === 'probe') crosshair(session, out)
+  if (view.volume.anatomical) {
+    letters(session, out)
+    scaleBar(session, out)
+  }
+  ruler(session, out)
+  prompts(session, out)
+  brush(session, out)
+  return out
+}
+
+function prompts(session: Session, out: Draw[]): void {
+  const view = session.view.view.value
+  const draft = session.draft.value
+  const color = labelColor(session, draft?.labelId ?? session.activeLabelId.value)
+  for (const [n, prompt] of (draft?.prompts ?? []).entries()) {
+    if (prompt.kind === 'box') {
+      const from = toScreen(view, slicePoint(prompt.x0 - 0.5, prompt.y0 - 0.5))
+      const to = toScreen(view, slicePoint(prompt.x1 + 0.5, prompt.y1 + 0.5))
+      out.push({ kind: 'rect', from, to, color })
+    } else {
+      const at = toScreen(view, slicePoint(prompt.x, prompt.y))
+      out.push({ kind: 'prompt', at, positive: prompt.positive, newest: n === draft!.prompts.length - 1 })
+    }
+  }
+  const band = session.rubberBand.value
+  if (band) out.push({ kind: 'rect', from: toScreen(view, band.from), to: toScreen(view, band.to), color, dashed: true })
+}
+
+function brush(session: Session, out: Draw[]): void {
+  const { view } = session
+  const at = view.pointer.value
+  const tool = session.tool.value
+  if (!at || !session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
+  const radius = session.brushRadiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
+  const color = tool === 'eraser' ? ERASER : labelColor(session, session.draft.value?.labelId ?? session.activeLabelId.value)
+  out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
+}
+
+function crosshair(session: Session, out: Draw[]): void {
+  const { view } = session
+  const axis = view.axis.value
+  const { row, column } = sliceAxes(axis)
+  const { point } = sliceOf(view.position.value, axis)
+  const { rows, columns } = view.shape.value
+  const screen = (p: SlicePoint) => toScreen(view.view.value, p)
+  const at = screen(point)
+  // The line along the columns shows the plane of fixed row index, and the other way round.
+  const ends: [SlicePoint, typeof row][] = [
+    [slicePoint(-0.5, point[1]), row], [slicePoint(columns - 0.5, point[1]), row],
+    [slicePoint(point[0], -0.5), column], [slicePoint(point[0], rows - 0.5), column],
+  ]
+  for (const [end, fixed] of ends) {
+    const from = screen(end)
+    const length = Math.hypot(at[0] - from[0], at[1] - from[1])
+    if (length <= CROSSHAIR_GAP_PX) continue
+    const share = 1 - CROSSHAIR_GAP_PX / length
+    const to = [from[0] + (at[0] - from[0]) * share, from[1] + (at[1] - from[1]) * share] as unknown as ScreenPoint
+    out.push({ kind: 'line', from, to, color: PLANE_COLORS[planeOf(view.volume, fixed)], width: 1 })
+  }
+}
+
+function letters(session: Session, out: Draw[]): void {
+  const { left, right, top, bottom } = session.view.letters.value
+  const { width, height } = session.view.viewport.value
+  const put = (text: string, x: number, y: number) =>
+    out.push({ kind: 'text', text, at: [x, y] as unknown as ScreenPoint, color: WHITE, align: 'center' })
+  put(left, EDGE_PX, height / 2)
+  put(right, width - EDGE_PX, height / 2)
+  put(top, width / 2, EDGE_PX)
+  put(bottom, width / 2, height - EDGE_PX)
+}
+
+const BAR_PX = 120
+
+/** The longest of 1, 2, 5, 10, 20 ... mm that is not longer than BAR_PX. */
+export function scaleBarMm(pxPerMm: number): number {
+  const most = BAR_PX / pxPerMm
+  const power = 10 ** Math.floor(Math.log10(most))
+  return power * (most / power >= 5 ? 5 : most / power >= 2 ? 2 : 1)
+}
+
+export function formatMm(mm: number): string {
+  return mm >= 10 ? `${trim(mm / 10)} cm` : mm >= 0.1 ? `${trim(mm)} mm` : `${trim(mm * 1000)} µm`
+}
+
+function trim(value: number): string {
+  return String(Number(value.toFixed(2)))
+}
+
+function scaleBar(session: Session, out: Draw[]): void {
+  const { height } = session.view.viewport.value
+  const pxPerMm = session.view.view.value.camera.zoom
+  const mm = scaleBarMm(pxPerMm)
+  const x = EDGE_PX, y = height - EDGE_PX, length = mm * pxPerMm
+  const p = (dx: number, dy: number) => [x + dx, y + dy] as unknown as ScreenPoint
+  out.push({ kind: 'line', from: p(0, 0), to: p(length, 0), color: WHITE, width: 1.5 })
+  out.push({ kind: 'line', from: p(0, -4), to: p(0, 4), color: WHITE, width: 1.5 })
+  out.push({ kind: 'line', from: p(length, -4), to: p(length, 4), color: WHITE, width: 1.5 })
+  out.push({ kind: 'text', text: formatMm(mm), at: p(length / 2, -12), color: WHITE, align: 'center' })
+}
+
+function ruler(session: Session, out: Draw[]): void {
+  const { view } = session
+  const measured = view.ruler.value
+  if (!measured || measured.axis !== view.axis.value || measured.index !== view.slice.value) return
+  const from = toScreen(view.view.value, measured.from), to = toScreen(view.view.value, measured.to)
+  const pixelMm = slicePixelMm(view.volume, measured.axis)
+  const mm = Math.hypot((measured.to[0] - measured.from[0]) * pixelMm.column, (measured.to[1] - measured.from[1]) * pixelMm.row)
+  if (mm === 0) return
+  out.push({ kind: 'line', from, to, color: '#ffe066', width: 1.5 })
+  const text = view.volume.anatomical ? `${mm.toFixed(1)} mm` : `${mm.toFixed(1)} px`
+  out.push({ kind: 'text', text, at: [to[0] + 10, to[1] - 12] as unknown as ScreenPoint, color: '#ffe066', align: 'left' })
+}
+
+function labelColor(session: Session, labelId: string | null): string {
+  return session.labels.value.find((label) => label.id === labelId)?.color ?? WHITE
+}

@@ -1,0 +1,317 @@
+// The only file with a 2D context. Two canvases: the picture (slice, masks, outlines) is drawn when one of these or the
+// camera changed, the overlay (prompts, cursor, letters) when something on it moved. One animation frame per change.
+import { effect } from '@preact/signals-core'
+
+import { matrixOf, type Matrix, type Size } from './camera.ts'
+import { compose } from './compose.ts'
+import type { Rings } from './contour.ts'
+import { drawOverlay, type Draw } from './overlay.ts'
+import { Scene, type DrawnMasks } from './scene.ts'
+import type { Session } from './session.ts'
+import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
+
+export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
+
+/** Voxels larger than this many device pixels are shown as squares, so that one sees what is annotated. */
+const SQUARE_FROM_PX = 5
+const STALE_ALPHA = 0.35
+const FONT = '600 13px system-ui, sans-serif'
+const POSITIVE = '#3ddc84'
+const NEGATIVE = '#ff6b6b'
+
+/** Draws the session until the returned function is called. */
+export function mountRenderer(session: Session, { picture, overlay }: Canvases): () => void {
+  const paint = new PicturePainter(session, context(picture))
+  const paintOver = new OverlayPainter(context(overlay))
+  let composed = false, frame = 0
+  let pictureDue = true, overlayDue = true
+
+  const draw = () => {
+    frame = 0
+    if (pictureDue) paint.draw(!composed)
+    if (overlayDue) paintOver.draw(drawOverlay(session), session.view.viewport.peek())
+    composed = true
+    pictureDue = overlayDue = false
+  }
+  const schedule = () => {
+    if (frame === 0) frame = requestAnimationFrame(draw)
+  }
+  const stops = [
+    effect(() => {
+      dependOnContent(session)
+      composed = false
+      pictureDue = true
+      schedule()
+    }),
+    effect(() => {
+      void session.view.matrix.value
+      pictureDue = true
+      schedule()
+    }),
+    effect(() => {
+      drawOverlay(session) // reads every signal that it depends on
+      overlayDue = true
+      schedule()
+    }),
+  ]
+  const observer = new ResizeObserver(() => {
+    const { clientWidth: width, clientHeight: height } = overlay
+    const ratio = globalThis.devicePixelRatio || 1
+    for (const canvas of [picture, overlay]) {
+      canvas.width = Math.max(1, Math.round(width * ratio))
+      canvas.height = Math.max(1, Math.round(height * ratio))
+    }
+    session.view.viewport.value = { width, height }
+    pictureDue = overlayDue = true
+    if (frame !== 0) cancelAnimationFrame(frame)
+    draw() // in this very frame: a resized canvas is empty
+  })
+  observer.observe(overlay)
+  return () => {
+    observer.disconnect()
+    cancelAnimationFrame(frame)
+    for (const stop of stops) stop()
+  }
+}
+
+function context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const found = canvas.getContext('2d')
+  if (found === null) throw new Error('this browser cannot draw on a canvas')
+  return found
+}
+
+function dependOnContent(session: Session): void {
+  const { view } = session
+  const read = [
+    view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
+    session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId,
+  ]
+  for (const signal of read) void signal.value
+}
+
+class PicturePainter {
+  readonly #session: Session
+  readonly #scene: Scene
+  readonly #target: CanvasRenderingContext2D
+  readonly #slice: CanvasRenderingContext2D
+  readonly #hatches = new Map<string, CanvasPattern>()
+  #pixels: ImageData | null = null
+  #words: Uint32Array = new Uint32Array(0)
+  #lut: { readonly lut: Lut; readonly type: string } | null = null
+  #masks: DrawnMasks = { layers: [], outlines: [] }
+  #stale = true
+
+  constructor(session: Session, target: CanvasRenderingContext2D) {
+    this.#session = session
+    this.#scene = new Scene(session)
+    this.#target = target
+    this.#slice = context(document.createElement('canvas'))
+  }
+
+  draw(contentChanged: boolean): void {
+    if (contentChanged) this.#compose()
+    const { view } = this.#session
+    const target = this.#target
+    const viewport = view.viewport.peek()
+    const ratio = target.canvas.width / Math.max(1, viewport.width)
+    target.setTransform(1, 0, 0, 1, 0, 0)
+    target.clearRect(0, 0, target.canvas.width, target.canvas.height)
+    if (this.#pixels === null) return
+    const matrix = matrixOf(view.view.peek()).map((value) => value * ratio) as unknown as Matrix
+    const [a, b, c, d] = matrix
+    const pxPerVoxel = Math.min(Math.hypot(a, b), Math.hypot(c, d))
+    target.imageSmoothingEnabled = view.interpolated.peek() && pxPerVoxel < SQUARE_FROM_PX
+    target.imageSmoothingQuality = 'high'
+    target.setTransform(...matrix)
+    target.globalAlpha = this.#stale ? STALE_ALPHA : 1
+    target.drawImage(this.#slice.canvas, -0.5, -0.5) // integers are voxel centres
+    target.globalAlpha = 1
+    target.setTransform(1, 0, 0, 1, 0, 0)
+    if (this.#stale) return
+    for (const outline of this.#masks.outlines) {
+      const path = pathOf(outline.rings, matrix)
+      if (outline.kind === 'accepted') {
+        line(target, path, outline.color, 1.25 * ratio)
+      } else {
+        target.fillStyle = this.#hatch(outline.color, ratio)
+        target.fill(path, 'evenodd')
+        line(target, path, 'rgba(0, 0, 0, 0.75)', 3.5 * ratio)
+        line(target, path, outline.color, 2 * ratio)
+      }
+    }
+  }
+
+  #compose(): void {
+    const { view } = this.#session
+    const image = view.image.peek()
+    this.#stale = image === null
+    if (image === null) {
+      const { rows, columns } = view.shape.peek()
+      if (this.#pixels && (this.#pixels.width !== columns || this.#pixels.height !== rows)) this.#pixels = null
+      return
+    }
+    const pixels = this.#bufferFor(image)
+    const lut = this.#lutFor(image)
+    fillLut(lut, view.window.peek(), view.inverted.peek())
+    this.#masks = this.#scene.masks()
+    compose(image, lut, this.#masks.layers, this.#words)
+    this.#slice.putImageData(pixels, 0, 0)
+  }
+
+  #bufferFor({ rows, columns }: SliceImage): ImageData {
+    if (this.#pixels?.width !== columns || this.#pixels.height !== rows) {
+      this.#pixels = this.#slice.createImageData(columns, rows)
+      this.#words = new Uint32Array(this.#pixels.data.buffer)
+      this.#slice.canvas.width = columns
+      this.#slice.canvas.height = rows
+    }
+    return this.#pixels
+  }
+
+  #lutFor({ data }: SliceImage): Lut {
+    const type = data.constructor.name
+    if (this.#lut?.type !== type) this.#lut = { lut: createLut(data), type }
+    return this.#lut.lut
+  }
+
+  /** Diagonal stripes in the label's colour, in screen pixels, so that they look the same at every zoom. */
+  #hatch(color: string, ratio: number): CanvasPattern {
+    const key = `${color} ${ratio}`
+    let pattern = this.#hatches.get(key)
+    if (pattern === undefined) {
+      const side = Math.round(9 * ratio)
+      const tile = context(document.createElement('canvas'))
+      tile.canvas.width = tile.canvas.height = side
+      tile.globalAlpha = 0.12
+      tile.fillStyle = color
+      tile.fillRect(0, 0, side, side)
+      tile.globalAlpha = 0.6
+      tile.strokeStyle = color
+      tile.lineWidth = 1.25 * ratio
+      tile.beginPath()
+      for (const shift of [-side, 0, side]) {
+        tile.moveTo(shift - 1, side + 1)
+        tile.lineTo(shift + side + 1, -1)
+      }
+      tile.stroke()
+      pattern = this.#target.createPattern(tile.canvas, 'repeat')!
+      this.#hatches.set(key, pattern)
+    }
+    return pattern
+  }
+}
+
+function pathOf(rings: Rings, [a, b, c, d, e, f]: Matrix): Path2D {
+  const path = new Path2D()
+  for (const ring of rings) {
+    for (let n = 0; n < ring.length; n += 2) {
+      const x = a * ring[n] + c * ring[n + 1] + e, y = b * ring[n] + d * ring[n + 1] + f
+      if (n === 0) path.moveTo(x, y)
+      else path.lineTo(x, y)
+    }
+    path.closePath()
+  }
+  return path
+}
+
+function line(target: CanvasRenderingContext2D, path: Path2D, color: string, width: number): void {
+  target.strokeStyle = color
+  target.lineWidth = width
+  target.lineJoin = 'round'
+  target.stroke(path)
+}
+
+class OverlayPainter {
+  readonly #target: CanvasRenderingContext2D
+
+  constructor(target: CanvasRenderingContext2D) {
+    this.#target = target
+  }
+
+  draw(commands: readonly Draw[], viewport: Size): void {
+    const target = this.#target
+    const ratio = target.canvas.width / Math.max(1, viewport.width)
+    target.setTransform(ratio, 0, 0, ratio, 0, 0)
+    target.clearRect(0, 0, viewport.width, viewport.height)
+    for (const command of commands) this.#put(command)
+  }
+
+  #put(command: Draw): void {
+    const target = this.#target
+    switch (command.kind) {
+      case 'line': {
+        const path = new Path2D()
+        path.moveTo(command.from[0], command.from[1])
+        path.lineTo(command.to[0], command.to[1])
+        this.#cased(path, command.color, command.width, command.dashed)
+        return
+      }
+      case 'rect': {
+        const [x0, y0] = command.from, [x1, y1] = command.to
+        const path = new Path2D()
+        path.rect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0))
+        this.#cased(path, command.color, 1.5, command.dashed)
+        return
+      }
+      case 'ellipse': {
+        const path = new Path2D()
+        path.ellipse(command.at[0], command.at[1], command.radiusX, command.radiusY, 0, 0, 2 * Math.PI)
+        this.#cased(path, command.color, 1.5)
+        return
+      }
+      case 'prompt':
+        this.#prompt(command.at[0], command.at[1], command.positive, command.newest)
+        return
+      case 'text':
+        target.font = FONT
+        target.textAlign = command.align
+        target.textBaseline = 'middle'
+        target.lineJoin = 'round'
+        target.lineWidth = 3
+        target.strokeStyle = 'rgba(0, 0, 0, 0.8)'
+        target.strokeText(command.text, command.at[0], command.at[1])
+        target.fillStyle = command.color
+        target.fillText(command.text, command.at[0], command.at[1])
+        return
+      default:
+        command satisfies never
+    }
+  }
+
+  /** A dark edge around a coloured line: seen on bright and on dark tissue. */
+  #cased(path: Path2D, color: string, width: number, dashed = false): void {
+    const target = this.#target
+    target.lineJoin = 'round'
+    target.strokeStyle = 'rgba(0, 0, 0, 0.6)'
+    target.lineWidth = width + 2
+    target.stroke(path)
+    if (dashed) target.setLineDash([6, 4])
+    target.strokeStyle = color
+    target.lineWidth = width
+    target.stroke(path)
+    target.setLineDash([])
+  }
+
+  /** A disc with plus or minus: told apart by sign as well as by colour. */
+  #prompt(x: number, y: number, positive: boolean, newest: boolean): void {
+    const target = this.#target
+    const radius = newest ? 7 : 5.5
+    const disc = new Path2D()
+    disc.arc(x, y, radius, 0, 2 * Math.PI)
+    target.fillStyle = positive ? POSITIVE : NEGATIVE
+    target.fill(disc)
+    target.strokeStyle = newest ? '#ffffff' : 'rgba(0, 0, 0, 0.85)'
+    target.lineWidth = 1.5
+    target.stroke(disc)
+    const sign = new Path2D()
+    sign.moveTo(x - 3, y)
+    sign.lineTo(x + 3, y)
+    if (positive) {
+      sign.moveTo(x, y - 3)
+      sign.lineTo(x, y + 3)
+    }
+    target.strokeStyle = '#101418'
+    target.lineWidth = 1.75
+    target.stroke(sign)
+  }
+}

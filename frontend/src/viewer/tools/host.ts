@@ -1,0 +1,102 @@
+// Feeds pointer events to the tool in hand. Middle button (or Shift) pans and the right button zooms whatever the tool;
+// a right click in place goes to the tool. No DOM: input.ts makes the events.
+import { toSlice } from '../camera.ts'
+import { voxelAt, type ScreenPoint } from '../geometry.ts'
+import type { Session } from '../session.ts'
+import { pan, probe, ruler, scroll, window, zoom } from './navigation.ts'
+import { brush, eraser } from './painting.ts'
+import { box, point } from './prompts.ts'
+import { movedFar, type PointerEventType, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
+
+export const TOOLS: Readonly<Record<ToolId, Tool>> = {
+  pan, zoom, window, scroll, probe, ruler, brush, eraser, point, box,
+} as Readonly<Record<ToolId, Tool>> // the one cast: a table of states is closed inside its tool
+
+export type Button = 'left' | 'middle' | 'right'
+
+export interface RawPointer {
+  readonly screen: ScreenPoint
+  readonly alt: boolean
+  readonly ctrl: boolean
+  readonly shift: boolean
+}
+
+export class ToolHost {
+  readonly #session: Session
+  #gesture: { readonly tool: Tool; state: string; readonly context: ToolContext; readonly button: Button } | null = null
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  get cursor(): string {
+    return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : TOOLS[this.#session.tool.value].cursor
+  }
+
+  down(button: Button, raw: RawPointer): void {
+    if (this.#gesture !== null) return // a second button during a gesture is not a gesture
+    const event = this.#event(raw)
+    const { view } = this.#session
+    const tool = button === 'middle' || (button === 'left' && raw.shift) ? pan as Tool
+      : button === 'right' ? zoom as Tool : TOOLS[this.#session.tool.value]
+    const press = {
+      screen: raw.screen, last: raw.screen, point: event.point, camera: view.camera.value,
+      window: view.window.value, slice: view.slice.value,
+    }
+    this.#gesture = { tool, state: tool.initial, context: { session: this.#session, press }, button }
+    if (button !== 'right') this.#step('pointerDown', event)
+  }
+
+  move(raw: RawPointer): void {
+    this.#session.view.pointer.value = raw.screen
+    const gesture = this.#gesture
+    if (gesture === null) return
+    const event = this.#event(raw)
+    if (gesture.button === 'right' && gesture.state === 'idle') {
+      if (!movedFar(gesture.context, event)) return // may still become a click
+      this.#step('pointerDown', event)
+      gesture.context.press.last = raw.screen
+    }
+    this.#step('pointerMove', event)
+    gesture.context.press.last = raw.screen
+  }
+
+  up(raw: RawPointer): void {
+    const gesture = this.#gesture
+    if (gesture === null) return
+    const event = this.#event(raw)
+    if (gesture.button === 'right' && gesture.state === 'idle') {
+      const tool = TOOLS[this.#session.tool.value]
+      tool.on[tool.initial].secondaryClick?.(gesture.context, event)
+    } else {
+      this.#step('pointerUp', event)
+    }
+    this.#gesture = null
+  }
+
+  /** Escape, a second finger, a lost pointer. True when there was a gesture to end. */
+  cancel(): boolean {
+    const gesture = this.#gesture
+    if (gesture === null) return false
+    this.#gesture = null
+    gesture.tool.on[gesture.state].cancel?.(gesture.context)
+    return gesture.state !== gesture.tool.initial
+  }
+
+  leave(): void {
+    this.#session.view.pointer.value = null
+  }
+
+  #step(type: PointerEventType, event: PointerInfo): void {
+    const gesture = this.#gesture!
+    const handler = gesture.tool.on[gesture.state][type]
+    if (handler) gesture.state = handler(gesture.context, event)
+  }
+
+  #event(raw: RawPointer): PointerInfo {
+    const { view } = this.#session
+    const slicePoint = toSlice(view.view.value, raw.screen)
+    const voxel = voxelAt(view.volume, view.axis.value, view.slice.value, slicePoint)
+    return { ...raw, point: slicePoint, voxel }
+  }
+}

@@ -1,0 +1,34 @@
+// Brush and eraser: a stroke from pointer-down to pointer-up. Alt turns one into the other.
+import type { Tool, ToolId } from './tool.ts'
+
+type Painting = 'idle' | 'painting'
+
+function painter(id: ToolId & ('brush' | 'eraser')): Tool<Painting> {
+  return {
+    id, initial: 'idle', cursor: 'none', // the overlay draws the disc
+    on: {
+      idle: {
+        pointerDown: ({ session }, e) =>
+          session.beginStroke(e.point, (id === 'eraser') !== e.alt) ? 'painting' : 'idle',
+      },
+      painting: {
+        pointerMove: ({ session }, e) => {
+          session.extendStroke(e.point)
+          return 'painting'
+        },
+        pointerUp: ({ session }, e) => {
+          session.extendStroke(e.point)
+          session.endStroke()
+          return 'idle'
+        },
+        cancel: ({ session }) => {
+          session.cancelStroke()
+          return 'idle'
+        },
+      },
+    },
+  }
+}
+
+export const brush = painter('brush')
+export const eraser = painter('eraser')

@@ -1,0 +1,159 @@
+// What is looked at and how: plane, crosshair, camera, turning, window. State and commands; nothing about labels or masks.
+import { batch, computed, signal } from '@preact/signals-core'
+
+import {
+  fitted, matrixOf, panned, toSlice, zoomedAbout, zoomLimits, type Camera, type Size, type View,
+} from './camera.ts'
+import {
+  AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, slicePixelMm, sliceShape, turnedClockwise,
+  voxelAt, type Axis, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
+} from './geometry.ts'
+import type { SliceImage, WindowLevel } from './windowing.ts'
+
+export interface ViewedVolume extends VolumeGrid {
+  readonly channels: number
+  readonly valueRange: readonly [lowest: number, highest: number]
+  /** False for pictures that are no cross-section of a patient (photographs, microscopy): shown as they are stored. */
+  readonly anatomical: boolean
+}
+
+/** A slice that has arrived, with what it is a slice of. */
+export interface LoadedSlice {
+  readonly axis: Axis
+  readonly index: number
+  readonly image: SliceImage
+}
+
+export interface Ruler { readonly axis: Axis; readonly index: number; readonly from: SlicePoint; readonly to: SlicePoint }
+
+type PerAxis<T> = readonly [T, T, T]
+
+const WINDOW_WIDTHS_PER_PX = 1 / 256
+
+export class ViewState {
+  readonly volume: ViewedVolume
+  readonly axis = signal<Axis>(0)
+  readonly position
+  readonly viewport = signal<Size>({ width: 0, height: 0 })
+  readonly window
+  readonly inverted = signal(false)
+  readonly interpolated = signal(true)
+  readonly crosshair = signal(false)
+  readonly loaded = signal<LoadedSlice | null>(null)
+  readonly pointer = signal<ScreenPoint | null>(null)
+  readonly ruler = signal<Ruler | null>(null)
+
+  readonly #cameras = signal<PerAxis<Camera | null>>([null, null, null]) // null: fitted, also after a resize
+  readonly #orientations
+  readonly #firstWindow: WindowLevel
+
+  constructor(volume: ViewedVolume, firstWindow: WindowLevel) {
+    this.volume = volume
+    this.#firstWindow = firstWindow
+    this.window = signal(firstWindow)
+    this.position = signal(clampVoxel(volume, volume.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple))
+    this.#orientations = signal(this.#customary())
+  }
+
+  readonly slice = computed(() => this.position.value[this.axis.value])
+  readonly sliceCount = computed(() => this.volume.shapeKji[this.axis.value])
+  readonly shape = computed(() => sliceShape(this.volume, this.axis.value))
+  readonly orientation = computed<Orientation>(() => this.#orientations.value[this.axis.value])
+  readonly letters = computed(() => edgeLetters(this.volume.axisLetters, this.axis.value, this.orientation.value))
+  readonly fit = computed(() => {
+    const pixelMm = slicePixelMm(this.volume, this.axis.value)
+    return fitted(this.shape.value, this.viewport.value, pixelMm, this.orientation.value)
+  })
+  /** What the user set, or null while the picture is fitted. */
+  readonly camera = computed<Camera | null>(() => this.#cameras.value[this.axis.value])
+  readonly view = computed<View>(() => ({
+    camera: this.camera.value ?? this.fit.value,
+    viewport: this.viewport.value,
+    pixelMm: slicePixelMm(this.volume, this.axis.value),
+    orientation: this.orientation.value,
+  }))
+  readonly matrix = computed(() => matrixOf(this.view.value))
+  /** 1 = fitted. */
+  readonly zoom = computed(() => this.view.value.camera.zoom / this.fit.value.zoom)
+  /** The picture of exactly the visible slice, or null while it loads. */
+  readonly image = computed<SliceImage | null>(() => {
+    const loaded = this.loaded.value
+    return loaded && loaded.axis === this.axis.value && loaded.index === this.slice.value ? loaded.image : null
+  })
+  readonly cursorPoint = computed<SlicePoint | null>(() =>
+    this.pointer.value && toSlice(this.view.value, this.pointer.value))
+  readonly cursorVoxel = computed<VoxelIndex | null>(() =>
+    this.cursorPoint.value && voxelAt(this.volume, this.axis.value, this.slice.value, this.cursorPoint.value))
+
+  // -- where --
+  setAxis(axis: Axis): void {
+    this.axis.value = axis
+  }
+
+  setPosition(kji: Triple): void {
+    this.position.value = clampVoxel(this.volume, kji)
+  }
+
+  setSlice(index: number): void {
+    const kji = [...this.position.value] as [number, number, number]
+    kji[this.axis.value] = index
+    this.setPosition(kji)
+  }
+
+  // -- camera --
+  setCamera(camera: Camera | null): void {
+    this.#cameras.value = this.#cameras.value.with(this.axis.value, camera) as unknown as PerAxis<Camera | null>
+  }
+
+  panBy(dxPx: number, dyPx: number): void {
+    this.setCamera(panned(this.view.value, dxPx, dyPx))
+  }
+
+  zoomAbout(about: ScreenPoint, factor: number): void {
+    const view = this.view.value
+    this.setCamera(zoomedAbout(view, about, factor, zoomLimits(this.fit.value, view.pixelMm)))
+  }
+
+  rotate(): void {
+    this.#turn(turnedClockwise(this.orientation.value))
+  }
+
+  flip(direction: 'horizontal' | 'vertical'): void {
+    this.#turn(mirrored(this.orientation.value, direction))
+  }
+
+  /** Everything about the view as it was when the volume was opened, except where it is. */
+  reset(): void {
+    batch(() => {
+      this.setCamera(null)
+      this.#turn(this.#customary()[this.axis.value])
+      this.window.value = this.#firstWindow
+      this.inverted.value = false
+      this.ruler.value = null
+    })
+  }
+
+  // -- window --
+  /** Dragging: to the right widens, downwards raises the level (darker), each in proportion to the width at the start. */
+  dragWindow(start: WindowLevel, dxPx: number, dyPx: number): void {
+    const perPx = start.width * WINDOW_WIDTHS_PER_PX
+    this.window.value = { width: Math.max(perPx, start.width + dxPx * perPx), center: start.center + dyPx * perPx }
+  }
+
+  #turn(orientation: Orientation): void {
+    this.#orientations.value = this.#orientations.value.with(this.axis.value, orientation) as unknown as PerAxis<Orientation>
+  }
+
+  #customary(): PerAxis<Orientation> {
+    const { anatomical, axisLetters } = this.volume
+    const of = (axis: Axis) => (anatomical ? displayOrientation(axisLetters, axis) : AS_STORED)
+    return [of(0), of(1), of(2)]
+  }
+}
+
+export function planesOf(volume: VolumeGrid): readonly Axis[] {
+  return ([0, 1, 2] as const).filter((axis) => {
+    const { rows, columns } = sliceShape(volume, axis)
+    return axis === 0 || (rows > 1 && columns > 1)
+  })
+}

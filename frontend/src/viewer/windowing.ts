@@ -1,0 +1,93 @@
+// From voxel values to grey: windows, look-up tables, presets, and windows found from the values. No drawing.
+
+export interface WindowLevel { readonly width: number; readonly center: number }
+export interface WindowPreset extends WindowLevel { readonly name: string }
+
+export type Voxels = Uint8Array | Int16Array | Uint16Array | Int32Array | Float32Array
+
+/** One slice as it came: C order [rows, columns] or [rows, columns, 3] (uint8). */
+export interface SliceImage {
+  readonly rows: number
+  readonly columns: number
+  readonly channels: 1 | 3
+  readonly data: Voxels
+}
+
+/** A window made ready for one pass over the voxels. A table for 8 and 16 bit values, arithmetic for the wide ones. */
+export type Lut =
+  | { readonly kind: 'table'; readonly grey: Uint8Array; readonly offset: number }
+  | { readonly kind: 'linear'; scale: number; bias: number }
+
+/** The table for a type of voxels; `fillLut` writes the window into it, so dragging a window allocates nothing. */
+export function createLut(data: Voxels): Lut {
+  if (data instanceof Uint8Array) return { kind: 'table', grey: new Uint8Array(256), offset: 0 }
+  if (data instanceof Int16Array) return { kind: 'table', grey: new Uint8Array(65536), offset: 32768 }
+  if (data instanceof Uint16Array) return { kind: 'table', grey: new Uint8Array(65536), offset: 0 }
+  return { kind: 'linear', scale: 1, bias: 0 }
+}
+
+/** Linear between center - width/2 (black) and center + width/2 (white); `inverted` swaps black and white. */
+export function fillLut(lut: Lut, { width, center }: WindowLevel, inverted: boolean): void {
+  const span = Math.max(width, 1e-6)
+  const scale = (inverted ? -255 : 255) / span
+  const bias = (inverted ? 255 : 0) - scale * (center - span / 2)
+  if (lut.kind === 'linear') {
+    lut.scale = scale
+    lut.bias = bias
+    return
+  }
+  const { grey, offset } = lut
+  for (let index = 0; index < grey.length; index++) {
+    const value = scale * (index - offset) + bias
+    grey[index] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5
+  }
+}
+
+export const CT_PRESETS: readonly WindowPreset[] = [
+  { name: 'soft_tissue', width: 400, center: 40 },
+  { name: 'lung', width: 1500, center: -600 },
+  { name: 'liver', width: 150, center: 90 },
+  { name: 'bone', width: 2500, center: 480 },
+  { name: 'brain', width: 80, center: 40 },
+  { name: 'mediastinum', width: 350, center: 50 },
+]
+
+/** What Alt+1... choose: the file's own windows first, then the customary ones of the modality. No window twice. */
+export function presetsOf(modality: string, fromFile: readonly WindowPreset[]): readonly WindowPreset[] {
+  const all = modality === 'CT' ? [...fromFile, ...CT_PRESETS] : fromFile
+  return all.filter((preset, n) =>
+    all.findIndex((other) => other.width === preset.width && other.center === preset.center) === n)
+}
+
+const BINS = 4096
+
+/** The window between two percentiles of the values of a slice. The lowest value is background (air, padding) and does not count. */
+export function autoWindow(image: SliceImage, lowShare = 0.01, highShare = 0.99): WindowLevel {
+  const { data } = image
+  let least = Infinity, most = -Infinity
+  for (let n = 0; n < data.length; n++) {
+    const value = data[n]
+    if (value < least) least = value
+    if (value > most) most = value
+  }
+  if (!(most > least)) return { width: 1, center: Number.isFinite(least) ? least : 0 }
+  const counts = new Uint32Array(BINS)
+  const perValue = (BINS - 1) / (most - least)
+  let counted = 0
+  for (let n = 0; n < data.length; n++) {
+    if (data[n] > least) {
+      counts[Math.floor((data[n] - least) * perValue)]++
+      counted++
+    }
+  }
+  const valueAt = (share: number) => {
+    let seen = 0
+    for (let bin = 0; bin < BINS; bin++) {
+      seen += counts[bin]
+      if (seen >= share * counted) return least + bin / perValue
+    }
+    return most
+  }
+  const low = valueAt(lowShare), high = valueAt(highShare)
+  return { width: Math.max(high - low, (most - least) / BINS), center: (low + high) / 2 }
+}
