@@ -188,7 +188,7 @@ class Accounts:
                     .join(Credential, Credential.user_id == User.id)
                     .where(Credential.secret_hash == _hash(secret or ""), Credential.kind == kind)
                 )
-                .tuples()
+                
                 .first()
             )
             if row is None or row[0].disabled_at or (row[1].expires_at and row[1].expires_at < datetime.now(UTC)):

@@ -153,7 +153,7 @@ class Annotations:
                 .options(selectinload(Revision.slices))
                 .order_by(Revision.sequence)
             )
-            return list(rows.tuples())
+            return list(rows)
 
     def rebuild(self, who: Principal, annotation_id: UUID) -> dict[int, masks.Rle]:
         """The masks from history alone: what `current_masks` must equal."""

@@ -130,7 +130,7 @@ class Cases:
             .where(VolumeRow.case_id.in_(ids), CurrentMask.voxels > 0)
             .group_by(VolumeRow.case_id)
         )
-        by_case = dict(counts.tuples())
+        by_case = dict(counts.all())
         assignees = {case.assignee_id for case in cases if case.assignee_id}
         users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(assignees)))}
         return [CaseView(case, users.get(case.assignee_id), by_case.get(case.id, 0)) for case in cases]

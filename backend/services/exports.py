@@ -146,7 +146,7 @@ class Exports:
             .join(LabelRow, LabelRow.id == Annotation.label_id)
             .where(Annotation.volume_id == volume.id, Annotation.annotator_id == annotator_id)
             .order_by(LabelRow.value)
-        ).tuples()
+        )
         pairs = list(annotations)
         masks = current_masks(session, [annotation.id for annotation, _ in pairs])
         originals = session.scalars(select(Original).where(Original.volume_id == volume.id).order_by(Original.position))
@@ -167,7 +167,7 @@ def _provenance(session: Session, annotation_id: UUID) -> Provenance:
         .join(User, User.id == Revision.author_id)
         .where(Revision.annotation_id == annotation_id)
         .order_by(Revision.sequence)
-    ).tuples()
+    )
     history = list(rows)
     models: dict[str, dict[str, Any]] = {}
     for revision, _ in history:

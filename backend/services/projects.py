@@ -131,7 +131,7 @@ class Projects:
         states = session.execute(
             select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
         )
-        by_state = dict(states.tuples())
+        by_state = dict(states.all())
         volumes = session.scalar(select(func.count()).where(VolumeRow.project_id == project.id)) or 0
         role = role_in(session, who, project.id)
         assert role is not None  # callers checked access
@@ -216,7 +216,7 @@ class Projects:
             rows = session.execute(
                 select(User, Member.role).join(Member).where(Member.project_id == project_id).order_by(User.name)
             )
-            return [(user, Role(role)) for user, role in rows.tuples()]
+            return [(user, Role(role)) for user, role in rows]
 
     def set_member(self, who: Principal, project_id: UUID, email: str, role: Role | None) -> None:
         """Give somebody a role; None removes them. Raises UserNotFound, LastManager."""

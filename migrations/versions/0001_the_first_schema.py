@@ -269,7 +269,8 @@ def upgrade() -> None:
     op.execute("""
         create function refuse_change_of_history() returns trigger language plpgsql as $$
         begin
-            raise exception 'rows of % are never changed or deleted', tg_table_name using errcode = 'restrict_violation';
+            raise exception 'rows of % are never changed or deleted', tg_table_name
+                using errcode = 'restrict_violation';
         end $$
     """)
     for table in APPEND_ONLY:
