@@ -3,31 +3,32 @@
 import type { ReadonlySignal } from '@preact/signals-core'
 
 import type { Problem, RevisionOut } from '../api/types.ts'
-import type { Axis, PatientPoint, Plane, VolumeGrid, VoxelIndex } from '../viewer/geometry.ts'
+import type { Prompt } from '../viewer/draft.ts'
+import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
+import type { Canvases } from '../viewer/renderer.ts'
+import type { LabelStyle } from '../viewer/session.ts'
+import type { ToolId } from '../viewer/tools/tool.ts'
+import type { ViewedVolume } from '../viewer/view_state.ts'
+import type { WindowLevel } from '../viewer/windowing.ts'
 
-export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'ruler'
+export type { BoxPrompt, PointPrompt, Prompt } from '../viewer/draft.ts'
+export type { Canvases } from '../viewer/renderer.ts'
+export type { ToolId } from '../viewer/tools/tool.ts'
+export type { WindowLevel } from '../viewer/windowing.ts'
 
-export interface VolumeInfo extends VolumeGrid {
+export interface VolumeInfo extends ViewedVolume {
   readonly id: string
+  readonly caseId: string
   readonly name: string
   readonly modality: string
-  readonly channels: number
-  readonly valueRange: readonly [lowest: number, highest: number]
   /** Unit of the values for the readout: 'HU' for CT, else ''. */
   readonly unit: string
   readonly warnings: readonly string[]
 }
 
-export interface WindowLevel { readonly width: number; readonly center: number }
 export interface WindowPreset extends WindowLevel { readonly name: string }
 
-export interface LabelState {
-  readonly id: string
-  readonly name: string
-  /** '#rrggbb' */
-  readonly color: string
-  readonly value: number
-  readonly shortcut: string | null
+export interface LabelState extends LabelStyle {
   readonly visible: boolean
   readonly active: boolean
   readonly voxels: number
@@ -35,10 +36,6 @@ export interface LabelState {
   /** How many slices hold at least one voxel of it. */
   readonly slices: number
 }
-
-export interface PointPrompt { readonly kind: 'point'; readonly x: number; readonly y: number; readonly positive: boolean }
-export interface BoxPrompt { readonly kind: 'box'; readonly x0: number; readonly y0: number; readonly x1: number; readonly y1: number }
-export type Prompt = PointPrompt | BoxPrompt
 
 /** The mask that nobody accepted yet, of the visible slice. */
 export interface ProposalState {
@@ -110,8 +107,6 @@ export interface PageCommands {
   submit(): void
   addLabel(): void
 }
-
-export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
 
 export interface Annotator {
   readonly volume: VolumeInfo

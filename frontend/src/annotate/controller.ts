@@ -1,6 +1,31 @@
-// Opens a volume for annotation. The interface is in annotator.ts.
-import type { Client } from '../api/client.ts'
-import type { Annotator, PageCommands } from './annotator.ts'
+// Opens a volume for annotation and ties the parts together: session, slices, assistant, outbox, canvases, keys.
+// The interface that panels build on is in annotator.ts; what a person can do is in actions.ts.
+import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
+
+import { ApiError, type Client, type Result } from '../api/client.ts'
+import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
+import { screenPoint } from '../viewer/camera.ts'
+import { isEdited, proposalOf } from '../viewer/draft.ts'
+import {
+  patientPoint, planeOf, voxelMl, type AxisLetters, type Axis, type Triple, type VoxelIndex,
+} from '../viewer/geometry.ts'
+import { mountInput } from '../viewer/input.ts'
+import { area, emptyMask, fromCoco, toCoco, xor } from '../viewer/mask.ts'
+import { mountRenderer } from '../viewer/renderer.ts'
+import { Session, type Accepted } from '../viewer/session.ts'
+import { ToolHost } from '../viewer/tools/host.ts'
+import { planesOf } from '../viewer/view_state.ts'
+import { autoWindow, FULL_BYTE_WINDOW, type WindowLevel } from '../viewer/windowing.ts'
+import type {
+  Annotator, AssistantState, Canvases, Cursor, LabelState, PageCommands, PictureState, ProposalState, SavingState,
+  SliceMark, ToolId, VolumeInfo, WindowPreset,
+} from './annotator.ts'
+import { Assistant, promptsOnWire } from './assistant.ts'
+import { uuid7Maker } from './ids.ts'
+import { bindKeys } from './keyboard.ts'
+import { Outbox } from './outbox.ts'
+import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
+import { SliceLoader } from './slice_loader.ts'
 
 export type * from './annotator.ts'
 
@@ -9,7 +34,410 @@ export interface AnnotatorOptions {
   readonly projectId: string
   readonly volumeId: string
   readonly page: PageCommands
+  /** Where revisions wait for the server; the browser's database if not given. */
+  readonly storage?: (userId: string) => OutboxStorage
 }
 
+const FRAME_MS = 80
+
 /** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
-export declare function openAnnotator(options: AnnotatorOptions): Promise<Annotator>
+export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
+  const { api, volumeId, projectId } = options
+  const answers = await Promise.all([
+    api.get<VolumeOut>(`/api/volumes/${volumeId}`),
+    api.get<{ labels: readonly Label[] }>(`/api/projects/${projectId}`),
+    api.get<Me>('/api/me'),
+    api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volumeId } }),
+  ])
+  const volume = need(answers[0]), { labels } = need(answers[1]), me = need(answers[2]), annotations = need(answers[3])
+  const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
+  const annotator = new OpenAnnotator(options, volume, labels, storage)
+  try {
+    await annotator.loadMasks(annotations.items)
+  } catch (reason) {
+    annotator.close()
+    throw reason
+  }
+  return annotator
+}
+
+function need<T>({ data, error }: Result<T>): T {
+  if (error) throw new ApiError(error)
+  return data as T
+}
+
+class OpenAnnotator implements Annotator {
+  readonly volume: VolumeInfo
+  readonly planes: Annotator['planes']
+  readonly presets: readonly WindowPreset[]
+
+  readonly #api: Client
+  readonly #page: PageCommands
+  readonly #session: Session
+  readonly #host: ToolHost
+  readonly #slices: SliceLoader
+  readonly #assistant: Assistant
+  readonly #outbox: Outbox
+  readonly #newId: () => string
+  readonly #playing = signal(false)
+  readonly #stops: (() => void)[] = []
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  // Read by panels; every one is a signal of a part, or computed from several.
+  readonly axis; readonly plane; readonly slice; readonly sliceCount; readonly position; readonly window; readonly inverted
+  readonly interpolated; readonly crosshair; readonly zoom; readonly activeLabelId; readonly masksVisible; readonly opacity
+  readonly tool; readonly canDraw; readonly brushRadiusMm; readonly threshold; readonly canUndo; readonly canRedo
+  readonly playing: ReadonlySignal<boolean> = this.#playing
+  readonly picture: ReadonlySignal<PictureState>
+  readonly saving: ReadonlySignal<SavingState>
+  readonly assistant: ReadonlySignal<AssistantState>
+  readonly model: ReadonlySignal<string | null>
+
+  constructor({ api, volumeId, page }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], storage: OutboxStorage) {
+    this.#api = api
+    this.#page = page
+    this.volume = volumeInfo(volume)
+    this.presets = volume.windows.map(({ name, width, center }) => ({ name, width, center }))
+    this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
+    this.#newId = uuid7Maker(() => Date.now(), (bytes) => crypto.getRandomValues(bytes))
+    const session = new Session({
+      volume: this.volume, window: volume.windows[0] ?? FULL_BYTE_WINDOW, inverted: volume.inverted,
+      newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
+    })
+    this.#session = session
+    this.#host = new ToolHost(session)
+    this.#slices = new SliceLoader({
+      api, volumeId, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
+    })
+    this.#assistant = new Assistant({ api, volumeId, session })
+    this.#outbox = new Outbox({
+      api, storage, volumeId, newId: this.#newId,
+      localMask: (labelId, slice) => session.masks.get(labelId, slice),
+      onServerMask: (labelId, slice, mask) => session.replaceMask(labelId, slice, mask),
+    })
+
+    const { view } = session
+    this.axis = view.axis
+    this.plane = computed(() => planeOf(this.volume, view.axis.value))
+    this.slice = view.slice
+    this.sliceCount = view.sliceCount
+    this.position = view.position
+    this.window = view.window
+    this.inverted = view.inverted
+    this.interpolated = view.interpolated
+    this.crosshair = view.crosshair
+    this.zoom = view.zoom
+    this.picture = this.#slices.state
+    this.activeLabelId = session.activeLabelId
+    this.masksVisible = session.masksVisible
+    this.opacity = session.opacity
+    this.tool = session.tool
+    this.canDraw = session.canDraw
+    this.brushRadiusMm = session.brushRadiusMm
+    this.threshold = session.threshold
+    this.canUndo = session.history.canUndo
+    this.canRedo = session.history.canRedo
+    this.saving = this.#outbox.saving
+    this.assistant = this.#assistant.state
+    this.model = this.#assistant.model
+
+    this.setLabels(labels)
+    if (labels.length > 0) session.tool.value = 'point'
+    this.#stops.push(effect(() => this.#slices.show(view.axis.value, view.slice.value)))
+  }
+
+  readonly cursor = computed<Cursor | null>(() => {
+    const { view } = this.#session
+    const voxel = view.cursorVoxel.value
+    const point = view.cursorPoint.value
+    if (voxel === null || point === null) return null
+    const image = view.image.value
+    const at = image ? (Math.round(point[1]) * image.columns + Math.round(point[0])) * image.channels : 0
+    const value = image === null ? null : image.channels === 1 ? image.data[at]
+      : [image.data[at], image.data[at + 1], image.data[at + 2]] as const
+    return { voxel, positionMm: patientPoint(this.volume, voxel), value }
+  })
+
+  readonly labels = computed<readonly LabelState[]>(() => {
+    const session = this.#session
+    void session.changes.value
+    const ml = voxelMl(this.volume)
+    return session.labels.value.map((label) => {
+      const voxels = session.masks.voxels(label.id)
+      return {
+        ...label, voxels, volumeMl: voxels * ml, slices: session.masks.slices(label.id).length,
+        visible: !session.hiddenLabels.value.has(label.id), active: label.id === session.activeLabelId.value,
+      }
+    })
+  })
+
+  readonly marks = computed<readonly SliceMark[]>(() => {
+    const { masks, labels, hiddenLabels, activeLabelId, drafts, changes } = this.#session
+    void changes.value
+    const shown = labels.value.filter((label) => !hiddenLabels.value.has(label.id))
+    const encoded = this.#assistant.encoded.value
+    return Array.from({ length: this.volume.shapeKji[0] }, (_, k) => ({
+      labels: shown.filter((label) => masks.has(label.id, k)).length,
+      active: activeLabelId.value !== null && masks.has(activeLabelId.value, k),
+      proposed: drafts.value.has(k),
+      encoded: encoded.has(k),
+    }))
+  })
+
+  readonly proposal = computed<ProposalState | null>(() => {
+    const draft = this.#session.draft.value
+    return draft && {
+      slice: draft.slice, labelId: draft.labelId, prompts: draft.prompts, score: draft.answer?.score ?? null,
+      model: draft.answer?.model ?? null, voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !draft.answered,
+    }
+  })
+
+  // -- opening and closing --
+  async loadMasks(annotations: readonly AnnotationOut[]): Promise<void> {
+    await this.#outbox.open(annotations)
+    await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
+    const unsent = await this.#outbox.unsent()
+    batch(() => {
+      for (const { labelId, revision } of unsent) {
+        for (const { slice, flips } of revision.slices) {
+          const mask = xor(this.#session.masks.get(labelId, slice), fromCoco(flips))
+          this.#session.replaceMask(labelId, slice, mask)
+        }
+      }
+    })
+    this.#outbox.start()
+    this.#assistant.start()
+  }
+
+  async #loadLabel(annotationId: string, labelId: string): Promise<void> {
+    const { head, slices } = need(await this.#api.get<MasksOut>(`/api/annotations/${annotationId}/masks`))
+    this.#outbox.setHead(labelId, annotationId, head)
+    const { masks } = this.#session
+    batch(() => {
+      for (const slice of masks.slices(labelId)) {
+        if (!(slice in slices)) this.#session.replaceMask(labelId, slice, emptyMask(this.volume.shapeKji[1], this.volume.shapeKji[2]))
+      }
+      for (const [slice, rle] of Object.entries(slices)) this.#session.replaceMask(labelId, Number(slice), fromCoco(rle))
+    })
+  }
+
+  attach(canvases: Canvases): () => void {
+    const online = () => this.flush()
+    const leaving = (event: BeforeUnloadEvent) => {
+      if (this.saving.peek().kind !== 'saved') event.preventDefault()
+    }
+    globalThis.addEventListener('online', online)
+    globalThis.addEventListener('beforeunload', leaving)
+    const stops = [
+      mountRenderer(this.#session, canvases),
+      mountInput(this.#session, this.#host, canvases.overlay),
+      bindKeys(this, this.#page, window, () => this.#host.cancel()),
+      () => globalThis.removeEventListener('online', online),
+      () => globalThis.removeEventListener('beforeunload', leaving),
+    ]
+    return () => { for (const stop of stops) stop() }
+  }
+
+  close(): void {
+    this.setPlaying(false)
+    this.#assistant.stop()
+    this.#slices.close()
+    this.#outbox.close()
+    for (const stop of this.#stops) stop()
+  }
+
+  #post({ id, labelId, slice, flips, origin, prompts, model, reverts }: Accepted): void {
+    const { points, box } = promptsOnWire(prompts)
+    void this.#outbox.add(labelId, {
+      id, origin, slices: [{ slice, flips: toCoco(flips) }],
+      ...(prompts.length > 0 ? { prompts: { points, box: box ?? null } } : {}),
+      ...(model === null ? {} : { model: { name: model } }),
+      ...(reverts === null ? {} : { reverts }),
+    })
+  }
+
+  // -- what is looked at --
+  setAxis(axis: Axis): void {
+    this.#host.cancel()
+    this.#session.view.setAxis(axis)
+  }
+
+  setSlice(index: number): void {
+    this.#session.view.setSlice(index)
+  }
+
+  moveSlices(steps: number): void {
+    this.setSlice(this.slice.peek() + steps)
+  }
+
+  setPosition(voxel: VoxelIndex): void {
+    this.#session.view.setPosition(voxel)
+  }
+
+  setWindow({ width, center }: WindowLevel): void {
+    this.#session.view.window.value = { width, center }
+  }
+
+  autoWindow(): void {
+    const image = this.#session.view.image.peek()
+    if (image) this.setWindow(autoWindow(image))
+  }
+
+  setInverted(on: boolean): void {
+    this.#session.view.inverted.value = on
+  }
+
+  setInterpolated(on: boolean): void {
+    this.#session.view.interpolated.value = on
+  }
+
+  setCrosshair(on: boolean): void {
+    this.#session.view.crosshair.value = on
+  }
+
+  setPlaying(on: boolean): void {
+    if (on === this.#playing.peek()) return
+    this.#playing.value = on
+    if (on) this.#timer = setInterval(() => this.setSlice((this.slice.peek() + 1) % this.sliceCount.peek()), FRAME_MS)
+    else clearInterval(this.#timer)
+  }
+
+  zoomBy(factor: number): void {
+    const { view } = this.#session
+    const { width, height } = view.viewport.peek()
+    view.zoomAbout(view.pointer.peek() ?? screenPoint(width / 2, height / 2), factor)
+  }
+
+  fit(): void {
+    this.#session.view.setCamera(null)
+  }
+
+  rotate(): void {
+    this.#session.view.rotate()
+  }
+
+  flip(direction: 'horizontal' | 'vertical'): void {
+    this.#session.view.flip(direction)
+  }
+
+  resetView(): void {
+    this.#session.view.reset()
+  }
+
+  // -- labels and tools --
+  setTool(tool: ToolId): void {
+    this.#host.cancel()
+    this.#session.tool.value = tool
+  }
+
+  setActiveLabel(id: string): void {
+    this.#session.setActiveLabel(id)
+  }
+
+  setLabelVisible(id: string, visible: boolean): void {
+    this.#session.setLabelVisible(id, visible)
+  }
+
+  setMasksVisible(visible: boolean): void {
+    this.#session.masksVisible.value = visible
+  }
+
+  setOpacity(opacity: number): void {
+    this.#session.setOpacity(opacity)
+  }
+
+  setBrushRadiusMm(radius: number): void {
+    this.#session.setBrushRadiusMm(radius)
+  }
+
+  setThreshold(range: readonly [low: number, high: number] | null): void {
+    this.#session.threshold.value = range
+  }
+
+  setLabels(labels: Parameters<Annotator['setLabels']>[0]): void {
+    this.#session.setLabels(labels.map(({ id, name, color, value, shortcut }) =>
+      ({ id, name, color, value, shortcut: shortcut ?? null })))
+  }
+
+  // -- proposals and masks --
+  accept(): void {
+    this.#session.accept()
+  }
+
+  reject(): void {
+    this.#session.reject()
+  }
+
+  removeLastPrompt(): void {
+    this.#session.removeLastPrompt()
+  }
+
+  askNow(): void {
+    this.#session.askNow()
+  }
+
+  undo(): void {
+    this.#host.cancel()
+    this.#session.undo()
+  }
+
+  redo(): void {
+    this.#host.cancel()
+    this.#session.redo()
+  }
+
+  clearSlice(): void {
+    this.#session.clearSlice()
+  }
+
+  copyFromSlice(step: -1 | 1): void {
+    this.#session.copyFromSlice(step)
+  }
+
+  // -- the world outside --
+  flush(): void {
+    void this.#outbox.flush()
+  }
+
+  resolveConflict(choice: 'mine' | 'theirs'): void {
+    void this.#outbox.resolveConflict(choice)
+  }
+
+  async history(): Promise<readonly RevisionOut[] | null> {
+    const annotationId = this.#activeAnnotation()
+    if (annotationId === null) return []
+    const { data } = await this.#api.get<Page<RevisionOut>>(`/api/annotations/${annotationId}/revisions`)
+    return data ? data.items.toReversed() : null
+  }
+
+  async restore(sequence: number): Promise<Problem | null> {
+    const labelId = this.activeLabelId.peek(), annotationId = this.#activeAnnotation()
+    if (labelId === null || annotationId === null) return null
+    await this.#outbox.flush()
+    const { data, error } = await this.#api.post<RevisionOut>(`/api/annotations/${annotationId}/restore`, {
+      json: { id: this.#newId(), sequence, parent: this.#outbox.head(labelId) }, idempotent: true,
+    })
+    if (!data) return error!
+    await this.#loadLabel(annotationId, labelId)
+    return null
+  }
+
+  #activeAnnotation(): string | null {
+    const labelId = this.activeLabelId.peek()
+    return labelId === null ? null : this.#outbox.annotationId(labelId)
+  }
+}
+
+/** Pictures without a place in a patient: no letters, no scale in millimetres. */
+const PICTURES: ReadonlySet<string> = new Set(['raster'])
+
+function volumeInfo(out: VolumeOut): VolumeInfo {
+  const [low, high] = out.value_range
+  return {
+    id: out.id, caseId: out.case_id, name: out.name, modality: out.modality, channels: out.channels,
+    shapeKji: out.shape_kji as unknown as Triple, spacingKjiMm: out.spacing_kji_mm as unknown as Triple,
+    axisLetters: out.axis_letters as unknown as AxisLetters, affineLps: out.affine_lps,
+    valueRange: [low, high], anatomical: !PICTURES.has(out.source_kind), unit: out.modality === 'CT' ? 'HU' : '',
+    warnings: out.warnings,
+  }
+}

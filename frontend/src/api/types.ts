@@ -42,6 +42,8 @@ export interface DisplayWindow { readonly name: string; readonly width: number; 
 
 export interface VolumeOut {
   readonly id: string
+  readonly case_id: string
+  readonly project_id: string
   readonly name: string
   readonly modality: string
   readonly shape_kji: readonly number[]
@@ -51,7 +53,9 @@ export interface VolumeOut {
   readonly dtype: string
   readonly channels: number
   readonly value_range: readonly number[]
+  readonly inverted: boolean
   readonly windows: readonly DisplayWindow[]
+  readonly source_kind: string
   readonly model_window: { readonly width: number; readonly center: number } | null
   readonly warnings: readonly string[]
 }
@@ -81,7 +85,7 @@ export interface AnnotationOut {
   readonly id: string
   readonly volume_id: string
   readonly label_id: string
-  readonly annotator: string
+  readonly annotator: { readonly id: string; readonly name: string; readonly email: string }
   readonly head: string | null
   readonly sequence: number
   readonly slices: readonly number[]
@@ -109,7 +113,7 @@ export interface RevisionIn {
   readonly origin: Origin
   readonly slices: readonly { readonly slice: number; readonly flips: Rle }[]
   readonly prompts?: RevisionPrompts
-  readonly model?: string
+  readonly model?: { readonly name: string }
   readonly reverts?: string
   readonly telemetry?: Readonly<Record<string, number>>
 }

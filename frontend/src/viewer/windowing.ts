@@ -1,7 +1,7 @@
-// From voxel values to grey: windows, look-up tables, presets, and windows found from the values. No drawing.
+// From voxel values to grey: windows, look-up tables, and windows found from the values. No drawing; which windows a volume
+// offers is the server's knowledge.
 
 export interface WindowLevel { readonly width: number; readonly center: number }
-export interface WindowPreset extends WindowLevel { readonly name: string }
 
 export type Voxels = Uint8Array | Int16Array | Uint16Array | Int32Array | Float32Array
 
@@ -43,23 +43,10 @@ export function fillLut(lut: Lut, { width, center }: WindowLevel, inverted: bool
   }
 }
 
-export const CT_PRESETS: readonly WindowPreset[] = [
-  { name: 'soft_tissue', width: 400, center: 40 },
-  { name: 'lung', width: 1500, center: -600 },
-  { name: 'liver', width: 150, center: 90 },
-  { name: 'bone', width: 2500, center: 480 },
-  { name: 'brain', width: 80, center: 40 },
-  { name: 'mediastinum', width: 350, center: 50 },
-]
-
-/** What Alt+1... choose: the file's own windows first, then the customary ones of the modality. No window twice. */
-export function presetsOf(modality: string, fromFile: readonly WindowPreset[]): readonly WindowPreset[] {
-  const all = modality === 'CT' ? [...fromFile, ...CT_PRESETS] : fromFile
-  return all.filter((preset, n) =>
-    all.findIndex((other) => other.width === preset.width && other.center === preset.center) === n)
-}
-
 const BINS = 4096
+
+/** 8 bit channels as they are. */
+export const FULL_BYTE_WINDOW: WindowLevel = { width: 255, center: 127.5 }
 
 /** The window between two percentiles of the values of a slice. The lowest value is background (air, padding) and does not count. */
 export function autoWindow(image: SliceImage, lowShare = 0.01, highShare = 0.99): WindowLevel {

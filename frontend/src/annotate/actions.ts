@@ -1,0 +1,151 @@
+// Every command of the annotate page, once: the toolbar, the menu, the keyboard and the help read this list. An action says
+// what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
+import type { Annotator, PageCommands, ToolId } from './annotator.ts'
+
+export type ActionGroup = 'tools' | 'proposal' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
+
+export interface Action {
+  readonly id: string
+  /** Key in the text catalogue. */
+  readonly label: string
+  readonly group: ActionGroup
+  /** Like 'Ctrl+Shift+Z', 'd', '?', 'ArrowUp'. Ctrl is Cmd on a Mac. The first one is shown. */
+  readonly keys: readonly string[]
+  readonly when?: (annotator: Annotator) => boolean
+  /** Pressed in: the tool in hand, a switch that is on. */
+  readonly active?: (annotator: Annotator) => boolean
+  /** Goes on while the key is held. */
+  readonly repeats?: boolean
+  readonly perform: (annotator: Annotator, page: PageCommands) => void
+}
+
+const ZOOM_STEP = 1.25
+const BRUSH_STEP = 1.2
+const PRESET_KEYS = 6
+const LABEL_KEYS = 9
+const PLANE_KEYS = 3
+
+function tool(id: ToolId, keys: readonly string[], needsLabel: boolean): Action {
+  return {
+    id: `tool.${id}`, label: `tool.${id}`, group: 'tools', keys,
+    active: (a) => a.tool.value === id,
+    ...(needsLabel ? { when: (a: Annotator) => a.labels.value.length > 0 } : {}),
+    perform: (a) => a.setTool(id),
+  }
+}
+
+function nextLabel(step: 1 | -1): (annotator: Annotator) => void {
+  return (a) => {
+    const labels = a.labels.value
+    const at = labels.findIndex((label) => label.active)
+    if (labels.length > 0) a.setActiveLabel(labels[(at + step + labels.length) % labels.length].id)
+  }
+}
+
+const hasLabels = (a: Annotator) => a.labels.value.length > 0
+const hasProposal = (a: Annotator) => a.proposal.value !== null
+
+const numbered = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n))
+
+export const ACTIONS: readonly Action[] = [
+  tool('point', ['p'], true),
+  tool('box', ['x'], true),
+  tool('brush', ['b'], true),
+  tool('eraser', ['e'], true),
+  tool('window', ['l'], false),
+  tool('pan', ['m'], false),
+  tool('zoom', ['z'], false),
+  tool('scroll', ['o'], false),
+  tool('probe', ['k'], false),
+  tool('ruler', ['u'], false),
+
+  { id: 'proposal.accept', label: 'action.accept', group: 'proposal', keys: ['Enter'], perform: (a) => a.accept(),
+    when: (a) => a.proposal.value !== null && !a.proposal.value.waiting },
+  { id: 'proposal.reject', label: 'action.reject', group: 'proposal', keys: ['Escape'], when: hasProposal, perform: (a) => a.reject() },
+  { id: 'proposal.removePrompt', label: 'action.remove_prompt', group: 'proposal', keys: ['Backspace'], when: hasProposal,
+    perform: (a) => a.removeLastPrompt() },
+
+  { id: 'edit.undo', label: 'action.undo', group: 'edit', keys: ['Ctrl+z'], repeats: true, when: (a) => a.canUndo.value, perform: (a) => a.undo() },
+  { id: 'edit.redo', label: 'action.redo', group: 'edit', keys: ['Ctrl+Shift+z', 'Ctrl+y'], repeats: true,
+    when: (a) => a.canRedo.value, perform: (a) => a.redo() },
+  { id: 'edit.clearSlice', label: 'action.clear_slice', group: 'edit', keys: ['Delete'], perform: (a) => a.clearSlice(),
+    when: (a) => a.canDraw.value && a.proposal.value === null && (a.marks.value[a.slice.value]?.active ?? false) },
+  { id: 'edit.copyPrevious', label: 'action.copy_previous', group: 'edit', keys: ['Shift+D'], perform: (a) => a.copyFromSlice(-1),
+    when: (a) => a.canDraw.value && (a.marks.value[a.slice.value - 1]?.active ?? false) },
+  { id: 'edit.copyNext', label: 'action.copy_next', group: 'edit', keys: ['Shift+F'], perform: (a) => a.copyFromSlice(1),
+    when: (a) => a.canDraw.value && (a.marks.value[a.slice.value + 1]?.active ?? false) },
+  { id: 'edit.smallerBrush', label: 'action.smaller_brush', group: 'edit', keys: ['['], repeats: true,
+    perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value / BRUSH_STEP) },
+  { id: 'edit.largerBrush', label: 'action.larger_brush', group: 'edit', keys: [']'], repeats: true,
+    perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value * BRUSH_STEP) },
+  { id: 'edit.save', label: 'action.save_now', group: 'edit', keys: ['Ctrl+s'], perform: (a) => a.flush() },
+
+  ...numbered(LABEL_KEYS, (n): Action => ({
+    id: `labels.choose${n + 1}`, label: 'action.choose_label', group: 'labels', keys: [String(n + 1)],
+    when: (a) => labelOfKey(a, n) !== undefined,
+    active: (a) => labelOfKey(a, n)?.active ?? false,
+    perform: (a) => a.setActiveLabel(labelOfKey(a, n)!.id),
+  })),
+  { id: 'labels.previous', label: 'action.previous_label', group: 'labels', keys: ['q'], when: hasLabels, perform: nextLabel(-1) },
+  { id: 'labels.next', label: 'action.next_label', group: 'labels', keys: ['w'], when: hasLabels, perform: nextLabel(1) },
+  { id: 'labels.add', label: 'action.add_label', group: 'labels', keys: ['a'], perform: (_, page) => page.addLabel() },
+  { id: 'labels.toggle', label: 'action.toggle_masks', group: 'labels', keys: ['s'], active: (a) => a.masksVisible.value,
+    perform: (a) => a.setMasksVisible(!a.masksVisible.value) },
+
+  { id: 'slices.previous', label: 'action.previous_slice', group: 'slices', keys: ['ArrowUp', 'd'], repeats: true, perform: (a) => a.moveSlices(-1) },
+  { id: 'slices.next', label: 'action.next_slice', group: 'slices', keys: ['ArrowDown', 'f'], repeats: true, perform: (a) => a.moveSlices(1) },
+  { id: 'slices.first', label: 'action.first_slice', group: 'slices', keys: ['Home'], perform: (a) => a.setSlice(0) },
+  { id: 'slices.last', label: 'action.last_slice', group: 'slices', keys: ['End'], perform: (a) => a.setSlice(a.sliceCount.value - 1) },
+  { id: 'slices.play', label: 'action.play', group: 'slices', keys: ['Ctrl+Space'], active: (a) => a.playing.value,
+    when: (a) => a.sliceCount.value > 1, perform: (a) => a.setPlaying(!a.playing.value) },
+  ...numbered(PLANE_KEYS, (n): Action => ({
+    id: `slices.plane${n + 1}`, label: 'action.choose_plane', group: 'slices', keys: [`Shift+Digit${n + 1}`],
+    when: (a) => a.planes.length > 1 && n < a.planes.length,
+    active: (a) => a.planes[n]?.axis === a.axis.value,
+    perform: (a) => a.setAxis(a.planes[n].axis),
+  })),
+
+  { id: 'view.zoomIn', label: 'action.zoom_in', group: 'view', keys: ['+'], repeats: true, perform: (a) => a.zoomBy(ZOOM_STEP) },
+  { id: 'view.zoomOut', label: 'action.zoom_out', group: 'view', keys: ['-'], repeats: true, perform: (a) => a.zoomBy(1 / ZOOM_STEP) },
+  { id: 'view.fit', label: 'action.fit', group: 'view', keys: ['='], perform: (a) => a.fit() },
+  { id: 'view.rotate', label: 'action.rotate', group: 'view', keys: ['r'], perform: (a) => a.rotate() },
+  { id: 'view.flipHorizontal', label: 'action.flip_horizontal', group: 'view', keys: ['h'], perform: (a) => a.flip('horizontal') },
+  { id: 'view.flipVertical', label: 'action.flip_vertical', group: 'view', keys: ['v'], perform: (a) => a.flip('vertical') },
+  { id: 'view.crosshair', label: 'action.crosshair', group: 'view', keys: ['Shift+K'], active: (a) => a.crosshair.value,
+    perform: (a) => a.setCrosshair(!a.crosshair.value) },
+  { id: 'view.interpolate', label: 'action.interpolate', group: 'view', keys: ['y'], active: (a) => a.interpolated.value,
+    perform: (a) => a.setInterpolated(!a.interpolated.value) },
+  { id: 'view.reset', label: 'action.reset_view', group: 'view', keys: ['Space'], perform: (a) => a.resetView() },
+
+  { id: 'window.auto', label: 'action.auto_window', group: 'window', keys: ['Alt+Digit0'], perform: (a) => a.autoWindow() },
+  ...numbered(PRESET_KEYS, (n): Action => ({
+    id: `window.preset${n + 1}`, label: 'action.window_preset', group: 'window', keys: [`Alt+Digit${n + 1}`],
+    when: (a) => n < a.presets.length,
+    active: (a) => a.presets[n]?.width === a.window.value.width && a.presets[n]?.center === a.window.value.center,
+    perform: (a) => a.setWindow(a.presets[n]),
+  })),
+  { id: 'window.invert', label: 'action.invert', group: 'window', keys: ['i'], active: (a) => a.inverted.value,
+    perform: (a) => a.setInverted(!a.inverted.value) },
+
+  { id: 'case.previous', label: 'action.previous_case', group: 'case', keys: ['PageUp'], perform: (_, page) => page.previousCase() },
+  { id: 'case.next', label: 'action.next_case', group: 'case', keys: ['PageDown'], perform: (_, page) => page.nextCase() },
+  { id: 'case.submit', label: 'action.submit', group: 'case', keys: ['Ctrl+Enter'], perform: (_, page) => page.submit() },
+  { id: 'case.help', label: 'action.help', group: 'case', keys: ['?', 'F1'], perform: (_, page) => page.help() },
+]
+
+/** The label that digit n + 1 chooses: the one that asks for the digit, else the one at that place that asks for none. */
+function labelOfKey(annotator: Annotator, n: number) {
+  const labels = annotator.labels.value
+  const digit = String(n + 1)
+  return labels.find((label) => label.shortcut === digit) ?? (labels[n]?.shortcut ? undefined : labels[n])
+}
+
+export function isEnabled(action: Action, annotator: Annotator): boolean {
+  return action.when?.(annotator) ?? true
+}
+
+export function actionById(id: string): Action {
+  const action = ACTIONS.find((candidate) => candidate.id === id)
+  if (action === undefined) throw new RangeError(`there is no action ${id}`)
+  return action
+}

@@ -1,0 +1,258 @@
+// Accepted revisions on their way to the server: kept in the browser first, then sent in order, one at a time, until the
+// server has said that it has them. A retry carries the same id, so it is a no-op there. A revision names its parent; when
+// somebody else was faster, ours goes on top if the slices differ, else a person decides.
+import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
+
+import { OFFLINE, type Client } from '../api/client.ts'
+import type { AnnotationOut, Problem, RevisionIn, RevisionOut, SliceMaskOut } from '../api/types.ts'
+import { fromCoco, isEmpty, toCoco, xor, type Mask } from '../viewer/mask.ts'
+import type { SavingState } from './annotator.ts'
+import type { OutboxEntry, OutboxStorage } from './outbox_storage.ts'
+
+export interface OutboxOptions {
+  readonly api: Client
+  readonly storage: OutboxStorage
+  readonly volumeId: string
+  readonly newId: () => string
+  /** What this page shows, for a conflict that is resolved in its favour. */
+  readonly localMask: (labelId: string, slice: number) => Mask
+  /** The server's mask takes the place of ours. */
+  readonly onServerMask: (labelId: string, slice: number, mask: Mask) => void
+  readonly wait?: (ms: number) => Promise<void>
+}
+
+export type NewRevision = Omit<RevisionIn, 'parent'>
+
+interface Head { readonly annotationId: string; readonly revision: string | null }
+
+type Stop =
+  | { readonly kind: 'offline' }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+  | { readonly kind: 'conflict'; readonly labelId: string; readonly slices: readonly number[]; readonly head: string | null }
+
+const FIRST_RETRY_MS = 1000
+const LONGEST_RETRY_MS = 30_000
+
+export class Outbox {
+  readonly #options: OutboxOptions
+  readonly #wait: (ms: number) => Promise<void>
+  readonly #saving = signal<SavingState>({ kind: 'saved' })
+  readonly #heads = new Map<string, Head>() // by label
+  #queue: OutboxEntry[] = []
+  #stopped: Stop | null = null
+  #sending: Promise<void> | null = null
+  #wake: (() => void) | null = null
+  #closed = false
+
+  constructor(options: OutboxOptions) {
+    this.#options = options
+    this.#wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)))
+  }
+
+  readonly saving: ReadonlySignal<SavingState> = this.#saving
+
+  /** Takes up what an earlier page left behind and tries once to send it. Call `start` when the page shows the rest. */
+  async open(annotations: readonly AnnotationOut[]): Promise<void> {
+    for (const { id, label_id, head } of annotations) this.#heads.set(label_id, { annotationId: id, revision: head })
+    this.#queue = [...(await this.#options.storage.load(this.#options.volumeId))]
+    this.#publish()
+    await this.#send({ once: true })
+  }
+
+  /** The page shows everything: from now on what waits is sent until it has arrived. */
+  start(): void {
+    void this.#send()
+  }
+
+  /** What waits and is not on the server, oldest first: the page shows it on top of the server's masks. */
+  async unsent(): Promise<readonly OutboxEntry[]> {
+    const doubtful = new Set(this.#queue.filter((entry) => entry.attempted).map((entry) => entry.labelId))
+    for (const labelId of doubtful) {
+      const head = this.#heads.get(labelId)
+      if (!head) continue
+      const { data } = await this.#options.api.get<{ items: readonly RevisionOut[] }>(`/api/annotations/${head.annotationId}/revisions`)
+      const known = new Set(data?.items.map((revision) => revision.id))
+      for (const entry of this.#queue.filter((entry) => known.has(entry.id))) await this.#forget(entry)
+    }
+    this.#publish()
+    return this.#queue
+  }
+
+  /** Keeps an accepted revision and starts sending. */
+  async add(labelId: string, revision: NewRevision): Promise<void> {
+    const newest = this.#queue.findLast((entry) => entry.labelId === labelId)
+    const parent = newest?.id ?? this.#heads.get(labelId)?.revision ?? null
+    const entry: OutboxEntry = {
+      id: revision.id, volumeId: this.#options.volumeId, labelId, attempted: false, revision: { ...revision, parent },
+    }
+    this.#queue.push(entry)
+    this.#publish()
+    await this.#keep(() => this.#options.storage.put(entry))
+    void this.#send()
+  }
+
+  /** Tries again now: the user asks, the connection is back, somebody signed in. */
+  flush(): Promise<void> {
+    if (this.#stopped?.kind === 'refused') this.#stopped = null
+    this.#wake?.()
+    return this.#send()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#wake?.()
+  }
+
+  annotationId(labelId: string): string | null {
+    return this.#heads.get(labelId)?.annotationId ?? null
+  }
+
+  /** The server made a revision of this label by another way (restore). */
+  setHead(labelId: string, annotationId: string, revision: string | null): void {
+    this.#heads.set(labelId, { annotationId, revision })
+  }
+
+  head(labelId: string): string | null {
+    return this.#heads.get(labelId)?.revision ?? null
+  }
+
+  /** Mine: one revision that turns the server's masks into what this page shows. Theirs: ours are dropped. */
+  async resolveConflict(choice: 'mine' | 'theirs'): Promise<void> {
+    const conflict = this.#stopped
+    if (conflict?.kind !== 'conflict') return
+    const { labelId } = conflict
+    const ours = this.#queue.filter((entry) => entry.labelId === labelId)
+    const touched = new Set(ours.flatMap((entry) => entry.revision.slices.map((part) => part.slice)))
+    const theirs = await this.#serverMasks(labelId, [...touched, ...conflict.slices])
+    if (theirs === null) return // the server could not be asked: the question stays
+    const slices: { slice: number; flips: ReturnType<typeof toCoco> }[] = []
+    for (const [slice, mask] of theirs) {
+      const flips = xor(mask, this.#options.localMask(labelId, slice))
+      if (choice === 'mine' && touched.has(slice)) {
+        if (!isEmpty(flips)) slices.push({ slice, flips: toCoco(flips) })
+      } else this.#options.onServerMask(labelId, slice, mask)
+    }
+    const { annotationId } = this.#heads.get(labelId)!
+    this.#heads.set(labelId, { annotationId, revision: conflict.head })
+    for (const entry of ours) await this.#forget(entry)
+    this.#stopped = null
+    if (slices.length > 0) await this.add(labelId, { id: this.#options.newId(), origin: 'manual', slices })
+    this.#publish()
+    void this.#send()
+  }
+
+  #send(mode: { readonly once?: boolean } = {}): Promise<void> {
+    this.#sending ??= this.#sendAll(mode).finally(() => { this.#sending = null })
+    return this.#sending
+  }
+
+  async #sendAll({ once = false }: { readonly once?: boolean }): Promise<void> {
+    let delayMs = FIRST_RETRY_MS
+    while (!this.#closed && this.#queue.length > 0 && (this.#stopped === null || this.#stopped.kind === 'offline')) {
+      const entry = this.#queue[0]
+      const outcome = await this.#sendOne(entry)
+      if (outcome === 'again') continue
+      if (outcome === null) {
+        delayMs = FIRST_RETRY_MS
+        this.#stopped = null
+        await this.#forget(entry)
+        continue
+      }
+      this.#stopped = outcome
+      this.#publish()
+      if (outcome.kind !== 'offline' || once) break
+      await Promise.race([this.#wait(delayMs), new Promise<void>((wake) => { this.#wake = wake })])
+      this.#wake = null
+      delayMs = Math.min(LONGEST_RETRY_MS, delayMs * 2)
+    }
+    this.#publish()
+  }
+
+  /** Null when the server has it, else why not. */
+  async #sendOne(entry: OutboxEntry): Promise<Stop | 'again' | null> {
+    const created = await this.#annotationFor(entry.labelId)
+    if (created.stop) return created.stop
+    if (!entry.attempted) await this.#replace({ ...entry, attempted: true })
+    const { data, error } = await this.#options.api.post<RevisionOut>(
+      `/api/annotations/${created.annotationId}/revisions`, { json: entry.revision, idempotent: false })
+    if (data) {
+      this.#heads.set(entry.labelId, { annotationId: created.annotationId, revision: entry.id })
+      return null
+    }
+    return error!.code === 'stale_revision' ? this.#rebase(entry, error!) : stopOf(error!)
+  }
+
+  async #annotationFor(labelId: string): Promise<{ annotationId: string; stop?: undefined } | { stop: Stop }> {
+    const head = this.#heads.get(labelId)
+    if (head) return { annotationId: head.annotationId }
+    const { data, error } = await this.#options.api.post<AnnotationOut>('/api/annotations', {
+      json: { id: this.#options.newId(), volume_id: this.#options.volumeId, label_id: labelId }, idempotent: true,
+    })
+    if (!data) return { stop: stopOf(error!) }
+    this.#heads.set(labelId, { annotationId: data.id, revision: data.head })
+    return { annotationId: data.id }
+  }
+
+  /** Somebody else's revision is newer. Other slices: ours goes on top, and theirs are shown. The same: a person decides. */
+  async #rebase(entry: OutboxEntry, error: Problem): Promise<Stop | 'again'> {
+    const head = (error.context?.head ?? null) as string | null
+    const changed = (error.context?.changed_slices ?? []) as readonly number[]
+    const ours = this.#queue.filter((other) => other.labelId === entry.labelId)
+    const touched = new Set(ours.flatMap((other) => other.revision.slices.map((part) => part.slice)))
+    const both = changed.filter((slice) => touched.has(slice))
+    if (both.length > 0) return { kind: 'conflict', labelId: entry.labelId, slices: changed, head }
+    const theirs = await this.#serverMasks(entry.labelId, changed)
+    if (theirs === null) return { kind: 'offline' }
+    batch(() => theirs.forEach((mask, slice) => this.#options.onServerMask(entry.labelId, slice, mask)))
+    await this.#replace({ ...entry, attempted: true, revision: { ...entry.revision, parent: head } })
+    return 'again'
+  }
+
+  async #serverMasks(labelId: string, slices: readonly number[]): Promise<Map<number, Mask> | null> {
+    const found = new Map<number, Mask>()
+    const annotationId = this.annotationId(labelId)
+    for (const slice of new Set(slices)) {
+      const { data } = await this.#options.api.get<SliceMaskOut>(`/api/annotations/${annotationId}/slices/${slice}`)
+      if (!data) return null
+      found.set(slice, fromCoco(data.mask))
+    }
+    return found
+  }
+
+  async #replace(entry: OutboxEntry): Promise<void> {
+    this.#queue = this.#queue.map((other) => (other.id === entry.id ? entry : other))
+    await this.#keep(() => this.#options.storage.put(entry))
+  }
+
+  async #forget(entry: OutboxEntry): Promise<void> {
+    this.#queue = this.#queue.filter((other) => other.id !== entry.id)
+    this.#publish()
+    await this.#keep(() => this.#options.storage.remove(entry.id))
+  }
+
+  /** A browser that keeps nothing (a full disk, a private window) must not stop saving: the entry is still sent, and the
+   *  page asks before it is closed while something waits. */
+  async #keep(store: () => Promise<void>): Promise<void> {
+    try {
+      await store()
+    } catch (reason) {
+      console.warn('the browser did not keep a revision that is on its way', reason)
+    }
+  }
+
+  #publish(): void {
+    const pending = this.#queue.length
+    const stop = this.#stopped
+    if (pending === 0) this.#saving.value = { kind: 'saved' }
+    else if (stop === null) this.#saving.value = { kind: 'saving', pending }
+    else if (stop.kind === 'offline') this.#saving.value = { kind: 'offline', pending }
+    else if (stop.kind === 'refused') this.#saving.value = { kind: 'refused', pending, problem: stop.problem }
+    else this.#saving.value = { kind: 'conflict', pending, labelId: stop.labelId, slices: stop.slices }
+  }
+}
+
+/** No server, or one that will be well again: try later. Anything else needs a person. */
+function stopOf(error: Problem): Stop {
+  const passing = error.code === OFFLINE || (error.status ?? 0) >= 500 || error.status === 429
+  return passing ? { kind: 'offline' } : { kind: 'refused', problem: error }
+}
