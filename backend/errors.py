@@ -283,7 +283,7 @@ class CorruptArchive(Rejected):
     """An archive, or one of its members, cannot be unpacked. Raised by imaging.archive."""
 
     code = "corrupt_archive"
-    title = "The archive is damaged"
+    title = "The archive cannot be unpacked"
 
     def __init__(self, what: str) -> None:
         super().__init__(what, hint="Pack it again and check that it opens on your computer before uploading it.")

@@ -79,10 +79,17 @@ class VolumeGeometry:
         return cls(affine, (slices, rows, columns))
 
     @classmethod
-    def without_patient(cls, shape_kji: Sequence[int]) -> VolumeGeometry:
-        """For pictures that know no patient: 1 mm spacing, columns to the left, rows to posterior, slices upwards."""
+    def without_patient(
+        cls, shape_kji: Sequence[int], spacing_kji_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ) -> VolumeGeometry:
+        """For pictures that know no patient: columns to the left, rows to posterior, slices upwards, from the origin."""
+        slice_mm, row_mm, column_mm = spacing_kji_mm
         return cls.from_axes(
-            origin_mm=(0, 0, 0), step_k_mm=(0, 0, 1), step_j_mm=(0, 1, 0), step_i_mm=(1, 0, 0), shape_kji=shape_kji
+            origin_mm=(0, 0, 0),
+            step_k_mm=(0, 0, slice_mm),
+            step_j_mm=(0, row_mm, 0),
+            step_i_mm=(column_mm, 0, 0),
+            shape_kji=shape_kji,
         )
 
     # -- what it says -------------------------------------------------------------------------------------------------

@@ -4,6 +4,6 @@ header -> frames (mosaic) -> stacks (grid) -> assemble (pixels) -> series
 """
 
 from backend.imaging.dicom.series import InstanceRef, SeriesImport, read_dicom
-from backend.imaging.dicom.types import SeriesInfo, StudyInfo, VoiWindow
+from backend.imaging.dicom.types import SeriesInfo, StudyInfo
 
-__all__ = ["InstanceRef", "SeriesImport", "SeriesInfo", "StudyInfo", "VoiWindow", "read_dicom"]
+__all__ = ["InstanceRef", "SeriesImport", "SeriesInfo", "StudyInfo", "read_dicom"]

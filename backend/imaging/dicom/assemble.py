@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from backend.errors import AppError, VolumeTooLarge
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.pixels import decode_frames
-from backend.imaging.dicom.types import Frame, Header, Rescale, VoiWindow
+from backend.imaging.dicom.types import Frame, Header, Rescale
+from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.volume import Volume
 
@@ -47,7 +48,7 @@ class Assembled:
     """A volume with the windows of its middle slice and, for mirrored MONOCHROME1, the sum of value and original."""
 
     volume: Volume
-    windows: tuple[VoiWindow, ...]
+    windows: tuple[Window, ...]
     mirrored_about: float | None
     notes: tuple[str, ...]
 

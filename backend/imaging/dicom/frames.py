@@ -16,7 +16,8 @@ from pydicom.dataset import Dataset
 from backend.errors import CorruptDicom, InvalidImageGeometry
 from backend.imaging.dicom.elements import integer, number, numbers, rounded, text, values
 from backend.imaging.dicom.mosaic import Mosaic
-from backend.imaging.dicom.types import Frame, Rescale, VoiWindow
+from backend.imaging.dicom.types import Frame, Rescale
+from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
 
 UNIT_VECTOR_TOLERANCE = 1e-2
@@ -173,12 +174,12 @@ def _rescale(dataset: Dataset) -> Rescale:
     return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
 
 
-def _windows(dataset: Dataset) -> tuple[VoiWindow, ...]:
+def _windows(dataset: Dataset) -> tuple[Window, ...]:
     centers = [float(str(value)) for value in values(dataset, "WindowCenter")]
     widths = [float(str(value)) for value in values(dataset, "WindowWidth")]
     names = [str(name) for name in values(dataset, "WindowCenterWidthExplanation")]
     return tuple(
-        VoiWindow(names[n] if n < len(names) else "", center, width)
+        Window(names[n] if n < len(names) else "", width, center)
         for n, (center, width) in enumerate(zip(centers, widths, strict=False))
         if math.isfinite(center) and math.isfinite(width) and width > 0
     )

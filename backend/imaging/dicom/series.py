@@ -14,7 +14,8 @@ from backend.imaging.dicom.assemble import FrameNotDecoded, assemble
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.header import read_header
 from backend.imaging.dicom.stacks import find_stacks, rebuilt, same_place
-from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo, VoiWindow
+from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo
+from backend.imaging.intensity import Window
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from backend.imaging.volume import Volume
 
@@ -45,7 +46,7 @@ class SeriesImport:
     series: SeriesInfo
     instances: tuple[InstanceRef, ...]
     files: tuple[SourceFile, ...]
-    windows: tuple[VoiWindow, ...]
+    windows: tuple[Window, ...]
     mirrored_about: float | None
     warnings: tuple[str, ...]
 

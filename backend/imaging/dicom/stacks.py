@@ -140,11 +140,7 @@ def _loose_stack(frames: Sequence[Frame], slice_spacing_mm: float | None, what: 
     if len(frames) > 1:
         notes.append(f"The third axis holds {len(frames)} {what}, {slice_spacing_mm or 1:g} mm apart.")
     between_rows, between_columns = first.pixel_spacing_mm or (1.0, 1.0)
-    geometry = VolumeGeometry.from_axes(
-        origin_mm=(0, 0, 0),
-        step_k_mm=(0, 0, slice_spacing_mm or 1.0),
-        step_j_mm=(0, between_rows, 0),
-        step_i_mm=(between_columns, 0, 0),
-        shape_kji=(len(frames), first.rows, first.columns),
+    geometry = VolumeGeometry.without_patient(
+        (len(frames), first.rows, first.columns), (slice_spacing_mm or 1.0, between_rows, between_columns)
     )
     return Stack(tuple(frames), geometry, "", tuple(notes))

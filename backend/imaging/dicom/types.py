@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backend.imaging.geometry import FloatArray
+from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
-
-
-@dataclass(frozen=True, slots=True)
-class VoiWindow:
-    """A window that the file recommends, in the values of the volume (after rescaling)."""
-
-    name: str
-    center: float
-    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,8 @@ class Frame:
 
     `position_mm` is the LPS centre of its first pixel; `row_direction` and `column_direction` are unit LPS vectors of
     growing column and growing row; `pixel_spacing_mm` is (between rows, between columns). All four are None where the
-    file does not say. `keys` tells frames at one position apart: name of the property -> its value as text.
+    file does not say. `windows` are those that the file recommends, in modality values. `keys` tells frames at one
+    position apart: name of the property -> its value as text.
     """
 
     file: SourceFile
@@ -76,7 +69,7 @@ class Frame:
     column_direction: FloatArray | None = None
     pixel_spacing_mm: tuple[float, float] | None = None
     rescale: Rescale = Rescale()
-    windows: tuple[VoiWindow, ...] = ()
+    windows: tuple[Window, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     instance_number: int | None = None
 
