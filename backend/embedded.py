@@ -216,16 +216,16 @@ def private_services(settings: Settings) -> PrivateServices:
     )
 
 
-def running_services(data_dir: Path) -> ServiceUrls:
+def running_services(settings: Settings) -> ServiceUrls:
     """Addresses of the private servers that somebody else has started on this folder, for a short visit.
 
-    They follow from the folder alone; whether anybody answers there shows when they are used.
+    They follow from the settings alone; whether anybody answers there shows when they are used.
     """
-    sockets = socket_dir(data_dir.absolute())
+    sockets = socket_dir(settings.data_dir)
     return ServiceUrls(
-        _postgres_url(sockets / "postgres"),
-        _redis_url(sockets / "redis-queue.sock"),
-        _redis_url(sockets / "redis-cache.sock"),
+        settings.database_url or _postgres_url(sockets / "postgres"),
+        settings.redis_url or _redis_url(sockets / "redis-queue.sock"),
+        settings.cache_redis_url or _redis_url(sockets / "redis-cache.sock"),
     )
 
 

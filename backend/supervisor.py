@@ -29,6 +29,7 @@ from backend.embedded import PrivateServices, private_services
 from backend.errors import AppError, Conflict, Unavailable
 from backend.processes import Child, start_child
 from backend.settings import Settings
+from backend.stores.queue import JobQueue
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +43,13 @@ WORKER_PATIENCE_S = 15.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
-API_TRIES_BEFORE_READY = 3
+TRIES_BEFORE_READY = 3
 
 # One set of workers: the queues that each process serves, in order of preference. The first serves clicks and nothing
 # else, so that a click never waits behind an encoding, a training or an import.
 WORKER_SET: tuple[tuple[str, ...], ...] = (("click",), ("encode", "click"), ("train", "encode"), ("io",))
+
+ALL_QUEUES = frozenset(queue for queues in WORKER_SET for queue in queues)
 
 
 class PortInUse(Conflict):
@@ -133,6 +136,10 @@ class Processes:
     def deaths_of(self, name: str) -> int:
         return sum(kept.deaths for kept in self._kept if kept.plan.name == name)
 
+    def is_hopeless(self) -> bool:
+        """Whether some worker has died so often that waiting for it makes no sense."""
+        return any(kept.deaths >= TRIES_BEFORE_READY for kept in self._kept)
+
     def step(self, now_s: float) -> None:
         """Start what does not run and may. Call it again and again."""
         for kept in self._kept:
@@ -209,6 +216,17 @@ def is_ready(settings: Settings) -> bool:
         return False
 
 
+def served_queues(settings: Settings) -> frozenset[str]:
+    """The queues that some living worker has said it serves."""
+    queue = JobQueue(str(settings.redis_url))
+    try:
+        return frozenset(str(name) for name, count in queue.worker_counts().items() if count)
+    except AppError:
+        return frozenset()
+    finally:
+        queue.close()
+
+
 def run_up(
     settings: Settings,
     *,
@@ -240,6 +258,8 @@ def _watch(
     stopping: StopRequest,
     on_ready: Callable[[], None],
 ) -> None:
+    """Keep everything running until asked to stop. Ready means: requests are answered, and so is every queue, unless
+    its worker keeps dying."""
     ready = False
     began_s = asked_s = time.monotonic()
     told = False
@@ -248,17 +268,21 @@ def _watch(
         _revive(services)
         processes.step(now_s)
         if not ready and now_s - asked_s >= READY_EVERY_S:
-            ready, asked_s = is_ready(settings), now_s
+            asked_s = now_s
+            missing = ALL_QUEUES - served_queues(settings)
+            ready = (not missing or processes.is_hopeless()) and is_ready(settings)
             if ready:
+                if missing:
+                    log.error("no worker for some queues", queues=sorted(missing))
                 on_ready()
-            elif processes.deaths_of("api") >= API_TRIES_BEFORE_READY:
+            elif processes.deaths_of("api") >= TRIES_BEFORE_READY:
                 raise ServerDidNotStart(
-                    f"The web server ended {API_TRIES_BEFORE_READY} times before it answered.",
+                    f"The web server ended {TRIES_BEFORE_READY} times before it answered.",
                     hint="Its messages are above; `sammed doctor` checks this machine.",
                 )
             elif not told and now_s - began_s > STILL_WAITING_AFTER_S:
                 told = True
-                log.warning("not ready yet", waited_s=round(now_s - began_s), address=f"{settings.base_url}/readyz")
+                log.warning("not ready yet", waited_s=round(now_s - began_s), queues_without_worker=sorted(missing))
         time.sleep(WATCH_EVERY_S)
 
 

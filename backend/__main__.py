@@ -1,0 +1,5 @@
+"""`python -m backend ...` is `sammed ...`."""
+
+from backend.cli import main
+
+main()
