@@ -1,4 +1,5 @@
-"""Every error type that a user can meet, in one leaf module that all layers may import.
+"""The families of errors that a user can meet, and imaging's errors, in one leaf module that all layers may import.
+Errors of the domain, the stores and the services stand beside the code that raises them.
 
 An error carries a stable `code`, a `title` (the kind of thing that went wrong), a `detail` (what exactly, with the
 numbers) and, where there is a way out, a `hint`. The HTTP status of each family is in `backend/api/errors.py` and
@@ -220,7 +221,7 @@ class SliceLengthMismatch(MalformedSlice):
 
 # -- export faults ----------------------------------------------------------------------------------------------------
 class NothingToExport(Rejected):
-    """No label has a single voxel, so that there is nothing to write. Raised by imaging.seg and imaging.labels_nifti."""
+    """No label has a single voxel. Raised by imaging.seg, imaging.labels_nifti and services.exports."""
 
     code = "nothing_to_export"
     title = "There is nothing to export"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ def default_windows(
     full range. Colour images have none."""
     if channels != 1:
         return []
-    offered = [*voi]
+    offered = [window if window.name else replace(window, name=f"Series {n}") for n, window in enumerate(voi, start=1)]
     if _is_hounsfield(modality, statistics):
         offered += CT_PRESETS
     else:
@@ -174,11 +174,8 @@ def model_input(pixels: NDArray[Any], window: Window | None, *, inverted: bool =
 
 # -- rules ------------------------------------------------------------------------------------------------------------
 def _is_hounsfield(modality: str, statistics: IntensityStatistics) -> bool:
-    """CT, unless nothing lies below 0: then the rescale to HU was lost. A volume of unknown modality (NIfTI tells none)
-    counts as CT when it has air and nothing below what air filling can be."""
-    if modality == "CT":
-        return statistics.minimum < 0
-    return modality == "OT" and -4100 <= statistics.minimum <= -900 and statistics.maximum >= 100
+    """CT, unless nothing lies below 0: then the rescale to HU was lost on the way here."""
+    return modality == "CT" and statistics.minimum < 0
 
 
 def _ct_preset_for(voi: Window) -> Window:

@@ -78,6 +78,11 @@ def test_a_window_of_the_series_that_is_a_preset_is_offered_once() -> None:
     assert windows[0].name == "WINDOW1"
 
 
+def test_a_nameless_window_of_the_series_gets_a_name() -> None:
+    windows = default_windows("MR", statistics(0, 900), [Window("", 600, 300), Window("T2", 50, 100)])
+    assert windows[:2] == [Window("Series 1", 600, 300), Window("T2", 50, 100)]
+
+
 def test_colour_has_no_windows() -> None:
     assert default_windows("US", statistics(0, 255, whole_bytes=True), channels=3) == []
     assert model_window("US", statistics(0, 255, whole_bytes=True), channels=3) is None
@@ -103,9 +108,9 @@ def test_ct_that_lost_its_rescale_is_seen_by_percentiles() -> None:
     assert window is not None and (window.low, window.high) == (1, 3999)
 
 
-def test_a_nifti_ct_is_recognised_by_its_air() -> None:
-    assert model_window("OT", statistics(-1024, 1500)) == CT_SOFT_TISSUE
+def test_an_unknown_modality_is_seen_by_percentiles() -> None:
     assert model_window("OT", statistics(-20, 1500)) == Window.between("1-99 %", -19, 1499)
+    assert model_window("OT", statistics(0, 1500)) == Window.between("1-99 % of tissue", 2, 1498)
 
 
 def test_the_model_sees_mr_without_its_background_and_ignores_voi() -> None:

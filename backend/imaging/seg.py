@@ -1,0 +1,380 @@
+"""Writing masks as a DICOM Segmentation (SEG, PS3.3 A.51) that any viewer can lay over the source images.
+
+BINARY, one segment per label that has a voxel, numbered from 1 in the order of the labels. Frames exist only where a
+segment has voxels; each refers to the image it was drawn on and copies its position. The objects are built by
+highdicom; this file prepares what highdicom takes for granted and real archives do not give (absent type 2 elements,
+orientations that differ in the last digit, several volumes in one multi-frame file).
+
+Not here: reading SEG, and where masks come from (`ReadMask`, see `imaging/labels.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation, SegmentDescription
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg, SourceIsNotDicom
+from backend.imaging.geometry import VolumeGeometry
+from backend.imaging.labels import ExportLabel, LabelMap, ReadMask, checked_mask, compose
+from backend.imaging.uids import uid_of
+
+MANUFACTURER = "sammed"
+USE_NIFTI = "Export the masks as NIfTI instead."
+
+TISSUE = Code("85756007", "SCT", "Tissue")
+"""Category and type of a label without a code: what 3D Slicer writes when nothing better is known."""
+
+ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
+ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+ABNORMAL_CODES = frozenset(
+    ("SCT", value)
+    for value in (
+        "108369006",  # neoplasm
+        "86049000",  # primary malignant neoplasm
+        "14799000",  # secondary malignant neoplasm
+        "4147007",  # mass
+        "52988006",  # lesion
+        "27925004",  # nodule
+        "367643001",  # cyst
+        "79654002",  # edema
+        "50960005",  # hemorrhage
+        "6574001",  # necrosis
+        "55641003",  # infarct
+    )
+)
+"""Types whose category is the abnormal structure; every other code counts as anatomy (CID 7150)."""
+
+TYPE_2 = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
+"""Elements that every image must have, possibly empty, and that de-identified files often lack."""
+
+POSITION_TOLERANCE = 0.5
+"""How far, in slice spacings, an image may lie from where the volume says its slice is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSlice:
+    """The DICOM image that slice k of a volume was read from. `frame_number` counts from 1; None in a classic file."""
+
+    file: Path
+    frame_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegAbout:
+    """Who made the segmentation, when and with what: the elements that are not in masks or images.
+
+    `series_number` None: 1000 more than that of the images. `created_at` has a time zone or is local time.
+    """
+
+    created_at: datetime
+    software_version: str
+    series_description: str = "Segmentation"
+    creator: str = ""
+    series_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegSummary:
+    """What was written: the labels in the order of the segments, those left out because they are empty."""
+
+    sop_instance_uid: str
+    segments: tuple[ExportLabel, ...]
+    empty: tuple[ExportLabel, ...]
+    frames: int
+
+
+def write_seg(
+    path: Path,
+    sources: Sequence[SourceSlice],
+    geometry: VolumeGeometry,
+    labels: Sequence[ExportLabel],
+    read_mask: ReadMask,
+    about: SegAbout,
+) -> SegSummary:
+    """One SEG of all labels; `sources[k]` is the image of slice k of the volume with this geometry.
+
+    Raises NothingToExport when no label has a voxel, SourceIsNotDicom, SourceCannotCarrySeg (mosaics, several
+    multi-frame files, frames without a position), ExportGridMismatch (masks, volume and images disagree),
+    LabelValuesClash. Memory: a label map and one mask; where labels overlap, one byte per label and voxel of the
+    annotated slices.
+    """
+    if len(sources) != geometry.shape_kji[0]:
+        raise ExportGridMismatch(f"The volume has {geometry.shape_kji[0]} slices, {len(sources)} images were given.")
+    label_map = compose(labels, read_mask, geometry.shape_kji)
+    if not label_map.present:
+        raise NothingToExport("No label has a single voxel.", hint="Annotate at least one slice, then export again.")
+    planes = np.flatnonzero(label_map.voxels.any(axis=(1, 2)))
+    pixels = _segment_pixels(label_map, planes, read_mask)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of pydicom and highdicom quote values, the patient's name among them
+        images = _read_sources(sources, geometry, planes)
+        seg = _segmentation(images, geometry, label_map, pixels, about)
+        if images.frame_numbers:
+            _restore_frame_numbers(seg, images.frame_numbers)
+        seg.save_as(path, enforce_file_format=True)
+    empty = tuple(label for label in labels if label not in label_map.present)
+    return SegSummary(str(seg.SOPInstanceUID), label_map.present, empty, int(seg.NumberOfFrames))
+
+
+def _segmentation(
+    images: _Images, geometry: VolumeGeometry, label_map: LabelMap, pixels: NDArray[Any], about: SegAbout
+) -> Segmentation:
+    first = images.annotated[0]
+    identity = _identity(label_map, pixels, first, about)
+    day, time = about.created_at.date(), about.created_at.time()
+    try:
+        seg = Segmentation(
+            source_images=images.annotated,
+            further_source_images=images.others or None,
+            pixel_array=pixels,
+            segmentation_type="BINARY",
+            segment_descriptions=_descriptions(label_map.present, first),
+            pixel_measures=_pixel_measures(images, geometry),
+            series_instance_uid=uid_of("seg", identity, "series"),
+            series_number=about.series_number or _number(first.get("SeriesNumber")) + 1000,
+            sop_instance_uid=uid_of("seg", identity, "instance"),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MANUFACTURER,
+            software_versions=about.software_version,
+            device_serial_number=about.software_version,
+            content_label="SEGMENTATION",
+            content_description=_long_string(about.series_description),
+            content_creator_name=_person(about.creator),
+            content_date=day,
+            content_time=time,
+            series_date=day,
+            series_time=time,
+            series_description=_long_string(about.series_description),
+            specific_character_set="ISO_IR 192",
+            omit_empty_frames=True,
+        )
+    except (ValueError, AttributeError) as error:  # ours was checked before: what highdicom refuses now are the images
+        raise SourceCannotCarrySeg(f"The images cannot be referred to: {error}", hint=USE_NIFTI) from error
+    seg.InstanceCreationDate, seg.InstanceCreationTime = seg.ContentDate, seg.ContentTime
+    return seg
+
+
+# -- the source images ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Headers for highdicom: `annotated` are the images of the planes, in their order, or one multi-frame image reduced
+    to these frames; `frame_numbers` are then the frames' numbers in the file."""
+
+    annotated: list[Dataset]
+    others: list[Dataset]
+    frame_numbers: list[int]
+
+
+def _read_sources(sources: Sequence[SourceSlice], geometry: VolumeGeometry, planes: NDArray[np.intp]) -> _Images:
+    files = list(dict.fromkeys(source.file for source in sources))
+    headers = {file: _read_header(file) for file in files}
+    for header in headers.values():
+        if (header.Rows, header.Columns) != geometry.shape_kji[1:]:
+            raise ExportGridMismatch(
+                f"An image has {header.Rows} x {header.Columns} pixels, the volume {geometry.shape_kji[1:]} "
+                "(rows, columns)."
+            )
+    if len(files) == 1 and "PerFrameFunctionalGroupsSequence" in headers[files[0]]:
+        numbers = [int(source.frame_number or 1) for source in sources]
+        return _enhanced(headers[files[0]], numbers, geometry, planes)
+    if len(files) != len(sources) or any("PerFrameFunctionalGroupsSequence" in header for header in headers.values()):
+        raise SourceCannotCarrySeg(
+            f"{len(sources)} slices come from {len(files)} files (a mosaic, a clip, or a volume in several files).",
+            hint=USE_NIFTI,
+        )
+    return _classic([headers[source.file] for source in sources], sources, geometry, planes)
+
+
+def _read_header(file: Path) -> Dataset:
+    try:
+        header = dcmread(file, stop_before_pixels=True)
+    except InvalidDicomError:
+        header = dcmread(file, stop_before_pixels=True, force=True)  # without preamble, or no DICOM at all
+    if not all(header.get(name) for name in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Rows", "Columns")):
+        raise SourceIsNotDicom("The volume was not read from DICOM images.", hint=USE_NIFTI)
+    for name in TYPE_2:
+        if name not in header:
+            setattr(header, name, "")
+    return header
+
+
+def _classic(
+    headers: list[Dataset], sources: Sequence[SourceSlice], geometry: VolumeGeometry, planes: NDArray[np.intp]
+) -> _Images:
+    if len(headers) > 1:
+        for k, header in enumerate(headers):
+            if not header.get("FrameOfReferenceUID") or not header.get("ImagePositionPatient"):
+                raise SourceCannotCarrySeg("The images do not say where they lie in the patient.", hint=USE_NIFTI)
+            _check_position(header.ImagePositionPatient, k, geometry)
+            # They made one volume, so they agree but for rounding; highdicom compares digit by digit.
+            header.ImageOrientationPatient = headers[0].ImageOrientationPatient
+    numbers = []
+    if len(headers) == 1:
+        if headers[0].get("NumberOfFrames", 1) > 1:
+            numbers = [sources[0].frame_number or 1]
+        headers[0].NumberOfFrames = 1
+    chosen = set(planes.tolist())
+    others = [header for k, header in enumerate(headers) if k not in chosen]
+    return _Images([headers[k] for k in planes], others, numbers)
+
+
+def _enhanced(header: Dataset, numbers: list[int], geometry: VolumeGeometry, planes: NDArray[np.intp]) -> _Images:
+    """The one multi-frame image, reduced to the frames of the planes: its other frames may lie at the same places (a
+    series of time points), in another order or in another orientation, and highdicom wants one stack."""
+    frames = header.PerFrameFunctionalGroupsSequence
+    if max(numbers) > len(frames):
+        raise ExportGridMismatch(f"Frame {max(numbers)} was asked for, the file has {len(frames)}.")
+    shared = header.SharedFunctionalGroupsSequence[0] if header.get("SharedFunctionalGroupsSequence") else Dataset()
+    for name in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if name not in shared and name in frames[numbers[0] - 1]:
+            setattr(shared, name, frames[numbers[0] - 1][name].value)
+    chosen = []
+    for k in planes.tolist():
+        frame = frames[numbers[k] - 1]
+        position = frame.get("PlanePositionSequence") or shared.get("PlanePositionSequence")
+        if not position or "PlaneOrientationSequence" not in shared or not header.get("FrameOfReferenceUID"):
+            raise SourceCannotCarrySeg("The frames do not say where they lie in the patient.", hint=USE_NIFTI)
+        _check_position(position[0].ImagePositionPatient, k, geometry)
+        chosen.append(frame)
+    header.SharedFunctionalGroupsSequence = DicomSequence([shared])
+    header.PerFrameFunctionalGroupsSequence = DicomSequence(chosen)
+    header.NumberOfFrames = len(chosen)
+    return _Images([header], [], [numbers[k] for k in planes])
+
+
+def _check_position(position_mm: Sequence[float], k: int, geometry: VolumeGeometry) -> None:
+    expected = geometry.position_mm([k, 0, 0])[0]
+    away_mm = float(np.linalg.norm(np.array([float(value) for value in position_mm]) - expected))
+    if away_mm > POSITION_TOLERANCE * geometry.spacing_kji_mm[0]:
+        raise ExportGridMismatch(f"Slice {k} of the volume lies {away_mm:.2f} mm away from its source image.")
+
+
+def _pixel_measures(images: _Images, geometry: VolumeGeometry) -> hd.PixelMeasuresSequence | None:
+    """Spacing of the whole stack: highdicom would measure it between annotated slices. None for one without a place."""
+    first = images.annotated[0]
+    if not first.get("FrameOfReferenceUID") or geometry.shape_kji[0] == 1:
+        return None
+    shared = (first.get("SharedFunctionalGroupsSequence") or [first])[0]
+    measures = (shared.get("PixelMeasuresSequence") or [first])[0]
+    _, spacing_j, spacing_i = geometry.spacing_kji_mm
+    normal = np.cross(geometry.directions_kji[:, 2], geometry.directions_kji[:, 1])
+    between_planes = float(abs(normal @ geometry.affine_lps[:3, 0]))
+    return hd.PixelMeasuresSequence(
+        pixel_spacing=(spacing_j, spacing_i),
+        slice_thickness=float(measures.get("SliceThickness") or between_planes),
+        spacing_between_slices=between_planes,
+    )
+
+
+def _restore_frame_numbers(seg: Dataset, frame_numbers: list[int]) -> None:
+    """References into the reduced image become references into the file. Segments of one slice share their item."""
+    items = {
+        id(source): source
+        for frame in seg.PerFrameFunctionalGroupsSequence
+        for derivation in frame.DerivationImageSequence
+        for source in derivation.SourceImageSequence
+    }
+    for source in items.values():
+        source.ReferencedFrameNumber = frame_numbers[int(source.get("ReferencedFrameNumber", 1)) - 1]
+
+
+# -- the segments -----------------------------------------------------------------------------------------------------
+def _segment_pixels(label_map: LabelMap, planes: NDArray[np.intp], read_mask: ReadMask) -> NDArray[np.uint8]:
+    """[planes, rows, columns] with segment numbers, or [planes, rows, columns, segments] where labels overlap."""
+    segments = label_map.present
+    if label_map.overlaps:
+        shape_kji = (int(label_map.voxels.shape[0]), int(label_map.voxels.shape[1]), int(label_map.voxels.shape[2]))
+        stacked = np.zeros((len(planes), *shape_kji[1:], len(segments)), dtype=np.uint8)
+        for n, label in enumerate(segments):
+            stacked[..., n] = checked_mask(label, read_mask, shape_kji)[planes]
+        return stacked
+    segment_of_value = np.zeros(
+        int(np.iinfo(label_map.voxels.dtype).max) + 1, dtype=np.uint8 if len(segments) < 256 else np.uint16
+    )
+    for n, label in enumerate(segments, start=1):
+        segment_of_value[label.value] = n
+    return np.asarray(segment_of_value[label_map.voxels[planes]])
+
+
+def _descriptions(labels: Sequence[ExportLabel], image: Dataset) -> list[SegmentDescription]:
+    return [_description(number, label, str(image.SeriesInstanceUID)) for number, label in enumerate(labels, start=1)]
+
+
+def _description(number: int, label: ExportLabel, series_uid: str) -> SegmentDescription:
+    category, kind = TISSUE, TISSUE
+    if label.code is not None:
+        kind = Code(label.code.value, label.code.scheme, label.code.meaning)
+        abnormal = (label.code.scheme, label.code.value) in ABNORMAL_CODES
+        category = ABNORMAL_STRUCTURE if abnormal else ANATOMICAL_STRUCTURE
+    algorithm = label.algorithm
+    identification = None
+    if algorithm.type != "MANUAL":
+        identification = hd.AlgorithmIdentificationSequence(
+            name=_long_string(algorithm.name),
+            family=codes.cid7162.ArtificialIntelligence,
+            version=_long_string(algorithm.version),
+            source=MANUFACTURER,
+            parameters=dict(algorithm.parameters) or None,
+        )
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=_long_string(label.name),
+        segmented_property_category=category,
+        segmented_property_type=kind,
+        algorithm_type=algorithm.type,
+        algorithm_identification=identification,
+        tracking_uid=uid_of("seg", series_uid, "label", str(label.value), label.name),
+        tracking_id=_long_string(label.name),
+        display_color=CIELabColor.from_rgb(*label.rgb),
+    )
+
+
+def _identity(label_map: LabelMap, pixels: NDArray[Any], image: Dataset, about: SegAbout) -> str:
+    """A digest of all that is written: a repeated export is the same object, a changed one another."""
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).data)
+    for part in (str(image.SeriesInstanceUID), repr(label_map.present), repr(about)):
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
+# -- elements ---------------------------------------------------------------------------------------------------------
+def _long_string(text: str) -> str:
+    """At most 64 characters without a backslash (LO separates values with it) or control characters."""
+    return "".join(" " if character < " " else character for character in text.replace("\\", "/")).strip()[:64]
+
+
+def _person(name: str) -> str | None:
+    """A display name as a family name: nobody can tell the parts of a name apart."""
+    cleaned = "".join(" " if character in "\\^=" else character for character in _long_string(name)).strip()
+    return f"{cleaned[:62]}^" if cleaned else None
+
+
+def _number(value: object) -> int:
+    return int(str(value)) if value not in (None, "") else 0
