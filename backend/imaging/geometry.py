@@ -82,7 +82,7 @@ class VolumeGeometry:
     def without_patient(
         cls, shape_kji: Sequence[int], spacing_kji_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ) -> VolumeGeometry:
-        """For pictures that know no patient: columns to the left, rows to posterior, slices upwards, from the origin."""
+        """For pictures that know no patient: from the origin, columns to the left, rows to posterior, slices up."""
         slice_mm, row_mm, column_mm = spacing_kji_mm
         return cls.from_axes(
             origin_mm=(0, 0, 0),

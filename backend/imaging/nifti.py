@@ -143,9 +143,6 @@ def read_nifti(file: SourceFile) -> Iterator[NiftiImport]:
     """
     with _open(file.path) as stream:
         yield from _volumes(stream, _stem(file.name))
-        with _named_faults():
-            while stream.read(1 << 20):  # to the end, where a gzip file has its checksum
-                pass
 
 
 @contextmanager
@@ -201,6 +198,8 @@ def _volumes(stream: BinaryIO, name: str) -> Iterator[NiftiImport]:
     for index in range(count):
         with _named_faults():
             raw = np.asarray(unscaled[..., index])
+            while index == count - 1 and stream.read(1 << 20):  # to the end, where a gzip file has its checksum
+                pass
         voxels, own_notes = _values(source.from_file_grid(_as_rgb(raw)), float(proxy.slope), float(proxy.inter))
         modality, modality_notes = _modality(voxels)
         yield NiftiImport(
