@@ -1,0 +1,16 @@
+// Starts the page: language, appearance, the shared parts, then the first render.
+
+import './styles/index.css'
+
+import { render } from 'preact'
+import { startLanguage } from './i18n/text.ts'
+import { startAppearance } from './pages/appearance.ts'
+import { AppView } from './pages/app.tsx'
+import { AppContext, createApp } from './pages/app_state.ts'
+
+startLanguage()
+startAppearance()
+render(
+  <AppContext.Provider value={createApp(window)}><AppView /></AppContext.Provider>,
+  document.getElementById('app')!,
+)

@@ -1,0 +1,165 @@
+// The annotate page: opens a case, then stands around the annotator. Loading, opening and failing have the same frame as
+// the open page, so that nothing moves.
+
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
+import { ApiError, problem as makeProblem } from '../api/client.ts'
+import type { Case, Project, VolumeBrief } from '../api/project_types.ts'
+import type { Problem } from '../api/types.ts'
+import { t } from '../i18n/text.ts'
+import { AnnotateView } from '../panels/annotate/annotate_view.tsx'
+import { SavingStateView } from '../panels/annotate/saving_state.tsx'
+import { Icon } from '../panels/icon.tsx'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { useApp } from './app_state.ts'
+import { findPlace, type CasePlace } from './case_order.ts'
+import { movesOf } from './case_moves.ts'
+import { Frame } from './frame.tsx'
+import { may } from './permissions.ts'
+import { hrefTo } from './router.ts'
+import { useTitle } from './title.ts'
+import { useLoaded } from './use_loaded.ts'
+import { stateName } from './words.ts'
+
+interface OpenCase { readonly item: Case; readonly project: Project }
+
+export function AnnotatePage({ caseId, volumeId }: { caseId: string; volumeId: string | null }) {
+  const { api } = useApp()
+  const opened = useLoaded<OpenCase>(async (signal) => {
+    const item = await api.get<Case>(`/api/cases/${caseId}`, { signal })
+    if (item.error) return item
+    const project = await api.get<Project>(`/api/projects/${item.data.project_id}`, { signal })
+    return project.error ? project : { data: { item: item.data, project: project.data } }
+  }, [caseId])
+  const place = useLoaded<CasePlace | null>(async (signal) =>
+    opened.value ? { data: await findPlace(api, opened.value.item.project_id, caseId, signal) } : { data: null }, [opened.value?.item.id])
+
+  useTitle(opened.value?.item.name, opened.value?.project.name)
+  if (opened.problem) return <Frame banner={false}><div class="page-inner narrow"><ProblemNotice problem={opened.problem} onRetry={opened.reload} /></div></Frame>
+  if (!opened.value) return <Frame banner={false} crumbs={[{ label: '…' }]}><AnnotateSkeleton /></Frame>
+  const { item, project } = opened.value
+  const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
+  if (!volume) return <Frame banner={false} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
+  return <OpenVolume key={volume.id} item={item} project={project} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} />
+}
+
+function crumbsOf({ item, project }: OpenCase) {
+  return [{ label: project.name, href: hrefTo.project(project.id) }, { label: item.name }]
+}
+
+interface OpenVolumeProps extends OpenCase { volume: VolumeBrief; place: CasePlace | null; onCase: (item: Case) => void }
+
+function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
+  const { api, router, toasts } = useApp()
+  const text = t().annotate
+  const [annotator, setAnnotator] = useState<Annotator | null>(null)
+  const [problem, setProblem] = useState<Problem | null>(null)
+  const [attempt, setAttempt] = useState(0)
+  const [dialog, setDialog] = useState<'help' | 'add_label' | null>(null)
+  const mayAnnotate = may(project.role, 'annotate') && !project.archived
+  const mayAddLabels = may(project.role, 'manage') && !project.archived
+
+  /** Called from keys long after this render: everything that changes is read through `now`. */
+  const now = useMemo(() => ({ item, place, annotator, mayAddLabels }), [])
+  Object.assign(now, { item, place, annotator, mayAddLabels })
+  const page = useMemo<PageCommands>(() => ({
+    help: () => setDialog('help'),
+    addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
+    previousCase: () => { if (now.place?.previousId) router.navigate(hrefTo.annotate(now.place.previousId)) },
+    nextCase: () => { if (now.place?.nextId) router.navigate(hrefTo.annotate(now.place.nextId)) },
+    submit: () => void submit(),
+  }), [])
+
+  async function submit(): Promise<void> {
+    if (now.annotator && now.annotator.saving.value.kind !== 'saved') {
+      now.annotator.flush()
+      return toasts.say(text.submitAfterSaving)
+    }
+    const answer = await api.patch<Case>(`/api/cases/${now.item.id}`, { json: { state: 'submitted' } })
+    if (answer.error) return toasts.problem(answer.error)
+    toasts.say(text.submittedToast(now.item.name))
+    onCase(answer.data)
+    page.nextCase()
+  }
+  async function reopen(): Promise<void> {
+    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: 'in_progress' } })
+    if (answer.error) toasts.problem(answer.error)
+    else onCase(answer.data)
+  }
+
+  useEffect(() => {
+    let opened: Annotator | null = null
+    let left = false
+    setProblem(null)
+    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page }).then(
+      (made) => {
+        if (left) return made.close()
+        opened = made
+        if (!mayAnnotate) made.setTool('window')
+        setAnnotator(made)
+      },
+      (reason) => {
+        if (!left) setProblem(reason instanceof ApiError ? reason.problem : makeProblem('unexpected', text.loadFailed, String(reason)))
+      },
+    )
+    return () => {
+      left = true
+      opened?.close()
+    }
+  }, [volume.id, attempt])
+
+  const moves = project.archived ? [] : movesOf(item.state, project.role)
+  const near = (
+    <>
+      <nav class="case-walk" aria-label={text.caseWalk}>
+        <button type="button" class="icon-button small" aria-label={text.previousCase} title={`${text.previousCase} (PageUp)`} disabled={!place?.previousId} onClick={page.previousCase}><Icon name="previous" size={16} /></button>
+        <span class="case-number">{place ? text.positionOf(place.index + 1, project.counts.cases) : ''}</span>
+        <button type="button" class="icon-button small" aria-label={text.nextCase} title={`${text.nextCase} (PageDown)`} disabled={!place?.nextId} onClick={page.nextCase}><Icon name="next" size={16} /></button>
+      </nav>
+      {item.volumes.length > 1 && (
+        <select class="select quiet series-select" aria-label={text.series} value={volume.id} onChange={(event) => router.navigate(hrefTo.annotate(item.id, event.currentTarget.value), { replace: true })}>
+          {item.volumes.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+        </select>
+      )}
+      {annotator && <SavingStateView annotator={annotator} />}
+    </>
+  )
+  const far = (
+    <>
+      {annotator && <ModelName annotator={annotator} />}
+      {moves.includes('submitted')
+        ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
+        : <span class="tag strong">{stateName(item.state)}</span>}
+      {moves.includes('in_progress') && <button type="button" class="button quiet" onClick={() => void reopen()}>{text.reopen}</button>}
+    </>
+  )
+  return (
+    <Frame banner={false} crumbs={crumbsOf({ item, project })} near={near} far={far}>
+      {annotator
+        ? (
+          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}
+            dialog={dialog} onDialog={setDialog} />
+        )
+        : problem
+          ? <div class="page-inner narrow"><ProblemNotice problem={problem} onRetry={() => setAttempt(attempt + 1)} /></div>
+          : <AnnotateSkeleton />}
+    </Frame>
+  )
+}
+
+function ModelName({ annotator }: { annotator: Annotator }) {
+  const model = annotator.model.value
+  return model ? <span class="model-name faint ellipsis" title={t().annotate.model}>{model}</span> : null
+}
+
+/** The open page without its content: the same places, grey. */
+function AnnotateSkeleton() {
+  return (
+    <div class="annotate" role="status" aria-label={t().common.loading}>
+      <div class="tool-rail" />
+      <div class="picture-area"><div class="picture-state slow"><span class="spinner" /></div></div>
+      <div class="side-panel" />
+      <div class="slice-strip" />
+    </div>
+  )
+}

@@ -1,0 +1,74 @@
+// From address to page, and the gate: who is not signed in sees the sign-in page and comes back to where they wanted.
+
+import { useSignalEffect } from '@preact/signals'
+import { useEffect, useState } from 'preact/hooks'
+import type { Problem } from '../api/types.ts'
+import { t } from '../i18n/text.ts'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { ToastList } from '../panels/toasts.tsx'
+import { UploadPanel } from '../panels/upload_panel.tsx'
+import { AccountPage } from './account.tsx'
+import { AnnotatePage } from './annotate.tsx'
+import { useApp } from './app_state.ts'
+import { Frame } from './frame.tsx'
+import { LoginPage } from './login.tsx'
+import { ProjectPage } from './project.tsx'
+import { ProjectsPage } from './projects.tsx'
+import { hrefTo } from './router.ts'
+
+export function AppView() {
+  const app = useApp()
+  return (
+    <>
+      <Page />
+      {app.session.me.value && app.router.route.value.page !== 'annotate' && <UploadPanel uploads={app.uploads} caseHref={hrefTo.annotate} />}
+      <ToastList toasts={app.toasts} />
+    </>
+  )
+}
+
+function Page() {
+  const app = useApp()
+  const [problem, setProblem] = useState<Problem | null>(null)
+  const route = app.router.route.value
+  const me = app.session.me.value
+  const gateClosed = me === null || (me?.must_set_password ?? false)
+
+  const load = async (): Promise<void> => setProblem(await app.session.load())
+  useEffect(() => { if (route.page !== 'login' || route.token === null) void load() }, [])
+  useSignalEffect(() => {
+    if (app.session.me.value) app.system.start()
+    else app.system.stop()
+  })
+  useEffect(() => {
+    if (gateClosed && route.page !== 'login') {
+      app.router.navigate(hrefTo.login(location.pathname + location.search), { replace: true })
+    }
+  }, [gateClosed, route.page])
+
+  if (route.page === 'login') return <LoginPage token={route.token} next={route.next} />
+  if (problem) return <div class="page-inner narrow"><ProblemNotice problem={problem} onRetry={load} /></div>
+  if (!me || gateClosed) return null
+
+  switch (route.page) {
+    case 'projects': return <ProjectsPage />
+    case 'project': return <ProjectPage key={route.projectId} projectId={route.projectId} tab={route.tab} />
+    case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} />
+    case 'account': return <AccountPage />
+    case 'missing': return <MissingPage />
+  }
+}
+
+function MissingPage() {
+  const text = t().shell
+  useEffect(() => { document.title = `${text.notFoundTitle} – ${t().common.appName}` }, [])
+  return (
+    <Frame>
+      <div class="empty">
+        <h1>{text.notFoundTitle}</h1>
+        <p>{text.notFoundDetail}</p>
+        <div class="actions"><a class="button primary" href={hrefTo.projects()}>{text.toProjects}</a></div>
+      </div>
+    </Frame>
+  )
+}

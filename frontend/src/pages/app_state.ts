@@ -1,0 +1,40 @@
+// What every page shares, built once in main.tsx and handed down by context: the composition root of the pages.
+
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
+import { createClient, type Client } from '../api/client.ts'
+import { createSystemWatch, type SystemWatch } from '../panels/system_watch.ts'
+import { createToasts, type Toasts } from '../panels/toasts.tsx'
+import { createUploads, type Uploads } from '../panels/uploads.ts'
+import { createRouter, type Router } from './router.ts'
+import { createSession, type Session } from './session.ts'
+
+export interface App {
+  readonly api: Client
+  readonly router: Router
+  readonly session: Session
+  readonly system: SystemWatch
+  readonly toasts: Toasts
+  readonly uploads: Uploads
+}
+
+export function createApp(view: Window): App {
+  const api = createClient({ onUnauthenticated: () => session.expired() })
+  const session = createSession(api)
+  return {
+    api,
+    session,
+    router: createRouter(view),
+    system: createSystemWatch(api),
+    toasts: createToasts((run, ms) => { view.setTimeout(run, ms) }),
+    uploads: createUploads(api),
+  }
+}
+
+export const AppContext = createContext<App | null>(null)
+
+export function useApp(): App {
+  const app = useContext(AppContext)
+  if (!app) throw new Error('useApp() outside of <AppContext.Provider>')
+  return app
+}

@@ -1,0 +1,37 @@
+// The frame that signed-in pages stand in: skip link, top bar, banner, the page.
+
+import type { ComponentChildren } from 'preact'
+import { t } from '../i18n/text.ts'
+import { SystemBanner } from '../panels/system_status.tsx'
+import { TopBar, type Crumb } from '../panels/top_bar.tsx'
+import { useApp } from './app_state.ts'
+import { hrefTo } from './router.ts'
+
+export interface FrameProps {
+  crumbs?: readonly Crumb[]
+  near?: ComponentChildren
+  far?: ComponentChildren
+  /** The annotate page says what is wrong in places kept free for it, so that the picture never moves. */
+  banner?: boolean
+  children: ComponentChildren
+}
+
+export function Frame({ crumbs = [], near, far, banner = true, children }: FrameProps) {
+  const app = useApp()
+  const me = app.session.me.value
+  if (!me) return null
+  const signOut = async () => {
+    const problem = await app.session.signOut()
+    if (problem) app.toasts.problem(problem)
+    else app.router.navigate(hrefTo.login())
+  }
+  return (
+    <div class="shell">
+      <a class="skip-link button" href="#content">{t().common.skipToContent}</a>
+      <TopBar me={me} system={app.system} crumbs={crumbs} near={near} far={far} homeHref={hrefTo.projects()}
+        accountHref={hrefTo.account()} onSignOut={signOut} />
+      {banner && <SystemBanner watch={app.system} />}
+      <main id="content" class="page" tabIndex={-1}>{children}</main>
+    </div>
+  )
+}

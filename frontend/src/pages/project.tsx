@@ -1,0 +1,106 @@
+// One project: its head, its tabs, and dropping files on any of them.
+
+import { useEffect } from 'preact/hooks'
+import type { Project } from '../api/project_types.ts'
+import type { NamedFile } from '../api/upload.ts'
+import { t } from '../i18n/text.ts'
+import { DropArea } from '../panels/drop_area.tsx'
+import { Icon } from '../panels/icon.tsx'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { TableSkeleton } from '../panels/skeleton.tsx'
+import { UploadButton } from '../panels/upload_button.tsx'
+import { useApp } from './app_state.ts'
+import { Frame } from './frame.tsx'
+import { may } from './permissions.ts'
+import { ProjectCases } from './project_cases.tsx'
+import { ProjectLabels } from './project_labels.tsx'
+import { ProjectMembers } from './project_members.tsx'
+import { ProjectSettings } from './project_settings.tsx'
+import { hrefTo, type ProjectTab } from './router.ts'
+import { useTitle } from './title.ts'
+import { useLoaded, type Loaded } from './use_loaded.ts'
+
+export function ProjectPage({ projectId, tab }: { projectId: string; tab: ProjectTab }) {
+  const app = useApp()
+  const project = useLoaded<Project>((signal) => app.api.get(`/api/projects/${projectId}`, { signal }), [projectId])
+  const finishedImports = app.uploads.all.value
+    .filter((upload) => upload.projectId === projectId && upload.job?.state === 'done').length
+  useEffect(() => { if (finishedImports > 0) void project.reload() }, [finishedImports])
+  useTitle(project.value?.name)
+
+  const value = project.value
+  const mayUpload = value !== null && may(value.role, 'upload') && !value.archived
+  function upload(files: NamedFile[]): void {
+    if (files.length === 0) app.toasts.say(t().uploads.nothing)
+    else void app.uploads.send(projectId, files)
+  }
+  return (
+    <Frame crumbs={[{ label: value?.name ?? '…' }]}>
+      <DropArea disabled={!mayUpload} message={t().project.dropHere} onFiles={upload}>
+        <div class="page-inner">
+          {project.problem && <ProblemNotice problem={project.problem} onRetry={project.reload} />}
+          {!value && !project.problem && <ProjectSkeleton />}
+          {value && (
+            <>
+              <div class="page-head">
+                <div class="titles">
+                  <h1>{value.name}</h1>
+                  {value.description && <p>{value.description}</p>}
+                </div>
+                {mayUpload && <div class="actions"><UploadButton primary={tab === 'cases'} onFiles={upload} /></div>}
+              </div>
+              {value.archived && <div class="notice"><Icon name="archive" /><p>{t().project.archivedNotice}</p></div>}
+              <Tabs project={value} tab={tab} />
+              <TabContent project={project} value={value} tab={tab} imports={finishedImports} onUpload={mayUpload ? upload : null} />
+            </>
+          )}
+        </div>
+      </DropArea>
+    </Frame>
+  )
+}
+
+function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
+  const text = t().project
+  const tabs: ReadonlyArray<{ id: ProjectTab; label: string; count?: number }> = [
+    { id: 'cases', label: text.tabCases, count: project.counts.cases },
+    { id: 'labels', label: text.tabLabels, count: project.labels.length },
+    { id: 'members', label: text.tabMembers },
+    ...(may(project.role, 'manage') ? [{ id: 'settings' as const, label: text.tabSettings }] : []),
+  ]
+  return (
+    <nav class="tabs" aria-label={project.name}>
+      {tabs.map(({ id, label, count }) => (
+        <a key={id} href={hrefTo.project(project.id, id)} aria-current={id === tab ? 'page' : undefined}>
+          {label}{count !== undefined && <span class="count">{count}</span>}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+interface TabContentProps {
+  project: Loaded<Project>
+  value: Project
+  tab: ProjectTab
+  imports: number
+  onUpload: ((files: NamedFile[]) => void) | null
+}
+
+function TabContent({ project, value, tab, imports, onUpload }: TabContentProps) {
+  switch (tab) {
+    case 'cases': return <ProjectCases project={value} imports={imports} onUpload={onUpload} />
+    case 'labels': return <ProjectLabels project={value} onChanged={project.put} />
+    case 'members': return <ProjectMembers project={value} />
+    case 'settings': return <ProjectSettings project={value} onChanged={project.put} />
+  }
+}
+
+function ProjectSkeleton() {
+  return (
+    <>
+      <div class="page-head"><div class="titles"><h1><span class="skeleton line" /></h1></div></div>
+      <TableSkeleton rows={6} />
+    </>
+  )
+}

@@ -1,0 +1,205 @@
+// The cases of a project: searching, filtering, opening, assigning, exporting.
+
+import { useEffect, useState } from 'preact/hooks'
+import type { Case, CaseState, Member, Project } from '../api/project_types.ts'
+import type { Page } from '../api/types.ts'
+import type { NamedFile } from '../api/upload.ts'
+import { formatDate, formatMoment } from '../i18n/format.ts'
+import { language, t } from '../i18n/text.ts'
+import { exportCase, type ExportFormat } from '../panels/export_case.ts'
+import { Icon } from '../panels/icon.tsx'
+import { Menu } from '../panels/menu.tsx'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { TableSkeleton } from '../panels/skeleton.tsx'
+import { Thumbnail } from '../panels/thumbnail.tsx'
+import { UploadButton } from '../panels/upload_button.tsx'
+import { useApp } from './app_state.ts'
+import { movesOf } from './case_moves.ts'
+import { may } from './permissions.ts'
+import { hrefTo } from './router.ts'
+import { useLoaded } from './use_loaded.ts'
+import { usePaged } from './use_paged.ts'
+import { stateName } from './words.ts'
+
+const PAGE_SIZE = 50
+const SEARCH_DELAY_MS = 200
+const STATES: readonly CaseState[] = ['new', 'assigned', 'in_progress', 'submitted', 'accepted', 'returned']
+
+export interface ProjectCasesProps {
+  project: Project
+  /** Grows when an import finished: the list is read again. */
+  imports: number
+  onUpload: ((files: NamedFile[]) => void) | null
+}
+
+export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) {
+  const { api, toasts, uploads } = useApp()
+  const text = t().project
+  const [typed, setTyped] = useState('')
+  const [search, setSearch] = useState('')
+  const [state, setState] = useState<CaseState | ''>('')
+  useEffect(() => {
+    const timer = setTimeout(() => setSearch(typed.trim()), SEARCH_DELAY_MS)
+    return () => clearTimeout(timer)
+  }, [typed])
+
+  const cases = usePaged<Case>((cursor, signal) => api.get<Page<Case>>(`/api/projects/${project.id}/cases`, {
+    query: { search: search || null, state: state || null, cursor, limit: PAGE_SIZE }, signal,
+  }), [project.id, search, state, imports])
+  const manages = may(project.role, 'manage') && !project.archived
+  const members = useLoaded<readonly Member[]>(async (signal) => {
+    if (!manages) return { data: [] }
+    const answer = await api.get<Page<Member>>(`/api/projects/${project.id}/members`, { signal })
+    return answer.error ? answer : { data: answer.data.items }
+  }, [project.id, manages])
+
+  async function change(item: Case, part: { state?: CaseState; assignee_id?: string | null }): Promise<void> {
+    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: part })
+    if (answer.error) toasts.problem(answer.error)
+    else cases.replace((other) => other.id === item.id, answer.data)
+  }
+  async function download(item: Case, format: ExportFormat): Promise<void> {
+    toasts.say(text.exportStarted(item.name))
+    const problem = await exportCase(api, item.id, format)
+    if (problem) toasts.problem(problem)
+  }
+
+  const filtered = search !== '' || state !== ''
+  const importing = uploads.all.value.some((upload) => upload.projectId === project.id && upload.job?.state !== 'done' && !upload.problem)
+  if (cases.items?.length === 0 && !filtered) {
+    return (
+      <div class="empty card invite">
+        <Icon name="picture" size={40} />
+        <h2>{importing ? text.importingTitle : text.emptyTitle}</h2>
+        <p>{importing ? text.importingDetail : onUpload ? text.emptyDetail : text.emptyReadOnly}</p>
+        {onUpload && !importing && (
+          <div class="actions">
+            <UploadButton onFiles={onUpload} />
+            <button type="button" class="button" onClick={() => void uploads.loadSamples(project.id)}><Icon name="picture" />{t().projects.loadSamples}</button>
+          </div>
+        )}
+      </div>
+    )
+  }
+  return (
+    <>
+      <div class="filters">
+        <div class="search-field grow">
+          <Icon name="search" size={16} />
+          <input class="input" type="search" placeholder={text.search} aria-label={text.search} value={typed}
+            onInput={(event) => setTyped(event.currentTarget.value)} />
+        </div>
+        <select class="select" aria-label={text.state} value={state} onChange={(event) => setState(event.currentTarget.value as CaseState | '')}>
+          <option value="">{text.anyState}</option>
+          {STATES.map((name) => <option key={name} value={name}>{stateName(name)}{countOf(project, name)}</option>)}
+        </select>
+      </div>
+      {cases.problem && <ProblemNotice problem={cases.problem} onRetry={cases.reload} />}
+      {!cases.items && !cases.problem && <TableSkeleton rows={6} />}
+      {cases.items?.length === 0 && filtered && (
+        <div class="empty card">
+          <h2>{text.noMatchTitle}</h2>
+          <p>{text.noMatchDetail}</p>
+          <div class="actions"><button type="button" class="button" onClick={() => { setTyped(''); setSearch(''); setState('') }}>{text.clearFilter}</button></div>
+        </div>
+      )}
+      {cases.items && cases.items.length > 0 && (
+        <div class="card">
+          <table class="table cases">
+            <thead>
+              <tr>
+                <th scope="col" class="tight"><span class="visually-hidden">{text.columns.picture}</span></th>
+                <th scope="col">{text.columns.name}</th>
+                <th scope="col" class="tight">{text.columns.modality}</th>
+                <th scope="col" class="tight">{text.columns.size}</th>
+                <th scope="col" class="tight">{text.columns.annotated}</th>
+                <th scope="col" class="tight">{text.columns.state}</th>
+                <th scope="col" class="tight">{text.columns.assignee}</th>
+                <th scope="col" class="tight">{text.columns.date}</th>
+                <th scope="col" class="tight"><span class="visually-hidden">{text.columns.actions}</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              {cases.items.map((item) => (
+                <CaseRow key={item.id} item={item} project={project} members={manages ? members.value ?? [] : null}
+                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {cases.more && <button type="button" class="button more" disabled={cases.loadingMore} onClick={cases.loadMore}>{t().common.loadMore}</button>}
+    </>
+  )
+}
+
+interface CaseRowProps {
+  item: Case
+  project: Project
+  /** People who can get the case; null when the reader may not assign. */
+  members: readonly Member[] | null
+  onChange: (part: { state?: CaseState; assignee_id?: string | null }) => void
+  onExport: (format: ExportFormat) => void
+}
+
+function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
+  const { api } = useApp()
+  const text = t().project
+  const [first, ...others] = item.volumes
+  const slices = item.volumes.reduce((sum, volume) => sum + volume.shape_kji[0], 0)
+  const warnings = item.volumes.flatMap((volume) => volume.warnings)
+  const moves = project.archived ? [] : movesOf(item.state, project.role)
+  const exports = may(project.role, 'export')
+  return (
+    <tr class="open-row">
+      <td class="tight picture-cell">{first && <Thumbnail api={api} volumeId={first.id} name={item.name} />}</td>
+      <td class="case-name">
+        <a class="row-link" href={hrefTo.annotate(item.id)}>{item.name}</a>
+        {others.length > 0 && <span class="tag">{text.seriesCount(item.volumes.length)}</span>}
+        {warnings.length > 0 && <span class="tag above" title={warnings.join('\n')}><Icon name="warning" size={16} />{t().annotate.warnings(warnings.length)}</span>}
+      </td>
+      <td class="tight soft">{item.modality}</td>
+      <td class="tight soft">{first?.shape_kji.slice().reverse().join(' × ') ?? t().common.none}</td>
+      <td class="tight">{item.annotated_slices > 0 ? text.annotatedOf(item.annotated_slices, slices) : <span class="faint">{t().common.none}</span>}</td>
+      <td class="tight"><span class={item.state === 'new' ? 'tag' : 'tag strong'}>{stateName(item.state)}</span></td>
+      <td class="tight above">
+        {members
+          ? (
+            <select class="select quiet" aria-label={text.assigneeOf(item.name)} value={item.assignee?.id ?? ''}
+              onChange={(event) => onChange({ assignee_id: event.currentTarget.value || null })}>
+              <option value="">{text.unassigned}</option>
+              {people(members, item).map((person) => <option key={person.id} value={person.id}>{person.name}</option>)}
+            </select>
+          )
+          : <span class={item.assignee ? '' : 'faint'}>{item.assignee?.name ?? text.unassigned}</span>}
+      </td>
+      <td class="tight soft" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
+      <td class="tight above">
+        {(moves.length > 0 || exports) && (
+          <Menu label={text.caseMenu(item.name)} button={<Icon name="more" />}>
+            {moves.map((to) => (
+              <button key={to} type="button" role="menuitem" onClick={() => onChange({ state: to })}>{text.moves[to]}</button>
+            ))}
+            {moves.length > 0 && exports && <hr />}
+            {exports && <>
+              <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('nifti')}><Icon name="download" />{text.exportNifti}</button>
+              <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('dicom-seg')}><Icon name="download" />{text.exportSeg}</button>
+              {item.annotated_slices === 0 && <div class="caption">{text.exportNothing}</div>}
+            </>}
+          </Menu>
+        )}
+      </td>
+    </tr>
+  )
+}
+
+/** Members, and the present assignee even when they left the project since. */
+function people(members: readonly Member[], item: Case): ReadonlyArray<{ id: string; name: string }> {
+  const all = members.map(({ user }) => user)
+  return item.assignee && !all.some(({ id }) => id === item.assignee!.id) ? [...all, item.assignee] : all
+}
+
+function countOf(project: Project, state: CaseState): string {
+  const count = project.counts.by_state[state]
+  return count ? ` (${count})` : ''
+}

@@ -1,0 +1,93 @@
+// The members of a project and their roles.
+
+import { useId, useState } from 'preact/hooks'
+import type { Member, Project } from '../api/project_types.ts'
+import type { Page, Problem } from '../api/types.ts'
+import { t } from '../i18n/text.ts'
+import { Icon } from '../panels/icon.tsx'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { TableSkeleton } from '../panels/skeleton.tsx'
+import { useApp } from './app_state.ts'
+import { may, ROLES, type Role } from './permissions.ts'
+import { useLoaded } from './use_loaded.ts'
+import { roleHelp, roleName } from './words.ts'
+
+export function ProjectMembers({ project }: { project: Project }) {
+  const { api, session } = useApp()
+  const text = t().members
+  const path = `/api/projects/${project.id}/members`
+  const members = useLoaded<Page<Member>>((signal) => api.get(path, { signal }), [path])
+  const [problem, setProblem] = useState<Problem | null>(null)
+  const manages = may(project.role, 'manage') && !project.archived
+
+  /** Adds a member, changes a role, or removes with null. Tells whether it was accepted. */
+  async function set(email: string, role: Role | null): Promise<boolean> {
+    const answer = await api.post<Page<Member>>(path, { json: { email, role } })
+    setProblem(answer.error ?? null)
+    if (answer.error) await members.reload() // a refused choice goes back to what is so
+    else members.put(answer.data)
+    return !answer.error
+  }
+
+  return (
+    <div class="stack tab-body">
+      {manages && <AddMember onAdd={set} />}
+      {problem && <ProblemNotice problem={problem} />}
+      {members.problem && <ProblemNotice problem={members.problem} onRetry={members.reload} />}
+      {!members.value && !members.problem && <TableSkeleton rows={2} />}
+      {members.value && (
+        <ul class="card rows">
+          {members.value.items.map(({ user, role }) => (
+            <li key={user.id} class="person-row">
+              <Icon name="user" />
+              <div class="person">
+                <p>{user.name}{user.id === session.me.value?.id && <span class="faint"> ({text.you})</span>}</p>
+                <p class="soft">{user.email}</p>
+              </div>
+              <span class="soft role-help">{roleHelp(role)}</span>
+              {manages
+                ? (
+                  <>
+                    <select class="select role-select" aria-label={text.roleOf(user.name)} value={role}
+                      onChange={(event) => void set(user.email, event.currentTarget.value as Role)}>
+                      {ROLES.map((id) => <option key={id} value={id}>{roleName(id)}</option>)}
+                    </select>
+                    <button type="button" class="icon-button" aria-label={text.remove(user.name)} title={text.remove(user.name)} onClick={() => void set(user.email, null)}><Icon name="trash" /></button>
+                  </>
+                )
+                : <span>{roleName(role)}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+function AddMember({ onAdd }: { onAdd: (email: string, role: Role) => Promise<boolean> }) {
+  const text = t().members
+  const [email, setEmail] = useState('')
+  const [role, setRole] = useState<Role>('annotator')
+  const id = useId()
+  async function submit(event: Event): Promise<void> {
+    event.preventDefault()
+    if (await onAdd(email.trim(), role)) setEmail('')
+  }
+  return (
+    <form class="inline-form" onSubmit={submit}>
+      <div class="field grow">
+        <label class="name" for={`${id}e`}>{text.email}</label>
+        <input id={`${id}e`} class="input" type="email" required value={email} aria-describedby={`${id}h`}
+          onInput={(event) => setEmail(event.currentTarget.value)} />
+      </div>
+      <div class="field">
+        <label class="name" for={`${id}r`}>{text.role}</label>
+        <select id={`${id}r`} class="select role-select" value={role} onChange={(event) => setRole(event.currentTarget.value as Role)}>
+          {ROLES.map((name) => <option key={name} value={name}>{roleName(name)}</option>)}
+        </select>
+      </div>
+      <button class="button"><Icon name="plus" />{text.add}</button>
+      <p id={`${id}h`} class="hint faint">{text.hint}</p>
+    </form>
+  )
+}

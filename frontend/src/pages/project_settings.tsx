@@ -1,0 +1,63 @@
+// A project's name and description, and archiving it.
+
+import { useId, useState } from 'preact/hooks'
+import type { Project } from '../api/project_types.ts'
+import type { Problem } from '../api/types.ts'
+import { t } from '../i18n/text.ts'
+import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { useApp } from './app_state.ts'
+import { hrefTo } from './router.ts'
+
+type Changes = { name?: string; description?: string; archived?: boolean }
+
+export function ProjectSettings({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
+  const { api, router, toasts } = useApp()
+  const text = t().settings
+  const [name, setName] = useState(project.name)
+  const [description, setDescription] = useState(project.description)
+  const [problem, setProblem] = useState<Problem | null>(null)
+  const id = useId()
+  const unchanged = name.trim() === project.name && description.trim() === project.description
+
+  async function change(changes: Changes): Promise<boolean> {
+    const answer = await api.patch<Project>(`/api/projects/${project.id}`, { json: changes })
+    setProblem(answer.error ?? null)
+    if (answer.data) onChanged(answer.data)
+    return !answer.error
+  }
+  async function save(event: Event): Promise<void> {
+    event.preventDefault()
+    if (await change({ name: name.trim(), description: description.trim() })) toasts.say(t().common.saved)
+  }
+  async function archive(): Promise<void> {
+    if (!(await change({ archived: true }))) return
+    toasts.say(text.archiveDone(project.name))
+    router.navigate(hrefTo.projects())
+  }
+  return (
+    <div class="stack tab-body narrow">
+      {problem && <ProblemNotice problem={problem} />}
+      <form class="card pad stack" onSubmit={save}>
+        <h2>{text.about}</h2>
+        <div class="field">
+          <label class="name" for={`${id}n`}>{t().newProject.name}</label>
+          <input id={`${id}n`} class="input" required maxLength={120} value={name} disabled={project.archived} onInput={(event) => setName(event.currentTarget.value)} />
+        </div>
+        <div class="field">
+          <label class="name" for={`${id}d`}>{t().newProject.description}</label>
+          <textarea id={`${id}d`} class="input" rows={3} value={description} disabled={project.archived} onInput={(event) => setDescription(event.currentTarget.value)} />
+        </div>
+        <div><button class="button" disabled={unchanged}>{t().common.save}</button></div>
+      </form>
+      <section class="card pad stack">
+        <h2>{text.archiveTitle}</h2>
+        <p class="soft">{text.archiveDetail}</p>
+        <div>
+          {project.archived
+            ? <button type="button" class="button" onClick={() => void change({ archived: false })}>{text.unarchive}</button>
+            : <button type="button" class="button danger" onClick={() => void archive()}>{text.archive}</button>}
+        </div>
+      </section>
+    </div>
+  )
+}

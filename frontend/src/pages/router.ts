@@ -1,0 +1,78 @@
+// Addresses and pages: parsing is pure, the router keeps one signal in step with the browser's history.
+// Links are plain <a href>: the router takes the click when it would stay inside the application.
+
+import { signal, type ReadonlySignal } from '@preact/signals'
+
+export const PROJECT_TABS = ['cases', 'labels', 'members', 'settings'] as const
+export type ProjectTab = (typeof PROJECT_TABS)[number]
+
+export type Route =
+  | { readonly page: 'login'; readonly token: string | null; readonly next: string | null }
+  | { readonly page: 'projects' }
+  | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
+  | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null }
+  | { readonly page: 'account' }
+  | { readonly page: 'missing'; readonly path: string }
+
+/** Where "after signing in" may lead: a path of ours, never another site. */
+function ownPath(next: string | null): string | null {
+  return next !== null && /^\/(?![/\\])/.test(next) ? next : null
+}
+
+export function parseRoute(href: string): Route {
+  const url = new URL(href, 'http://page.invalid')
+  const missing: Route = { page: 'missing', path: url.pathname }
+  const [head, id, rest, ...more] = url.pathname.split('/').filter(Boolean)
+  if (more.length > 0) return missing
+  if (head === undefined) return { page: 'projects' }
+  if (head === 'login' && id === undefined) {
+    return { page: 'login', token: url.searchParams.get('token'), next: ownPath(url.searchParams.get('next')) }
+  }
+  if (head === 'account' && id === undefined) return { page: 'account' }
+  if (head === 'projects' && id === undefined) return { page: 'projects' }
+  if (head === 'projects' && id !== undefined) {
+    const tab = PROJECT_TABS.find((name) => name === (rest ?? 'cases'))
+    return tab ? { page: 'project', projectId: id, tab } : missing
+  }
+  if (head === 'cases' && id !== undefined && rest === undefined) {
+    return { page: 'annotate', caseId: id, volumeId: url.searchParams.get('volume') }
+  }
+  return missing
+}
+
+export const hrefTo = {
+  projects: () => '/',
+  project: (projectId: string, tab: ProjectTab = 'cases') =>
+    `/projects/${projectId}${tab === 'cases' ? '' : `/${tab}`}`,
+  annotate: (caseId: string, volumeId?: string) => `/cases/${caseId}${volumeId ? `?volume=${volumeId}` : ''}`,
+  account: () => '/account',
+  login: (next?: string) => `/login${next && next !== '/' ? `?next=${encodeURIComponent(next)}` : ''}`,
+}
+
+export interface Router {
+  readonly route: ReadonlySignal<Route>
+  navigate(href: string, options?: { replace?: boolean }): void
+}
+
+/** Follows the address of `view` and takes over clicks on links inside the application. */
+export function createRouter(view: Window): Router {
+  const here = () => view.location.pathname + view.location.search
+  const route = signal<Route>(parseRoute(here()))
+
+  function navigate(href: string, { replace = false }: { replace?: boolean } = {}): void {
+    if (replace) view.history.replaceState(null, '', href)
+    else if (href !== here()) view.history.pushState(null, '', href)
+    route.value = parseRoute(href)
+  }
+
+  view.addEventListener('popstate', () => { route.value = parseRoute(here()) })
+  view.document.addEventListener('click', (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = (event.target as Element | null)?.closest('a')
+    if (!link || link.target || link.hasAttribute('download') || link.origin !== view.location.origin) return
+    if (link.pathname.startsWith('/api/') || link.getAttribute('href')?.startsWith('#')) return
+    event.preventDefault()
+    navigate(link.pathname + link.search)
+  })
+  return { route, navigate }
+}

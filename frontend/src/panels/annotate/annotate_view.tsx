@@ -1,0 +1,67 @@
+// The open annotate page: tools left, picture in the middle, labels and assistant right, slices below, and its dialogs.
+
+import { useState } from 'preact/hooks'
+import type { Annotator, LabelState, PageCommands } from '../../annotate/annotator.ts'
+import type { Client } from '../../api/client.ts'
+import type { Project } from '../../api/project_types.ts'
+import type { Label } from '../../api/types.ts'
+import { t } from '../../i18n/text.ts'
+import { Icon } from '../icon.tsx'
+import { AddLabelDialog } from './add_label_dialog.tsx'
+import { AssistantPanel } from './assistant_panel.tsx'
+import { HelpDialog } from './help_dialog.tsx'
+import { HistoryDialog } from './history_dialog.tsx'
+import { LabelsPanel } from './labels_panel.tsx'
+import { PictureArea } from './picture_area.tsx'
+import { SliceStrip } from './slice_strip.tsx'
+import { ToolRail } from './tool_rail.tsx'
+
+export interface AnnotateViewProps {
+  api: Client
+  annotator: Annotator
+  page: PageCommands
+  project: Project
+  mayAnnotate: boolean
+  mayAddLabels: boolean
+  dialog: 'help' | 'add_label' | null
+  onDialog: (dialog: 'help' | 'add_label' | null) => void
+}
+
+export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, dialog, onDialog }: AnnotateViewProps) {
+  const [labels, setLabels] = useState<readonly Label[]>(project.labels)
+  const [history, setHistory] = useState<LabelState | null>(null)
+
+  function added(label: Label): void {
+    const next = [...labels, label]
+    setLabels(next)
+    annotator.setLabels(next)
+    annotator.setActiveLabel(label.id)
+    onDialog(null)
+  }
+  return (
+    <div class="annotate">
+      <ToolRail annotator={annotator} page={page} mayAnnotate={mayAnnotate} />
+      <PictureArea annotator={annotator} />
+      <aside class="side-panel">
+        <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
+        <Warnings annotator={annotator} />
+        <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} />
+      </aside>
+      <SliceStrip annotator={annotator} />
+      {dialog === 'help' && <HelpDialog onClose={() => onDialog(null)} />}
+      {dialog === 'add_label' && <AddLabelDialog api={api} projectId={project.id} labels={labels} onClose={() => onDialog(null)} onAdded={added} />}
+      {history && <HistoryDialog annotator={annotator} label={history} onClose={() => setHistory(null)} />}
+    </div>
+  )
+}
+
+function Warnings({ annotator }: { annotator: Annotator }) {
+  const { warnings } = annotator.volume
+  if (warnings.length === 0) return null
+  return (
+    <details class="side-section warnings">
+      <summary><Icon name="warning" size={16} />{t().annotate.warnings(warnings.length)}</summary>
+      <ul>{warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
+    </details>
+  )
+}

@@ -1,0 +1,107 @@
+// The assistant at the right: what it waits for, what it proposes, how sure it is, accept and reject. Its parts keep their
+// places in every state.
+
+import { actionById, isEnabled } from '../../annotate/actions.ts'
+import type { Annotator, AssistantState, PageCommands, ProposalState, ToolId } from '../../annotate/annotator.ts'
+import { formatNumber } from '../../i18n/format.ts'
+import { language, t } from '../../i18n/text.ts'
+import { Icon } from '../icon.tsx'
+import { keepFocus } from './action_button.tsx'
+import { actionKey } from './action_text.ts'
+
+export interface AssistantPanelProps { annotator: Annotator; page: PageCommands; mayAnnotate: boolean }
+
+export function AssistantPanel({ annotator, page, mayAnnotate }: AssistantPanelProps) {
+  const text = t().annotate
+  const proposal = annotator.proposal.value
+  const accept = actionById('proposal.accept')
+  const reject = actionById('proposal.reject')
+  if (!mayAnnotate) {
+    return <section class="side-section assistant-section" aria-label={text.assistant}><header><h2>{text.assistant}</h2></header><p class="soft">{text.readOnlyCase}</p></section>
+  }
+  return (
+    <section class="side-section assistant-section" aria-label={text.assistant} onMouseDown={keepFocus}>
+      <header>
+        <h2>{text.assistant}</h2>
+        <AssistantWord state={annotator.assistant.value} />
+      </header>
+      <div class="assistant-body" aria-live="polite">
+        <Trouble state={annotator.assistant.value} />
+        {proposal ? <Proposal proposal={proposal} annotator={annotator} /> : <Idle annotator={annotator} />}
+      </div>
+      <div class="decide">
+        <button type="button" class="button primary" disabled={!isEnabled(accept, annotator)} onClick={() => accept.perform(annotator, page)}>
+          <Icon name="check" />{text.accept}<kbd>{actionKey(accept)}</kbd>
+        </button>
+        <button type="button" class="button" disabled={!isEnabled(reject, annotator)} onClick={() => reject.perform(annotator, page)}>
+          <Icon name="reject" />{text.reject}<kbd>{text.escape}</kbd>
+        </button>
+      </div>
+    </section>
+  )
+}
+
+function AssistantWord({ state }: { state: AssistantState }) {
+  const text = t().annotate
+  const word = {
+    ready: text.ready, encoding: text.preparing, asking: text.predicting, no_worker: text.noWorker, offline: text.offline, failed: text.refused,
+  }[state.kind]
+  const busy = state.kind === 'encoding' || state.kind === 'asking'
+  return <span class="assistant-word" role="status">{busy ? <span class="spinner" /> : <span class={`status-mark ${state.kind === 'ready' ? '' : 'wrong'}`} />}{word}</span>
+}
+
+/** What is wrong and what to do, in the place of the hint. */
+function Trouble({ state }: { state: AssistantState }) {
+  const text = t().annotate
+  if (state.kind === 'no_worker') return <TroubleText title={text.noWorkerTitle} detail={state.problem?.hint ?? text.noWorkerDetail} />
+  if (state.kind === 'offline') return <TroubleText title={text.offlineTitle} detail={text.offlineDetail} />
+  if (state.kind === 'failed') return <TroubleText title={state.problem.detail} detail={state.problem.hint ?? ''} />
+  return null
+}
+
+function TroubleText({ title, detail }: { title: string; detail: string }) {
+  return <div class="trouble"><Icon name="warning" /><div><p>{title}</p>{detail && <p class="soft">{detail}</p>}</div></div>
+}
+
+const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser']
+
+function Idle({ annotator }: { annotator: Annotator }) {
+  const text = t().annotate
+  const trouble = ['no_worker', 'offline', 'failed'].includes(annotator.assistant.value.kind)
+  const tool = annotator.tool.value
+  if (annotator.labels.value.length === 0) return null
+  if (!annotator.canDraw.value) return <p class="soft">{text.planeReadOnly}</p>
+  if (MANUAL_TOOLS.includes(tool)) return <p class="soft">{text.idleManual}</p>
+  if (trouble) return null
+  if (tool === 'box') return <Hint title={text.idleBoxTitle} detail={text.idleBox} />
+  return <Hint title={text.idleTitle} detail={text.idlePoints} />
+}
+
+function Hint({ title, detail }: { title: string; detail: string }) {
+  return <><p>{title}</p><p class="soft">{detail}</p></>
+}
+
+function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator: Annotator }) {
+  const text = t().annotate
+  const label = annotator.labels.value.find(({ id }) => id === proposal.labelId)
+  const points = proposal.prompts.filter((prompt) => prompt.kind === 'point').length
+  const boxes = proposal.prompts.length - points
+  const percent = proposal.score === null ? null : Math.round(100 * proposal.score)
+  return (
+    <>
+      <p class="proposal-title">
+        <span class="swatch" style={{ background: label?.color }} />
+        <span class="ellipsis">{label?.name}</span>
+        <span class="faint">{[points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
+      </p>
+      <div class="score" title={text.scoreHint}>
+        <span class="soft">{text.score}</span>
+        <output>{percent === null ? '…' : `${formatNumber(percent, language.value)} %`}</output>
+        <div class="progress" role="meter" aria-label={text.score} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent ?? 0}>
+          <div style={{ width: `${percent ?? 0}%` }} />
+        </div>
+      </div>
+      {proposal.waiting && <p class="soft">{annotator.assistant.value.kind === 'asking' ? text.predicting : text.waitingForKey}</p>}
+    </>
+  )
+}

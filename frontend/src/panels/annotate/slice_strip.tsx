@@ -1,0 +1,104 @@
+// The strip below the picture: one bar per slice, showing where masks and proposals are and where a click is answered at
+// once. Drag on it to leaf through; it is a slider for the keyboard.
+
+import { useEffect, useRef } from 'preact/hooks'
+import { useSignalEffect } from '@preact/signals'
+import type { Annotator, SliceMark } from '../../annotate/annotator.ts'
+import { t } from '../../i18n/text.ts'
+import { barOf, sliceAt } from './strip_layout.ts'
+
+const HEIGHT_PX = 32
+const BAR_TOP = 4
+const BAR_HEIGHT = 24
+
+export function SliceStrip({ annotator }: { annotator: Annotator }) {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const text = t().annotate
+  const count = annotator.sliceCount.value
+  const slice = annotator.slice.value
+
+  const paint = () => paintStrip(canvas.current, annotator)
+  useSignalEffect(paint)
+  useEffect(() => {
+    const observer = new ResizeObserver(paint)
+    observer.observe(canvas.current!)
+    return () => observer.disconnect()
+  }, [annotator])
+
+  function scrub(event: PointerEvent): void {
+    const box = canvas.current!.getBoundingClientRect()
+    annotator.setSlice(sliceAt(event.clientX - box.left, annotator.sliceCount.value, box.width))
+  }
+  return (
+    <section class="slice-strip" aria-label={text.sliceStrip}>
+      <canvas ref={canvas} tabIndex={0} role="slider" aria-label={text.slice} aria-valuemin={1} aria-valuemax={count} aria-valuenow={slice + 1}
+        aria-valuetext={text.sliceOf(slice + 1, count)}
+        onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); scrub(event) }}
+        onPointerMove={(event) => { if (event.currentTarget.hasPointerCapture(event.pointerId)) scrub(event) }}
+        onWheel={(event) => { event.preventDefault(); annotator.moveSlices(Math.sign(event.deltaY)) }} />
+      <output class="slice-number">{text.sliceOf(slice + 1, count)}</output>
+      <ul class="strip-legend" aria-hidden="true">
+        <li><i class="legend accepted" />{text.stripLegend.accepted}</li>
+        <li><i class="legend proposed" />{text.stripLegend.proposed}</li>
+        <li><i class="legend encoded" />{text.stripLegend.encoded}</li>
+      </ul>
+    </section>
+  )
+}
+
+interface Ink { line: string; soft: string; text: string; accent: string }
+
+/** Reads every signal it depends on, so that an effect around it repaints when one changes. */
+function paintStrip(canvas: HTMLCanvasElement | null, annotator: Annotator): void {
+  const slice = annotator.slice.value
+  const count = annotator.sliceCount.value
+  const marks = annotator.marks.value
+  const acquisition = annotator.axis.value === 0
+  const active = annotator.labels.value.find((label) => label.active)
+  if (!canvas) return
+  const ratio = window.devicePixelRatio || 1
+  const width = canvas.clientWidth
+  canvas.width = Math.max(1, Math.round(width * ratio))
+  canvas.height = Math.round(HEIGHT_PX * ratio)
+  const context = canvas.getContext('2d')!
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
+  const style = getComputedStyle(canvas)
+  const ink: Ink = {
+    line: style.getPropertyValue('--line'), soft: style.getPropertyValue('--text-faint'),
+    text: style.getPropertyValue('--text'), accent: style.getPropertyValue('--accent'),
+  }
+  for (let index = 0; index < count; index += 1) {
+    const { x, width: barWidth } = barOf(index, count, width)
+    paintBar(context, x, barWidth, acquisition ? marks[index] : undefined, active?.color ?? ink.soft, ink)
+  }
+  const { x, width: barWidth } = barOf(slice, count, width)
+  const centre = x + barWidth / 2
+  context.fillStyle = ink.text
+  context.fillRect(Math.round(centre) - 1, 0, 2, HEIGHT_PX)
+  context.beginPath()
+  context.moveTo(centre - 5, 0)
+  context.lineTo(centre + 5, 0)
+  context.lineTo(centre, 6)
+  context.fill()
+}
+
+function paintBar(context: CanvasRenderingContext2D, x: number, width: number, mark: SliceMark | undefined, color: string, ink: Ink): void {
+  context.fillStyle = ink.line
+  context.fillRect(x, BAR_TOP, width, BAR_HEIGHT)
+  if (!mark) return
+  if (mark.encoded) {
+    context.fillStyle = ink.soft
+    context.fillRect(x, BAR_TOP + BAR_HEIGHT - 3, width, 3)
+  }
+  if (mark.active) {
+    context.fillStyle = color
+    context.fillRect(x, BAR_TOP, width, BAR_HEIGHT - 4)
+  } else if (mark.labels > 0) {
+    context.fillStyle = ink.soft
+    context.fillRect(x, BAR_TOP + 8, width, BAR_HEIGHT - 12)
+  }
+  if (mark.proposed) {
+    context.fillStyle = ink.accent
+    for (let y = BAR_TOP; y < BAR_TOP + BAR_HEIGHT - 4; y += 4) context.fillRect(x, y, width, 2)
+  }
+}

@@ -1,0 +1,53 @@
+// The tools at the left edge, in groups: prompts and drawing, looking, view, undo, help.
+
+import { actionById, isEnabled } from '../../annotate/actions.ts'
+import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
+import { t } from '../../i18n/text.ts'
+import { Icon, type IconName } from '../icon.tsx'
+import { Menu } from '../menu.tsx'
+import { ActionButton, keepFocus } from './action_button.tsx'
+import { actionKey, actionName } from './action_text.ts'
+
+const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
+  ['tool.point', 'points'], ['tool.box', 'box'], ['tool.brush', 'brush'], ['tool.eraser', 'eraser'],
+]
+const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
+  ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],
+]
+const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
+  ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
+  null, ['view.crosshair', 'crosshair'], ['view.interpolate', 'picture'], ['window.invert', 'invert'],
+  null, ['slices.play', 'play'], ['view.reset', 'reset'],
+]
+
+export interface ToolRailProps { annotator: Annotator; page: PageCommands; mayAnnotate: boolean }
+
+export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
+  const text = t().annotate
+  const button = ([id, icon]: readonly [string, IconName]) =>
+    <ActionButton key={id} action={actionById(id)} icon={icon} annotator={annotator} page={page} />
+  return (
+    <div class="tool-rail" role="toolbar" aria-label={text.tools} aria-orientation="vertical" onMouseDown={keepFocus}>
+      {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}</div>}
+      <div class="rail-group">{LOOKING.map(button)}</div>
+      <div class="rail-group">
+        {button(['view.fit', 'fit'])}
+        <Menu label={text.viewTools} button={<Icon name="settings" />} align="left">
+          {VIEW_MENU.map((entry, index) => {
+            if (!entry) return <hr key={index} />
+            const action = actionById(entry[0])
+            const on = action.active?.(annotator)
+            return (
+              <button key={action.id} type="button" role={on === undefined ? 'menuitem' : 'menuitemcheckbox'} aria-checked={on}
+                disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
+                <Icon name={entry[1]} />{actionName(action)}{on && <Icon name="check" size={16} />}<span class="end">{actionKey(action)}</span>
+              </button>
+            )
+          })}
+        </Menu>
+      </div>
+      {mayAnnotate && <div class="rail-group">{button(['edit.undo', 'undo'])}{button(['edit.redo', 'redo'])}</div>}
+      <div class="rail-group last">{button(['case.help', 'help'])}</div>
+    </div>
+  )
+}

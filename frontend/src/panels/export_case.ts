@@ -1,0 +1,27 @@
+// Exporting a case: a job makes the file, the browser downloads it. Resolves with the reason when it failed.
+
+import type { Client } from '../api/client.ts'
+import { watchJob } from '../api/events.ts'
+import type { Job, Problem } from '../api/types.ts'
+import { isOver } from './uploads.ts'
+
+export type ExportFormat = 'nifti' | 'dicom-seg'
+
+export async function exportCase(api: Client, caseId: string, format: ExportFormat): Promise<Problem | null> {
+  const started = await api.post<Job>('/api/jobs', { json: { kind: 'export', case_id: caseId, format } })
+  if (started.error) return started.error
+  const job = await finished(api, started.data)
+  if (job.state !== 'done') return job.problem
+  const link = document.createElement('a')
+  link.href = `/api/jobs/${job.id}/download`
+  link.download = ''
+  link.click()
+  return null
+}
+
+function finished(api: Client, job: Job): Promise<Job> {
+  if (isOver(job)) return Promise.resolve(job)
+  return new Promise((settle) => {
+    watchJob(api, job.id, (now) => { if (isOver(now)) settle(now) })
+  })
+}

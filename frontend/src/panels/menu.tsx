@@ -1,0 +1,83 @@
+// A button that opens a small menu: arrow keys walk, Escape and a press outside close, focus returns to the button.
+
+import type { ComponentChildren } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+
+export interface MenuProps {
+  /** What the button shows. */
+  button: ComponentChildren
+  /** What it is called for those who do not see it. */
+  label: string
+  buttonClass?: string
+  align?: 'left' | 'right'
+  disabled?: boolean
+  children: ComponentChildren
+}
+
+export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', disabled = false, children }: MenuProps) {
+  const [open, setOpen] = useState(false)
+  const anchor = useRef<HTMLDivElement>(null)
+  const trigger = useRef<HTMLButtonElement>(null)
+  const menuId = useId()
+
+  useEffect(() => {
+    if (!open) return
+    items(anchor.current)[0]?.focus()
+    const closeOutside = (event: PointerEvent) => {
+      if (!anchor.current?.contains(event.target as Node)) setOpen(false)
+    }
+    document.addEventListener('pointerdown', closeOutside, true)
+    return () => document.removeEventListener('pointerdown', closeOutside, true)
+  }, [open])
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (!open) return
+    if (event.key === 'Escape') {
+      setOpen(false)
+      trigger.current?.focus()
+    } else if (event.key === 'Tab') {
+      setOpen(false)
+      return
+    } else {
+      const all = items(anchor.current)
+      const next = stepFrom(all.indexOf(document.activeElement as HTMLElement), event.key, all.length)
+      if (next === null) return
+      all[next]?.focus()
+    }
+    event.preventDefault()
+    event.stopPropagation()
+  }
+
+  return (
+    <div class="menu-anchor" ref={anchor} onKeyDown={onKeyDown}>
+      <button ref={trigger} type="button" class={buttonClass} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open}
+        aria-controls={open ? menuId : undefined} disabled={disabled} onClick={() => setOpen(!open)}>
+        {button}
+      </button>
+      {open && (
+        <div id={menuId} class={align === 'left' ? 'menu from-left' : 'menu'} role="menu" aria-label={label}
+          onClick={(event) => {
+            if (!(event.target as Element).closest('[role^="menuitem"]')) return
+            setOpen(false)
+            trigger.current?.focus()
+          }}>
+          {children}
+        </div>
+      )}
+    </div>
+  )
+}
+
+function items(anchor: HTMLElement | null): HTMLElement[] {
+  return [...(anchor?.querySelectorAll<HTMLElement>('[role^="menuitem"]:not(:disabled)') ?? [])]
+}
+
+/** The item that a key moves to, or null for keys that do not move. */
+export function stepFrom(index: number, key: string, count: number): number | null {
+  if (count === 0) return null
+  if (key === 'ArrowDown') return (index + 1) % count
+  if (key === 'ArrowUp') return index <= 0 ? count - 1 : index - 1
+  if (key === 'Home') return 0
+  if (key === 'End') return count - 1
+  return null
+}

@@ -1,0 +1,23 @@
+// A problem inside a page or a form: title, detail, hint and, where it helps, a button to try again.
+
+import type { Problem } from '../api/types.ts'
+import { t } from '../i18n/text.ts'
+import { Icon } from './icon.tsx'
+
+export function ProblemNotice({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
+  return (
+    <div class="notice alert" role="alert">
+      <Icon name="warning" />
+      <div>
+        <h3>{problem.title}</h3>
+        <p>{problem.detail}</p>
+        {problem.hint && <p class="hint">{problem.hint}</p>}
+        {onRetry && (
+          <div class="actions">
+            <button type="button" class="button" onClick={onRetry}><Icon name="retry" />{t().common.retry}</button>
+          </div>
+        )}
+      </div>
+    </div>
+  )
+}
