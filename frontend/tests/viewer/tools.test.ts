@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { TOOLS, ToolHost } from '../../src/viewer/tools/host.ts'
+import { area } from '../../src/viewer/mask.ts'
+import type { ToolId } from '../../src/viewer/tools/tool.ts'
+import { LIVER, moved, openSession, over } from './support.ts'
+
+function open(tool: ToolId) {
+  const opened = openSession()
+  opened.session.tool.value = tool
+  return { ...opened, host: new ToolHost(opened.session) }
+}
+
+test('every state of every tool but its first answers cancel', () => {
+  for (const tool of Object.values(TOOLS)) {
+    for (const [state, handlers] of Object.entries(tool.on)) {
+      assert.equal(state === tool.initial, handlers.cancel === undefined, `${tool.id}: ${state}`)
+    }
+    assert.ok(tool.on[tool.initial].pointerDown, `${tool.id} begins with a press`)
+  }
+})
+
+test('point: a click adds a positive point at the voxel, Alt a negative one, a tremble is still a click', () => {
+  const { session, host } = open('point')
+  host.down('left', over(session, 10, 6))
+  host.up(moved(over(session, 10, 6), 2, -2))
+  host.down('left', over(session, 12, 7, { alt: true }))
+  host.up(over(session, 12, 7, { alt: true }))
+  assert.deepEqual(session.draft.value!.prompts, [
+    { kind: 'point', x: 10, y: 6, positive: true }, { kind: 'point', x: 12, y: 7, positive: false },
+  ])
+})
+
+test('point: a drag is no click, and Escape gives a press up', () => {
+  const { session, host } = open('point')
+  const start = over(session, 10, 6)
+  host.down('left', start)
+  host.move(moved(start, 30, 0))
+  host.move(start)
+  host.up(start)
+  host.down('left', start)
+  assert.ok(host.cancel())
+  host.up(start)
+  assert.equal(session.draft.value, null)
+})
+
+test('a right click is a negative point; a right drag zooms', () => {
+  const { session, host } = open('point')
+  const start = over(session, 10, 6)
+  host.down('right', start)
+  host.up(start)
+  assert.deepEqual(session.draft.value!.prompts, [{ kind: 'point', x: 10, y: 6, positive: false }])
+  const before = session.view.view.value.camera.zoom
+  host.down('right', start)
+  host.move(moved(start, 0, -10))
+  host.move(moved(start, 0, -60))
+  host.up(moved(start, 0, -60))
+  assert.ok(session.view.view.value.camera.zoom > before * 1.2)
+  assert.equal(session.draft.value!.prompts.length, 1)
+})
+
+test('a right click means nothing to tools without prompts', () => {
+  const { session, host } = open('brush')
+  host.down('right', over(session, 10, 6))
+  host.up(over(session, 10, 6))
+  assert.equal(session.draft.value, null)
+})
+
+test('Ctrl collects points', () => {
+  const { session, host } = open('point')
+  host.down('left', over(session, 10, 6, { ctrl: true }))
+  host.up(over(session, 10, 6, { ctrl: true }))
+  assert.equal(session.draft.value!.held, true)
+})
+
+test('box: a drag in any direction makes a box of whole voxels cut to the slice', () => {
+  const { session, host } = open('box')
+  host.down('left', over(session, 40, 30))
+  host.move(over(session, 20, 10))
+  assert.ok(session.rubberBand.value)
+  host.move(over(session, 8.3, 3.8))
+  host.up(over(session, 8.3, 3.8))
+  assert.equal(session.rubberBand.value, null)
+  assert.deepEqual(session.draft.value!.prompts, [{ kind: 'box', x0: 8, y0: 4, x1: 31, y1: 23 }])
+})
+
+test('box: Escape leaves nothing, and a click refines with a point', () => {
+  const { session, host } = open('box')
+  host.down('left', over(session, 4, 4))
+  host.move(over(session, 20, 10))
+  assert.ok(host.cancel())
+  host.up(over(session, 20, 10))
+  assert.equal(session.rubberBand.value, null)
+  assert.equal(session.draft.value, null)
+  host.down('left', over(session, 4, 4))
+  host.up(over(session, 4, 4))
+  assert.equal(session.draft.value!.prompts[0].kind, 'point')
+})
+
+test('brush and eraser paint from press to release; Alt turns one into the other; Escape takes the stroke back', () => {
+  const { session, host, accepted } = open('brush')
+  session.setBrushRadiusMm(0.4)
+  const draw = (alt: boolean) => {
+    host.down('left', over(session, 4, 4, { alt }))
+    host.move(over(session, 8, 4, { alt }))
+    host.up(over(session, 8, 4, { alt }))
+  }
+  draw(false)
+  assert.equal(area(session.masks.get(LIVER, 2)), 5)
+  draw(true)
+  assert.equal(area(session.masks.get(LIVER, 2)), 0)
+  session.tool.value = 'eraser'
+  draw(true)
+  assert.equal(area(session.masks.get(LIVER, 2)), 5)
+  draw(false)
+  assert.equal(area(session.masks.get(LIVER, 2)), 0)
+  session.tool.value = 'brush'
+  host.down('left', over(session, 4, 4))
+  host.move(over(session, 12, 4))
+  assert.ok(host.cancel())
+  host.up(over(session, 12, 4))
+  assert.equal(accepted.length, 4)
+  assert.equal(area(session.masks.get(LIVER, 2)), 0)
+})
+
+test('window: right widens, down raises; Escape puts the window back', () => {
+  const { session, host } = open('window')
+  const start = over(session, 10, 10)
+  host.down('left', start)
+  host.move(moved(start, 64, 0))
+  assert.deepEqual(session.view.window.value, { width: 125, center: 50 })
+  host.move(moved(start, 0, 64))
+  assert.ok(session.view.window.value.width === 100 && Math.abs(session.view.window.value.center - 75) < 1e-9)
+  host.move(moved(start, -9999, 0))
+  assert.ok(session.view.window.value.width > 0)
+  assert.ok(host.cancel())
+  assert.deepEqual(session.view.window.value, { width: 100, center: 50 })
+})
+
+test('pan: by tool, middle button or Shift, in any tool; Escape puts the picture back, still fitted', () => {
+  for (const [tool, button, shift] of [['pan', 'left', false], ['brush', 'middle', false], ['point', 'left', true]] as const) {
+    const { session, host } = open(tool)
+    const start = over(session, 10, 10, { shift })
+    host.down(button, start)
+    host.move(moved(start, 25, 10))
+    const now = over(session, 10, 10)
+    assert.ok(Math.abs(now.screen[0] - start.screen[0] - 25) < 1e-6 && Math.abs(now.screen[1] - start.screen[1] - 10) < 1e-6)
+    host.cancel()
+    assert.equal(session.view.camera.value, null)
+    assert.equal(session.drafts.value.size, 0)
+  }
+})
+
+test('scroll: down is further, bounded by the volume', () => {
+  const { session, host } = open('scroll')
+  const start = over(session, 10, 10)
+  host.down('left', start)
+  host.move(moved(start, 0, 48))
+  assert.equal(session.view.slice.value, 3)
+  host.move(moved(start, 0, -5000))
+  assert.equal(session.view.slice.value, 0)
+  host.cancel()
+  assert.equal(session.view.slice.value, 2)
+})
+
+test('probe moves the crosshair of all planes', () => {
+  const { session, host } = open('probe')
+  host.down('left', over(session, 7, 9))
+  host.move(over(session, 11, 3))
+  host.up(over(session, 11, 3))
+  assert.deepEqual([...session.view.position.value], [2, 3, 11])
+  session.view.setAxis(2)
+  assert.equal(session.view.slice.value, 11)
+})
+
+test('ruler: a drag measures on its slice, a click takes it away', () => {
+  const { session, host } = open('ruler')
+  host.down('left', over(session, 2, 2))
+  host.move(over(session, 5, 6))
+  host.up(over(session, 5, 6))
+  const { from, to, index } = session.view.ruler.value!
+  assert.equal(index, 2)
+  assert.ok(Math.abs(Math.hypot(to[0] - from[0], to[1] - from[1]) - 5) < 1e-6)
+  host.down('left', over(session, 2, 2))
+  host.up(over(session, 2, 2))
+  assert.equal(session.view.ruler.value, null)
+})
+
+test('a second button during a gesture is ignored', () => {
+  const { session, host } = open('brush')
+  host.down('left', over(session, 4, 4))
+  host.down('right', over(session, 4, 4))
+  host.move(over(session, 6, 4))
+  host.up(over(session, 6, 4))
+  assert.ok(area(session.masks.get(LIVER, 2)) > 0)
+})
