@@ -97,7 +97,7 @@ class Interactive:
         model = self._model(source.model)
         pixels = self._services.objects.read_slice(source.voxels_hash, source.slice_index)
         window = intensity.Window("model", *source.window) if source.window else None
-        embedding = model.encode(intensity.model_input(pixels, window, inverted=source.inverted))
+        embedding = model.encode(intensity.model_input(pixels, window))
         try:
             self._services.embeddings.put(source.embedding_key, embedding.to_bytes())
         except EmbeddingsUnavailable as error:

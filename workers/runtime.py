@@ -44,6 +44,7 @@ class Runtime:
         self.queues = list(queues)
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self.jobs: dict[JobKind, RunJob] = {}
+        self.clean_ups: dict[JobKind, Callable[[Job], None]] = {}
         self.calls: dict[Call, RunCall] = {}
         self.models: dict[str, Any] = {}
         if any(queue in MODEL_QUEUES for queue in queues):
@@ -56,7 +57,9 @@ class Runtime:
             from workers.export import Export
             from workers.ingest import Ingest
 
-            self.jobs = {JobKind.IMPORT: Ingest(services).run, JobKind.EXPORT: Export(services).run}
+            ingest = Ingest(services)
+            self.jobs = {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
+            self.clean_ups = {JobKind.IMPORT: ingest.clean_up}
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:
         """The answer, or {"problem": ...} for errors that have a reader. Anything else is a bug and RQ records it."""
@@ -88,6 +91,9 @@ class Runtime:
             log.exception("job broke", job=str(job_id))
             kind = type(error).__name__
             jobs.fail(job_id, Broken(f"The {job.kind} broke with {kind}.", hint="The worker's log has the details."))
+        clean_up = self.clean_ups.get(JobKind(job.kind))
+        if clean_up is not None:
+            clean_up(job)  # only now: until its end is written, the job may have to run again
 
     @contextmanager
     def _beating(self, job_id: UUID) -> Iterator[None]:

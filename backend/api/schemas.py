@@ -298,7 +298,6 @@ class Volume(Schema):
     dtype: str
     channels: int
     value_range: tuple[float, float]
-    inverted: bool = Field(description="Small values are shown bright (MONOCHROME1)")
     windows: list[WindowValue]
     model_window: WindowValue | None
     warnings: list[str]
@@ -324,7 +323,6 @@ class Volume(Schema):
             dtype=row.dtype,
             channels=row.channels,
             value_range=tuple(shown["value_range"]),
-            inverted=shown["inverted"],
             windows=[WindowValue.model_validate(window) for window in shown["windows"]],
             model_window=WindowValue.model_validate(shown["model_window"]) if shown["model_window"] else None,
             warnings=row.warnings,

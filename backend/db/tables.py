@@ -162,7 +162,7 @@ class VolumeRow(Base):
     rows: Mapped[int] = mapped_column(Integer)
     columns: Mapped[int] = mapped_column(Integer)
     geometry: Mapped[dict[str, Any]]
-    presentation: Mapped[dict[str, Any]]  # value range, windows, the model's window, inverted
+    presentation: Mapped[dict[str, Any]]  # value range, windows, the model's window
     series: Mapped[dict[str, Any]] = mapped_column(default=dict)
     source: Mapped[dict[str, Any]] = mapped_column(default=dict)  # kind, and what export needs of the original grid
     warnings: Mapped[list[Any]] = mapped_column(default=list)

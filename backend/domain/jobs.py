@@ -72,7 +72,6 @@ class SliceSource(_Payload):
     slice_index: int
     size_hw: tuple[int, int]
     window: tuple[float, float] | None
-    inverted: bool
     model: str
     embedding_key: str
 

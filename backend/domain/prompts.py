@@ -84,7 +84,6 @@ class EmbeddingKey:
     voxels_hash: str
     slice_index: int
     window: tuple[float, float] | None
-    inverted: bool
     model_checksum: str
     preprocessing: str
     """Code versions of what makes the model's input and the embedding."""
@@ -95,7 +94,6 @@ class EmbeddingKey:
             self.voxels_hash,
             self.slice_index,
             self.window,
-            self.inverted,
             self.model_checksum,
             self.preprocessing,
         ]

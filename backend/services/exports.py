@@ -22,18 +22,11 @@ from backend.db.tables import Annotation, Case, Job, LabelRow, Original, Revisio
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
 from backend.domain.workflow import Action
-from backend.errors import Conflict, Rejected, Relayed
+from backend.errors import Conflict, NothingToExport, Relayed
 from backend.services.access import Principal, require_case
 from backend.services.annotations import current_masks
 from backend.services.jobs import Jobs
 from backend.stores.objects import Objects
-
-
-class NothingToExport(Rejected):
-    """The case has no mask of this annotator. Raised by services.exports."""
-
-    code = "nothing_to_export"
-    title = "There is nothing to export"
 
 
 class NotAnExport(Conflict):

@@ -186,7 +186,6 @@ def _source(volume: VolumeRow, slice_index: int, model: str, info: ModelInfo) ->
         voxels_hash=volume.voxels_hash,
         slice_index=slice_index,
         window=window,
-        inverted=shown["inverted"],
         model_checksum=info.checksum,
         preprocessing=f"{intensity.PREPROCESSING_VERSION}/{info.preprocessing}",
     )
@@ -195,7 +194,6 @@ def _source(volume: VolumeRow, slice_index: int, model: str, info: ModelInfo) ->
         slice_index=slice_index,
         size_hw=(volume.rows, volume.columns),
         window=window,
-        inverted=shown["inverted"],
         model=model,
         embedding_key=key.digest(),
     )

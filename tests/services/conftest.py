@@ -73,7 +73,6 @@ def new_volume(services: Services, seed: int, *, study_key: str = "1.2.3") -> Ne
         geometry=geometry.to_json(),
         presentation={
             "value_range": [-1000, 1000],
-            "inverted": False,
             "windows": [],
             "model_window": {"name": "", "width": 400.0, "center": 40.0},
         },

@@ -115,9 +115,7 @@ def test_of_two_writers_with_one_parent_exactly_one_wins(services: Services, wor
     assert len(services.annotations.revisions(world.annotator, annotation)) == 1
 
 
-def test_masks_equal_history_after_any_sequence_of_changes(
-    services: Services, world: World, annotation: UUID
-) -> None:
+def test_masks_equal_history_after_any_sequence_of_changes(services: Services, world: World, annotation: UUID) -> None:
     rng = np.random.default_rng(7)
     expected = np.zeros(SHAPE_KJI, dtype=np.bool_)
     states = [expected.copy()]
@@ -204,9 +202,7 @@ def test_history_cannot_be_changed_by_the_orm_nor_by_sql(services: Services, wor
             session.execute(sa.text(statement))
 
 
-def test_only_the_annotator_draws_and_outsiders_see_nothing(
-    services: Services, world: World, annotation: UUID
-) -> None:
+def test_only_the_annotator_draws_and_outsiders_see_nothing(services: Services, world: World, annotation: UUID) -> None:
     change = draft(None, flips(1, box(0, 2, 0, 2)))
     with pytest.raises(NotYourAnnotation):
         services.annotations.append(world.manager, annotation, change)

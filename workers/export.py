@@ -1,0 +1,186 @@
+"""The job `export`: the masks of a case as files that other programs show in the right place. No torch here."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.db.tables import Job, VolumeRow
+from backend.domain.annotation import Origin
+from backend.domain.jobs import ExportPayload
+from backend.errors import Rejected, SourceIsNotDicom
+from backend.imaging import masks
+from backend.imaging.geometry import VolumeGeometry
+from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel, ReadMask
+from backend.imaging.labels_nifti import file_grid_of, write_labels
+from backend.imaging.nifti import NiftiSource
+from backend.imaging.seg import SegAbout, SourceSlice, write_seg
+from backend.services.exports import ExportPlan, LabelMask, Provenance, VolumeExport
+from backend.services.jobs import Progress
+from backend.wiring import Services
+
+SOFTWARE = "sammed"
+
+WriteVolume = Callable[[ExportPlan, VolumeExport, str, Path], list[Path]]
+
+
+class UnknownFormat(Rejected):
+    """No such export format. Raised by workers.export."""
+
+    code = "unknown_export_format"
+    title = "This format cannot be written"
+
+
+class Export:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._formats: dict[str, WriteVolume] = {"nifti": self._nifti, "dicom-seg": self._dicom_seg}
+
+    def run(self, job: Job, progress: Progress) -> dict[str, Any]:
+        """Writes all volumes of the case that have masks; one file is handed out as it is, several as a zip."""
+        payload = ExportPayload.model_validate(job.payload)
+        write = self._formats.get(payload.format)
+        if write is None:
+            raise UnknownFormat(f"There is no format '{payload.format}'.", hint=f"Use {' or '.join(self._formats)}.")
+        plan = self._services.exports.plan(payload)
+        with tempfile.TemporaryDirectory(prefix="sammed-export-") as folder:
+            names = _names(plan)
+            files: list[Path] = []
+            for n, volume in enumerate(plan.volumes):
+                progress(n / len(plan.volumes), f"Writing {names[n]}")
+                files += write(plan, volume, names[n], Path(folder))
+            made = files[0] if len(files) == 1 else _zipped(files, Path(folder) / f"{_file_name(plan.case.name)}.zip")
+            return self._services.exports.keep(job.id, made, _MEDIA_TYPES.get(made.suffix, "application/octet-stream"))
+
+    # -- formats ------------------------------------------------------------------------------------------------------
+    def _nifti(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        geometry = VolumeGeometry.from_json(row.geometry)
+        original = None
+        grid = file_grid_of(geometry)
+        if row.source.get("nifti"):
+            grid = NiftiSource.from_json(row.source["nifti"])
+            original = folder / f"original-{row.id}"
+            self._services.objects.fetch(f"originals/{volume.originals[0].sha256}", original)
+        return write_labels(
+            folder,
+            name,
+            geometry,
+            grid,
+            [_label(mask) for mask in volume.masks],
+            _reader(row, volume.masks),
+            original=original,
+            provenance={"software": f"{SOFTWARE} {version(SOFTWARE)}", "annotator": plan.annotator},
+            provenance_of={mask.label.value: _provenance_json(mask) for mask in volume.masks},
+        )
+
+    def _dicom_seg(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        if row.source.get("kind") != "dicom":
+            raise SourceIsNotDicom(
+                f"'{row.name}' was not imported from DICOM.", hint="Export its masks as NIfTI instead."
+            )
+        scratch = folder / f"originals-{row.id}"
+        scratch.mkdir()
+        files: dict[int, Path] = {}
+        slices: dict[int, SourceSlice] = {}
+        for original in volume.originals:
+            path = scratch / f"{original.position:05d}.dcm"
+            self._services.objects.fetch(f"originals/{original.sha256}", path)
+            files[original.position] = path
+            for instance in original.instance["slices"]:
+                slices[instance["slice_index"]] = SourceSlice(path, instance["frame_number"])
+        path = folder / f"{name}.seg.dcm"
+        write_seg(
+            path,
+            [slices[k] for k in range(row.slices)],
+            VolumeGeometry.from_json(row.geometry),
+            [_label(mask) for mask in volume.masks],
+            _reader(row, volume.masks),
+            SegAbout(
+                created_at=datetime.now(UTC),
+                software_version=version(SOFTWARE),
+                series_description=f"Segmentation of {row.name}",
+                creator=plan.annotator,
+            ),
+        )
+        return [path]
+
+
+_MEDIA_TYPES = {".zip": "application/zip", ".dcm": "application/dicom", ".gz": "application/gzip"}
+
+
+def _label(mask: LabelMask) -> ExportLabel:
+    row = mask.label
+    code = None
+    if row.code_scheme and row.code_value:
+        code = CodedTerm(row.code_scheme, row.code_value, row.code_meaning or row.name)
+    return ExportLabel(row.name, row.value, row.color, code, _algorithm(mask.provenance))
+
+
+def _algorithm(provenance: Provenance) -> Algorithm:
+    """MANUAL when no model ever proposed, SEMIAUTOMATIC when a person accepted each slice."""
+    if not provenance.models:
+        return Algorithm()
+    model = provenance.models[-1]
+    return Algorithm(
+        type="SEMIAUTOMATIC",
+        name=f"SAM {model.get('name', '')}".strip(),
+        version=version(SOFTWARE),
+        parameters={f"model.{key}": str(value) for key, value in sorted(model.items())},
+    )
+
+
+def _reader(row: VolumeRow, label_masks: Sequence[LabelMask]) -> ReadMask:
+    counts = {mask.label.value: mask.counts_by_slice for mask in label_masks}
+
+    def read(label: ExportLabel) -> masks.BoolMask:
+        whole = np.zeros((row.slices, row.rows, row.columns), dtype=np.bool_)
+        for k, text in counts[label.value].items():
+            whole[k] = masks.decode({"size": [row.rows, row.columns], "counts": text})
+        return whole
+
+    return read
+
+
+def _provenance_json(mask: LabelMask) -> dict[str, Any]:
+    p = mask.provenance
+    machine = {str(o) for o in (Origin.SAM, Origin.ASSIST, Origin.AUTO, Origin.PROPAGATION, Origin.INTERPOLATION)}
+    return {
+        "revisions": p.revisions,
+        "origins": p.origins,
+        "assisted_revisions": sum(count for origin, count in p.origins.items() if origin in machine),
+        "models": list(p.models),
+        "authors": list(p.authors),
+        "first_at": p.first_at.isoformat(),
+        "last_at": p.last_at.isoformat(),
+    }
+
+
+def _names(plan: ExportPlan) -> list[str]:
+    """One file name a volume, without suffix, no two alike."""
+    names: list[str] = []
+    for volume in plan.volumes:
+        base = _file_name(f"{plan.case.name}_{volume.volume.name}" if len(plan.volumes) > 1 else plan.case.name)
+        names.append(base if base not in names else f"{base}_{len(names) + 1}")
+    return names
+
+
+def _file_name(text: str) -> str:
+    """What every file system takes: letters, digits, dot, dash and underscore."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in text).strip("._")
+    return kept[:100] or "case"
+
+
+def _zipped(files: Sequence[Path], path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+    return path

@@ -1,0 +1,210 @@
+"""The job `import`: uploaded files to volumes and cases, with an outcome for every file. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+from backend.imaging.samples import sample_files
+
+from backend.db.tables import Job
+from backend.domain.jobs import ImportPayload
+from backend.errors import AppError
+from backend.imaging import intensity
+from backend.imaging.archive import ArchiveLimits
+from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
+from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
+from backend.services.imports import NewOriginal, NewVolume, StoredVolume
+from backend.services.jobs import Progress
+from backend.stores.objects import file_sha256
+from backend.wiring import Services
+
+log = structlog.get_logger(__name__)
+
+# of the study's header, what lists and exports need; the patient's name and the accession number stay in the originals
+KEPT_OF_STUDY = ("study_instance_uid", "study_id", "date", "time", "description", "patient_id")
+
+
+class Ingest:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        settings = services.settings
+        self._limits = ArchiveLimits(
+            max_files=settings.upload_max_files,
+            max_total_bytes=4 * settings.upload_max_bytes,  # unpacked
+            max_ratio=settings.archive_max_ratio,
+        )
+
+    def run(self, job: Job, progress: Progress) -> dict[str, Any]:
+        """Reads everything that was uploaded. One bad file never stops the others. Running it again after a lost worker
+        finds what is stored already."""
+        payload = ImportPayload.model_validate(job.payload)
+        report = _Report()
+        with tempfile.TemporaryDirectory(prefix="sammed-import-") as scratch:
+            folder = Path(scratch)
+            files = list(self._files(payload, folder / "files"))
+            workspace = folder / "unpacked"
+            workspace.mkdir()
+            for outcome in read_uploads(
+                files, workspace, limits=self._limits, progress=lambda part, text: progress(0.95 * part, text)
+            ):
+                if isinstance(outcome, ImportedVolume):
+                    try:
+                        report.volume(outcome, self._store(payload, outcome))
+                    except AppError as error:
+                        report.fault(Fault(outcome.files, error))
+                elif isinstance(outcome, Fault):
+                    report.fault(outcome)
+                else:
+                    report.ignored(outcome)
+        return report.result()
+
+    def clean_up(self, job: Job) -> None:
+        """The uploaded files have been read: forget them (the originals of what was imported are kept)."""
+        self._services.imports.forget_upload(job.id)
+
+    def _files(self, payload: ImportPayload, folder: Path) -> Iterator[SourceFile]:
+        folder.mkdir()
+        if payload.samples:
+            yield from sample_files(folder)
+        for n, file in enumerate(payload.files):
+            path = folder / f"{n:05d}"
+            self._services.objects.fetch(file.key, path)
+            yield SourceFile(path, file.name)
+
+    def _store(self, payload: ImportPayload, made: ImportedVolume) -> StoredVolume:
+        objects, imports = self._services.objects, self._services.imports
+        volume = made.volume
+        voxels_hash = objects.put_voxels(volume.voxels)
+        geometry = volume.geometry.to_json()
+        identity = [voxels_hash, geometry, volume.modality, volume.channels]
+        content_hash = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        known = imports.find(payload.project_id, content_hash)
+        if known is not None:
+            return known
+        originals = list(self._originals(made))
+        study_key, case_name = _case_of(made, originals)
+        return imports.store(
+            payload.project_id,
+            NewVolume(
+                study_key=study_key,
+                case_name=case_name,
+                study={name: value for name, value in asdict(made.study).items() if name in KEPT_OF_STUDY and value},
+                content_hash=content_hash,
+                voxels_hash=voxels_hash,
+                name=made.name,
+                modality=volume.modality,
+                dtype=volume.voxels.dtype.name,
+                channels=volume.channels,
+                shape_kji=volume.geometry.shape_kji,
+                geometry=geometry,
+                presentation=_presentation(made),
+                series={name: value for name, value in asdict(made.series).items() if value},
+                source={
+                    "kind": str(made.kind),
+                    "nifti": made.nifti.to_json() if made.nifti else None,
+                    "mirrored_about": made.mirrored_about,
+                },
+                warnings=made.warnings,
+                originals=originals,
+            ),
+        )
+
+    def _originals(self, made: ImportedVolume) -> Iterator[NewOriginal]:
+        """Stores each file the volume was read from, untouched and once by content."""
+        instances: dict[Path, dict[str, Any]] = {}
+        for ref in made.instances:
+            instance = instances.setdefault(
+                ref.path,
+                {"sop_instance_uid": ref.sop_instance_uid, "sop_class_uid": ref.sop_class_uid, "slices": []},
+            )
+            instance["slices"].append({"slice_index": ref.slice_index, "frame_number": ref.frame_number})
+        for file in made.files:
+            sha256 = file_sha256(file.path)
+            key = f"originals/{sha256}"
+            if not self._services.objects.exists(key):
+                self._services.objects.put_file(key, file.path)
+            yield NewOriginal(sha256, file.name, file.path.stat().st_size, instances.get(file.path, {}))
+
+
+def _case_of(made: ImportedVolume, originals: Sequence[NewOriginal]) -> tuple[str, str]:
+    """Which case a volume belongs to, and what that case is called: a study of DICOM, else each file for itself."""
+    study = made.study
+    if made.kind is SourceKind.DICOM and study.study_instance_uid:
+        name = " ".join(part for part in (study.patient_id, study.date) if part)
+        return study.study_instance_uid, name or study.description or made.name
+    return f"file:{originals[0].sha256}", made.name
+
+
+def _presentation(made: ImportedVolume) -> dict[str, Any]:
+    """How to show the volume, and the window through which the model sees it."""
+    volume = made.volume
+    statistics = intensity.intensity_statistics(volume.voxels)
+    windows = intensity.default_windows(volume.modality, statistics, made.windows, volume.channels)
+    model_window = intensity.model_window(volume.modality, statistics, made.windows, volume.channels)
+    return {
+        "value_range": [statistics.minimum, statistics.maximum],
+        "windows": [window.to_json() for window in windows],
+        "model_window": model_window.to_json() if model_window else None,
+    }
+
+
+class _Report:
+    """What became of every file and every series: the job's result."""
+
+    def __init__(self) -> None:
+        self._files: list[dict[str, Any]] = []
+        self._series: list[dict[str, Any]] = []
+        self._told: set[str] = set()
+
+    def volume(self, made: ImportedVolume, stored: StoredVolume) -> None:
+        outcome = "imported" if stored.is_new else "duplicate"
+        self._series.append(
+            {
+                "name": made.name,
+                "outcome": outcome,
+                "kind": str(made.kind),
+                "modality": made.volume.modality,
+                "slices": made.volume.geometry.shape_kji[0],
+                "volume_id": str(stored.volume_id),
+                "case_id": str(stored.case_id),
+                "warnings": list(made.warnings),
+            }
+        )
+        detail = None if stored.is_new else "This project has the same images already."
+        for file in made.files:
+            self._tell(file, outcome, None if stored.is_new else DUPLICATE, detail, None, str(stored.volume_id))
+
+    def fault(self, fault: Fault) -> None:
+        problem = fault.error.to_problem()
+        log.info("files rejected", code=problem["code"], files=len(fault.files))
+        for file in fault.files:
+            self._tell(file, "rejected", problem["code"], problem["detail"], problem.get("hint"), None)
+
+    def ignored(self, ignored: Ignored) -> None:
+        outcome = "duplicate" if ignored.code == DUPLICATE else "ignored"
+        self._tell(ignored.file, outcome, ignored.code, ignored.detail, None, None)
+
+    def result(self) -> dict[str, Any]:
+        return {"files": self._files, "series": self._series}
+
+    def _tell(
+        self,
+        file: SourceFile,
+        outcome: str,
+        code: str | None,
+        detail: str | None,
+        hint: str | None,
+        volume_id: str | None,
+    ) -> None:
+        if file.name in self._told and outcome == "imported":
+            return  # a file of several volumes is imported once
+        self._told.add(file.name)
+        entry = {"name": file.name, "outcome": outcome, "code": code, "detail": detail, "hint": hint}
+        self._files.append({key: value for key, value in {**entry, "volume_id": volume_id}.items() if value})
