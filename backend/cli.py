@@ -79,6 +79,7 @@ def up(
         login_urls.extend(_migrate(complete))
 
     def on_ready() -> None:
+        stack.callback(settings.address_path.unlink, missing_ok=True)
         settings.address_path.write_text(settings.base_url, encoding="utf-8")
         print(f"ready: {settings.base_url}", flush=True)
         for url in login_urls:
@@ -86,10 +87,8 @@ def up(
         if not no_browser and has_display():
             webbrowser.open(login_urls[0] if login_urls else settings.base_url)
 
-    try:
+    with ExitStack() as stack:
         run_up(settings, prepare=prepare, on_ready=on_ready)
-    finally:
-        settings.address_path.unlink(missing_ok=True)
 
 
 @app.command()
