@@ -15,9 +15,8 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from backend.api import errors
+from backend.api import errors, routers
 from backend.api.observe import Observe
-from backend.api.routers import accounts, annotations, cases, jobs, projects, system, uploads, volumes
 from backend.errors import AppError
 from backend.wiring import Services
 
@@ -52,8 +51,8 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for module in (accounts, projects, cases, volumes, annotations, jobs, uploads, system):
-        app.include_router(module.router)
+    for router in routers.ALL:
+        app.include_router(router)
 
     app.add_middleware(Observe, metrics=services.metrics)
     _serve_pages(app, services.settings.frontend_dir)

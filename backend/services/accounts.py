@@ -182,15 +182,11 @@ class Accounts:
     def authenticate(self, secret: str | None, *, kind: str) -> Principal:
         """The person behind a session or a token. Raises NotSignedIn."""
         with self._db.begin() as session:
-            row = (
-                session.execute(
-                    select(User, Credential)
-                    .join(Credential, Credential.user_id == User.id)
-                    .where(Credential.secret_hash == _hash(secret or ""), Credential.kind == kind)
-                )
-                
-                .first()
-            )
+            row = session.execute(
+                select(User, Credential)
+                .join(Credential, Credential.user_id == User.id)
+                .where(Credential.secret_hash == _hash(secret or ""), Credential.kind == kind)
+            ).first()
             if row is None or row[0].disabled_at or (row[1].expires_at and row[1].expires_at < datetime.now(UTC)):
                 raise NotSignedIn("There is no valid session or token with this request.", hint="Sign in again.")
             user, credential = row
@@ -301,8 +297,10 @@ class Accounts:
     def forget_expired(self) -> int:
         """Delete secrets that no longer work. Returns how many."""
         with self._db.begin() as session:
-            result = session.execute(delete(Credential).where(Credential.expires_at < func.now()))
-            return int(result.rowcount)
+            forgotten = session.scalars(
+                delete(Credential).where(Credential.expires_at < func.now()).returning(Credential.id)
+            )
+            return len(forgotten.all())
 
     # -- inside -------------------------------------------------------------------------------------------------------
     @staticmethod

@@ -107,7 +107,7 @@ class Annotations:
         self._db = db
 
     # -- reading ------------------------------------------------------------------------------------------------------
-    def list(self, who: Principal, volume_id: UUID) -> list[AnnotationView]:
+    def mine(self, who: Principal, volume_id: UUID) -> list[AnnotationView]:
         """The caller's annotations of a volume."""
         with self._db.begin() as session:
             require_volume(session, who, volume_id, Action.VIEW)
@@ -118,7 +118,7 @@ class Annotations:
             )
             return [self._view(session, row) for row in rows]
 
-    def masks(self, who: Principal, annotation_id: UUID) -> Masks:
+    def drawn(self, who: Principal, annotation_id: UUID) -> Masks:
         """All slices that are not empty."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
@@ -130,7 +130,7 @@ class Annotations:
             found = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
             return Masks(head.id if head else None, head.sequence if head else 0, found)
 
-    def mask(self, who: Principal, annotation_id: UUID, slice_index: int) -> Masks:
+    def drawn_on(self, who: Principal, annotation_id: UUID, slice_index: int) -> Masks:
         """One slice; an empty mask where nothing was drawn."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)

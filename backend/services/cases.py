@@ -45,7 +45,7 @@ class Cases:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def list(
+    def search(
         self,
         who: Principal,
         project_id: UUID,

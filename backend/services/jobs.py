@@ -77,7 +77,7 @@ class Jobs:
         with self._db.begin() as session:
             return self._visible(session, who, job_id)
 
-    def list(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[Job]:
+    def of_project(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[Job]:
         with self._db.begin() as session:
             require(session, who, project_id, Action.VIEW)
             return page(session, select(Job).where(Job.project_id == project_id), Job.id, limit=limit, cursor=cursor)

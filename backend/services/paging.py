@@ -34,7 +34,7 @@ class Page(Generic[Row]):
 
 def page(
     session: Session,
-    query: Select[tuple[Row]],
+    query: Select[Row],
     by: InstrumentedAttribute[UUID],
     *,
     limit: int,

@@ -98,7 +98,7 @@ class Projects:
             session.refresh(project)
             return self._view(session, who, project)
 
-    def list(self, who: Principal, *, limit: int, cursor: str | None, archived: bool) -> Page[ProjectView]:
+    def mine(self, who: Principal, *, limit: int, cursor: str | None, archived: bool) -> Page[ProjectView]:
         with self._db.begin() as session:
             query = select(Project).where(
                 Project.archived_at.is_not(None) if archived else Project.archived_at.is_(None)

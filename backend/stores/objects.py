@@ -165,7 +165,7 @@ class Objects:
 def voxels_hash(voxels: NDArray[Any]) -> str:
     """sha256 hex of dtype, shape and C-ordered bytes."""
     digest = hashlib.sha256(f"{voxels.dtype.str} {voxels.shape}".encode())
-    digest.update(memoryview(np.ascontiguousarray(voxels)).cast("B"))
+    digest.update(np.ascontiguousarray(voxels).data.cast("B"))
     return digest.hexdigest()
 
 

@@ -65,7 +65,7 @@ class JobQueue:
                 f"No answer from a worker of the queue '{queue}' within {timeout_s:g} s.",
                 hint="It may be busy with a large model, or have stopped. Try again; the system status tells more.",
             )
-        if result.type is not Result.Type.SUCCESSFUL:
+        if result.type is not Result.Type.SUCCESSFUL or result.return_value is None:
             raise WorkerFailed("A worker failed while answering.", hint="Its log tells why. Trying again may help.")
         answer: dict[str, Any] = result.return_value
         if "problem" in answer:
@@ -129,7 +129,7 @@ class JobQueue:
             with _translated():
                 keys = list(self._redis.scan_iter("sammed:worker:*", count=500))
                 values = self._redis.mget(keys) if keys else []
-            announced = [json.loads(value) for value in values if value]  # type: ignore[union-attr]
+            announced = [json.loads(value) for value in values if value]
             self._announced = (time.monotonic(), announced)
         return announced
 

@@ -56,7 +56,7 @@ def annotation(services: Services, world: World) -> UUID:
 
 
 def drawn(services: Services, world: World, annotation: UUID, k: int) -> NDArray[np.bool_]:
-    found = services.annotations.masks(world.annotator, annotation).by_slice
+    found = services.annotations.drawn(world.annotator, annotation).by_slice
     return masks.decode(found[k]) if k in found else np.zeros((ROWS, COLUMNS), dtype=np.bool_)
 
 
@@ -132,7 +132,7 @@ def test_masks_equal_history_after_any_sequence_of_changes(services: Services, w
     for k in range(SHAPE_KJI[0]):
         np.testing.assert_array_equal(drawn(services, world, annotation, k), expected[k])
     rebuilt = services.annotations.rebuild(world.annotator, annotation)
-    assert rebuilt == services.annotations.masks(world.annotator, annotation).by_slice
+    assert rebuilt == services.annotations.drawn(world.annotator, annotation).by_slice
 
     restored = services.annotations.restore(
         world.annotator, annotation, revision_id=new_id(), sequence=5, parent=parent
@@ -170,7 +170,7 @@ def test_what_cannot_be_stored_leaves_nothing(
     with pytest.raises(error):
         services.annotations.append(world.annotator, annotation, draft(None, *slices))
     assert services.annotations.revisions(world.annotator, annotation) == []
-    assert services.annotations.masks(world.annotator, annotation).by_slice == {}
+    assert services.annotations.drawn(world.annotator, annotation).by_slice == {}
 
 
 def test_history_cannot_be_changed_by_the_orm_nor_by_sql(services: Services, world: World, annotation: UUID) -> None:
@@ -207,11 +207,11 @@ def test_only_the_annotator_draws_and_outsiders_see_nothing(services: Services, 
     with pytest.raises(NotYourAnnotation):
         services.annotations.append(world.manager, annotation, change)
     with pytest.raises(AnnotationNotFound):
-        services.annotations.masks(world.outsider, annotation)
-    assert services.annotations.masks(world.manager, annotation).by_slice == {}  # managers review
+        services.annotations.drawn(world.outsider, annotation)
+    assert services.annotations.drawn(world.manager, annotation).by_slice == {}  # managers review
     with pytest.raises(RoleForbids):
         mine = services.annotations.create(world.manager, world.volume_id, world.labels[0], None)
-        services.annotations.masks(world.annotator, mine.annotation.id)
+        services.annotations.drawn(world.annotator, mine.annotation.id)
 
 
 def test_an_annotation_is_made_once_and_starts_its_case(services: Services, world: World) -> None:

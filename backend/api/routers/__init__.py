@@ -1,1 +1,5 @@
 """Routes by subject. Each is a few lines: parse, call one service, shape the answer."""
+
+from backend.api.routers import accounts, annotations, cases, jobs, projects, system, uploads, volumes
+
+ALL = tuple(module.router for module in (accounts, projects, cases, volumes, annotations, jobs, uploads, system))

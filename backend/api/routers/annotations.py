@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api", tags=["annotations"])
 @router.get("/annotations", operation_id="list_annotations")
 def list_annotations(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Annotation]:
     """The caller's annotations of a volume."""
-    return Page(items=[Annotation.of(view) for view in s.annotations.list(user, volume_id)])
+    return Page(items=[Annotation.of(view) for view in s.annotations.mine(user, volume_id)])
 
 
 @router.post("/annotations", operation_id="create_annotation")
@@ -36,12 +36,12 @@ def create_annotation(body: AnnotationIn, user: CurrentUser, s: ServicesDep) -> 
 
 @router.get("/annotations/{annotation_id}/masks", operation_id="get_masks")
 def get_masks(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> AnnotationMasks:
-    return AnnotationMasks.of(s.annotations.masks(user, annotation_id))
+    return AnnotationMasks.of(s.annotations.drawn(user, annotation_id))
 
 
 @router.get("/annotations/{annotation_id}/slices/{k}", operation_id="get_mask")
 def get_mask(annotation_id: UUID, k: int, user: CurrentUser, s: ServicesDep) -> AnnotationSlice:
-    found = s.annotations.mask(user, annotation_id, k)
+    found = s.annotations.drawn_on(user, annotation_id, k)
     return AnnotationSlice(head=found.head, sequence=found.sequence, mask=rle(found.by_slice[k]))
 
 

@@ -27,7 +27,9 @@ def list_cases(
     limit: int = 100,
     cursor: str | None = None,
 ) -> Page[Case]:
-    found = s.cases.list(user, project_id, state=state, assignee_id=assignee, search=search, limit=limit, cursor=cursor)
+    found = s.cases.search(
+        user, project_id, state=state, assignee_id=assignee, search=search, limit=limit, cursor=cursor
+    )
     return Page(items=[Case.of(view) for view in found.items], next_cursor=found.next_cursor)
 
 

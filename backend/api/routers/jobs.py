@@ -43,7 +43,7 @@ def start_job(body: ExportJobIn, user: CurrentUser, s: ServicesDep) -> Job:
 def list_jobs(
     project_id: UUID, user: CurrentUser, s: ServicesDep, limit: int = 50, cursor: str | None = None
 ) -> Page[Job]:
-    found = s.jobs.list(user, project_id, limit=limit, cursor=cursor)
+    found = s.jobs.of_project(user, project_id, limit=limit, cursor=cursor)
     return Page(items=[Job.of(row) for row in found.items], next_cursor=found.next_cursor)
 
 

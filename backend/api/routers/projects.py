@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api", tags=["projects"])
 def list_projects(
     user: CurrentUser, s: ServicesDep, limit: int = 100, cursor: str | None = None, archived: bool = False
 ) -> Page[Project]:
-    found = s.projects.list(user, limit=limit, cursor=cursor, archived=archived)
+    found = s.projects.mine(user, limit=limit, cursor=cursor, archived=archived)
     return Page(items=[Project.of(view) for view in found.items], next_cursor=found.next_cursor)
 
 
