@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from backend.errors import CorruptDicom, InvalidImageGeometry
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Silences pydicom's warnings about odd values, in its log too: they quote the values, and values name patients."""
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def values(dataset: Dataset, name: str) -> list[object]:

@@ -7,7 +7,6 @@ Here: which objects are images, which compressions can be read, whether the pixe
 from __future__ import annotations
 
 import math
-import warnings
 from typing import cast
 
 import pydicom
@@ -25,7 +24,7 @@ from backend.errors import (
     UnsupportedDicomObject,
     UnsupportedTransferSyntax,
 )
-from backend.imaging.dicom.elements import integer, positive, required_integer, text, values
+from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
 from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo
@@ -52,8 +51,7 @@ def read_header(file: SourceFile) -> Header | Ignored:
     Raises CorruptDicom, NoPixelData, TruncatedPixelData, UnsupportedTransferSyntax, UnsupportedDicomObject,
     InvalidImageGeometry and MosaicGeometryMissing.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings quote values, and values name patients
+    with unheard():
         try:
             dataset = pydicom.dcmread(file.path, defer_size=DEFER_BYTES, force=True)
             return _header_of(file, dataset)

@@ -3,7 +3,6 @@ bits. Not here: what stored values mean (`assemble.py`)."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from backend.errors import UndecodablePixelData
+from backend.imaging.dicom.elements import unheard
 from backend.imaging.dicom.types import Frame, Header
 
 PALETTE = "PALETTE COLOR"
@@ -40,7 +40,7 @@ def decode_frames(header: Header, frames: Sequence[Frame]) -> Iterator[tuple[Fra
     One frame is in memory at a time. Raises UndecodablePixelData.
     """
     if frames[0].tile is not None:
-        picture = next(_decode(header, [0]))
+        [picture] = _decode(header, [0])
         for frame in frames:
             row, column = frame.tile or (0, 0)
             yield frame, picture[row : row + frame.rows, column : column + frame.columns]
@@ -49,8 +49,7 @@ def decode_frames(header: Header, frames: Sequence[Frame]) -> Iterator[tuple[Fra
 
 
 def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings quote values, and values name patients
+    with unheard():
         try:
             palette = _palette(header) if header.photometric == PALETTE else None
             for stored in iter_pixels(_source(header), indices=indices):
@@ -68,9 +67,16 @@ def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
 
 
 def _source(header: Header) -> Path | pydicom.Dataset:
-    """Frames are read one by one from the path; a deflated file has no place in it to jump to and is read whole."""
-    deflated = UID(header.transfer_syntax_uid).is_deflated
-    return pydicom.dcmread(header.file.path) if deflated else header.file.path
+    """Frames are read one by one from the path. A deflated file has no place in it to jump to, and one without meta
+    information does not say how to read it: these are read whole."""
+    syntax = UID(header.transfer_syntax_uid)
+    with header.file.path.open("rb") as file:
+        has_meta_information = file.read(132)[128:] == b"DICM"
+    if has_meta_information and not syntax.is_deflated:
+        return header.file.path
+    dataset = pydicom.dcmread(header.file.path, force=True)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
 
 
 def _palette(header: Header) -> pydicom.Dataset:
