@@ -29,6 +29,7 @@ Point = tuple[float, float, float]
 
 BLUR_MM = 0.9
 NOISE_HU = 14.0
+DIAPHRAGM_MM = 4.0
 AIR, LUNG, FAT, MUSCLE, SKIN = -1000.0, -865.0, -105.0, 58.0, 25.0
 BLOOD, WATER, BONE, MARROW, DISC = 160.0, 12.0, 520.0, 190.0, 85.0
 
@@ -70,7 +71,7 @@ def abdominal_phantom(
     _spine(canvas)
     below = _below_diaphragm(canvas, cavity)
     _gut(canvas, below, rng)
-    _organs(canvas, below)
+    _organs(canvas, below, _below_diaphragm(canvas, cavity, DIAPHRAGM_MM))
     _chest(canvas, cavity & ~below, rng)
     _table(canvas)
     half_mm = [(n - 1) / 2 * mm for n, mm in zip(shape_kji, spacing_kji_mm, strict=True)]
@@ -212,13 +213,13 @@ def _spine(canvas: _Canvas) -> None:
     canvas.paint(lambda x, y, z: _oval(x, y, 9.5, 8.5) < 1 + 0 * z, WATER * 2, centre=centre, reach=reach)
 
 
-def _below_diaphragm(canvas: _Canvas, cavity: BoolMask) -> BoolMask:
-    """The part of the cavity under the diaphragm: two domes and the saddle between them."""
+def _below_diaphragm(canvas: _Canvas, cavity: BoolMask, inset_mm: float = 0.0) -> BoolMask:
+    """The part of the cavity that lies `inset_mm` under the diaphragm: two domes and the saddle between them."""
     _, (x, y, z) = canvas.box()
     right = 98 - 90 * (((x + 72) / 98) ** 2 + ((y + 4) / 88) ** 2)
     left = 86 - 90 * (((x - 72) / 98) ** 2 + ((y + 4) / 88) ** 2)
     saddle = 70 - 60 * ((x / 60) ** 2 + (y / 150) ** 2)
-    return cavity & (z < np.maximum(np.maximum(right, left), saddle))
+    return cavity & (z < np.maximum(np.maximum(right, left), saddle) - inset_mm)
 
 
 def _gut(canvas: _Canvas, below: BoolMask, rng: np.random.Generator) -> None:
@@ -236,7 +237,7 @@ def _gut(canvas: _Canvas, below: BoolMask, rng: np.random.Generator) -> None:
     canvas.ellipsoid((18, -4, 6), (62, 12, 14), 95, turn_degrees=18, within=below)  # pancreas
 
 
-def _organs(canvas: _Canvas, below: BoolMask) -> None:
+def _organs(canvas: _Canvas, below: BoolMask, liver_space: BoolMask) -> None:
     """What the truth knows below the diaphragm, and the vessels between."""
 
     def liver(x: FloatArray, y: FloatArray, z: FloatArray) -> BoolMask:
@@ -244,7 +245,7 @@ def _organs(canvas: _Canvas, below: BoolMask) -> None:
         left = ((x + 2) / 72) ** 2 + ((y + 44) / 36) ** 2 + ((z - 46) / 40) ** 2 < 1
         return (right & (z > -66 + 0.62 * (x + 150) + 0.006 * (y - 10) ** 2)) | left
 
-    canvas.paint(liver, 112, LIVER, within=ndimage.binary_erosion(below))
+    canvas.paint(liver, 112, LIVER, within=liver_space)
     inside = canvas.truth == LIVER.value
     for centre, radii, turn in (
         ((-62, -8, 38), (56, 7, 7), 12),

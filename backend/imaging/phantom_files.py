@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
+from backend.imaging.nifti import affine_ras_ijk
 from backend.imaging.phantom import Phantom
 from backend.imaging.uids import uid_of
 
@@ -36,6 +39,21 @@ def write_dicom_series(phantom: Phantom, folder: Path) -> list[Path]:
         path = folder / f"phantom_{k:03d}.dcm"
         dcmwrite(path, _ct_slice(phantom, k, identity), enforce_file_format=True)
         paths.append(path)
+    return paths
+
+
+def write_nifti(phantom: Phantom, folder: Path) -> tuple[Path, Path]:
+    """`phantom.nii.gz` with the HU and `phantom_labels.nii.gz` with the truth, on one grid: arrays [i, j, k], RAS+."""
+    folder.mkdir(parents=True, exist_ok=True)
+    affine = affine_ras_ijk(phantom.volume.geometry)
+    kind: Any = nib.Nifti1Image
+    paths = folder / "phantom.nii.gz", folder / "phantom_labels.nii.gz"
+    for path, voxels in zip(paths, (phantom.volume.voxels, phantom.truth), strict=True):
+        image = kind(voxels.T, affine)
+        image.header.set_xyzt_units("mm")
+        image.set_qform(affine, code="scanner")
+        image.set_sform(affine, code="scanner")
+        nib.save(image, path)
     return paths
 
 
