@@ -97,11 +97,11 @@ class OpenAnnotator implements Annotator {
     this.#api = api
     this.#page = page
     this.volume = volumeInfo(volume)
-    this.presets = volume.windows.map(({ name, width, center }) => ({ name, width, center }))
+    this.presets = volume.windows.map(({ name = '', width, center }) => ({ name, width, center }))
     this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
     this.#newId = uuid7Maker(() => Date.now(), (bytes) => crypto.getRandomValues(bytes))
     const session = new Session({
-      volume: this.volume, window: volume.windows[0] ?? FULL_BYTE_WINDOW, inverted: volume.inverted,
+      volume: this.volume, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
     })
     this.#session = session

@@ -70,7 +70,6 @@ export interface SessionOptions {
   readonly volume: ViewedVolume
   /** Shown first. */
   readonly window: WindowLevel
-  readonly inverted: boolean
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
 }
@@ -108,8 +107,8 @@ export class Session {
   #stroke: Stroke | null = null
   #nextDraftId = 1
 
-  constructor({ volume, window, inverted, newId, onAccepted }: SessionOptions) {
-    this.view = new ViewState(volume, window, inverted)
+  constructor({ volume, window, newId, onAccepted }: SessionOptions) {
+    this.view = new ViewState(volume, window)
     this.masks = new LabelMasks(volume.shapeKji)
     this.history = new History((change, direction) => this.#replay(change, direction))
     this.masksVersion = this.#masksVersion

@@ -36,7 +36,7 @@ export class ViewState {
   readonly position
   readonly viewport = signal<Size>({ width: 0, height: 0 })
   readonly window
-  readonly inverted
+  readonly inverted = signal(false)
   readonly interpolated = signal(true)
   readonly crosshair = signal(false)
   readonly loaded = signal<LoadedSlice | null>(null)
@@ -46,13 +46,10 @@ export class ViewState {
   readonly #cameras = signal<PerAxis<Camera | null>>([null, null, null]) // null: fitted, also after a resize
   readonly #orientations
   readonly #firstWindow: WindowLevel
-  readonly #firstInverted: boolean
 
-  constructor(volume: ViewedVolume, firstWindow: WindowLevel, inverted: boolean) {
+  constructor(volume: ViewedVolume, firstWindow: WindowLevel) {
     this.volume = volume
     this.#firstWindow = firstWindow
-    this.#firstInverted = inverted
-    this.inverted = signal(inverted)
     this.window = signal(firstWindow)
     this.position = signal(clampVoxel(volume, volume.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple))
     this.#orientations = signal(this.#customary())
@@ -131,7 +128,7 @@ export class ViewState {
       this.setCamera(null)
       this.#turn(this.#customary()[this.axis.value])
       this.window.value = this.#firstWindow
-      this.inverted.value = this.#firstInverted
+      this.inverted.value = false
       this.ruler.value = null
     })
   }

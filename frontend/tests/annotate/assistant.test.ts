@@ -85,7 +85,7 @@ test('held prompts are asked about when the key is released', async () => {
   assert.equal(server.count('POST', PREDICT), 0)
   session.askNow()
   assert.equal(server.count('POST', PREDICT), 1)
-  assert.equal((server.asked.at(-1)!.json as PredictionIn).points.length, 2)
+  assert.equal((server.asked.at(-1)!.json as PredictionIn).points?.length, 2)
 })
 
 test('while the slice is not encoded the state says so; then the answer comes', async () => {

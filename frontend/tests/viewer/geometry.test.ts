@@ -23,7 +23,7 @@ test('in all 48 orientations every plane looks as a radiologist expects, and the
   assert.equal(allOrientations().length, 48)
   for (const axisLetters of allOrientations()) {
     const viewed = volume({ shapeKji: SHAPE, spacingKjiMm: SPACING, axisLetters })
-    const view = new ViewState(viewed, { width: 1, center: 0 }, false)
+    const view = new ViewState(viewed, { width: 1, center: 0 })
     view.viewport.value = { width: 300, height: 300 }
     for (const axis of AXES) {
       view.setAxis(axis)
@@ -94,7 +94,7 @@ test('millimetres and millilitres come from the affine', () => {
 })
 
 test('the camera matrix is what the canvas needs: it maps the middle of the slice to the middle of the viewport', () => {
-  const view = new ViewState(volume(), { width: 1, center: 0 }, false)
+  const view = new ViewState(volume(), { width: 1, center: 0 })
   view.viewport.value = { width: 200, height: 100 }
   const [a, b, c, d, e, f] = matrixOf(view.view.value)
   const [column, row] = view.view.value.camera.center

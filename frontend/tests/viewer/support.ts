@@ -35,7 +35,7 @@ export function openSession(viewed: ViewedVolume = volume()): { session: Session
   const accepted: Accepted[] = []
   let ids = 0
   const session = new Session({
-    volume: viewed, window: { width: 100, center: 50 }, inverted: false,
+    volume: viewed, window: { width: 100, center: 50 },
     newId: () => `revision-${++ids}`, onAccepted: (revision) => accepted.push(revision),
   })
   session.setLabels([

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { ACTIONS, actionById, isEnabled } from '../../src/annotate/actions.ts'
+import type { Annotator } from '../../src/annotate/annotator.ts'
+import { actionFor, formatKeys, matches, type KeyPress } from '../../src/annotate/keyboard.ts'
+
+function press(key: string, more: Partial<KeyPress> = {}): KeyPress {
+  const code = /^\d$/.test(key) ? `Digit${key}` : key === ' ' ? 'Space' : key
+  return { key, code, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more }
+}
+
+test('ids are unique and no two actions share a key', () => {
+  const ids = ACTIONS.map(({ id }) => id)
+  assert.equal(new Set(ids).size, ids.length)
+  const keys = ACTIONS.flatMap((action) => action.keys.map((chord) => chord.toLowerCase()))
+  assert.deepEqual(keys.filter((chord, n) => keys.indexOf(chord) !== n), [])
+})
+
+test('the customary keys do what people expect', () => {
+  const expected: [KeyPress, string][] = [
+    [press('ArrowDown'), 'slices.next'], [press('d'), 'slices.previous'], [press('f'), 'slices.next'],
+    [press('Enter'), 'proposal.accept'], [press('Enter', { ctrlKey: true }), 'case.submit'], [press('Escape'), 'proposal.reject'],
+    [press('z', { ctrlKey: true }), 'edit.undo'], [press('z', { metaKey: true }), 'edit.undo'], [press('z'), 'tool.zoom'],
+    [press('Z', { ctrlKey: true, shiftKey: true }), 'edit.redo'], [press('y', { ctrlKey: true }), 'edit.redo'],
+    [press('3'), 'labels.choose3'], [press('1', { altKey: true, key: '¡' }), 'window.preset1'],
+    [press('!', { code: 'Digit1', shiftKey: true }), 'slices.plane1'], [press('0', { altKey: true }), 'window.auto'],
+    [press('+', { shiftKey: true }), 'view.zoomIn'], [press('='), 'view.fit'], [press('?', { shiftKey: true }), 'case.help'],
+    [press(' '), 'view.reset'], [press(' ', { ctrlKey: true }), 'slices.play'], [press('s', { ctrlKey: true }), 'edit.save'],
+    [press('s'), 'labels.toggle'], [press('['), 'edit.smallerBrush'], [press('Backspace'), 'proposal.removePrompt'],
+    [press('D', { shiftKey: true }), 'edit.copyPrevious'], [press('D'), 'slices.previous'], [press('b'), 'tool.brush'],
+  ]
+  for (const [event, id] of expected) assert.equal(actionFor(event)?.id, id, JSON.stringify(event))
+  for (const event of [press('c'), press('b', { ctrlKey: true }), press('F5'), press('r', { ctrlKey: true }), press('Enter', { altKey: true })]) {
+    assert.equal(actionFor(event), null, `${event.key} belongs to the browser`)
+  }
+})
+
+test('modifiers have to be exactly those', () => {
+  assert.ok(matches('Ctrl+Shift+z', press('Z', { ctrlKey: true, shiftKey: true })))
+  assert.ok(!matches('Ctrl+z', press('Z', { ctrlKey: true, shiftKey: true })))
+  assert.ok(!matches('Ctrl+z', press('z', { ctrlKey: true, altKey: true })))
+})
+
+test('keys are written as the computer writes them', () => {
+  assert.equal(formatKeys('Ctrl+Shift+z', false), 'Ctrl+Shift+Z')
+  assert.equal(formatKeys('Ctrl+Shift+z', true), '⌘⇧Z')
+  assert.equal(formatKeys('Alt+Digit2', false), 'Alt+2')
+  assert.equal(formatKeys('ArrowUp', false), '↑')
+  assert.equal(formatKeys('+', false), '+')
+})
+
+test('a digit chooses the label that asks for it, else the one at its place', () => {
+  const labels = [
+    { id: 'a', shortcut: null }, { id: 'b', shortcut: '1' }, { id: 'c', shortcut: null },
+  ]
+  const chosen: string[] = []
+  const annotator = { labels: { value: labels }, setActiveLabel: (id: string) => chosen.push(id) } as unknown as Annotator
+  const choose = (digit: number) => {
+    const action = actionById(`labels.choose${digit}`)
+    if (isEnabled(action, annotator)) action.perform(annotator, undefined as never)
+  }
+  for (const digit of [1, 2, 3, 4]) choose(digit)
+  assert.deepEqual(chosen, ['b', 'c'])
+})
