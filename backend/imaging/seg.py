@@ -29,6 +29,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, TM
 
 from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg, SourceIsNotDicom
 from backend.imaging.geometry import VolumeGeometry
@@ -178,6 +179,8 @@ def _segmentation(
     except (ValueError, AttributeError) as error:  # ours was checked before: what highdicom refuses now are the images
         raise SourceCannotCarrySeg(f"The images cannot be referred to: {error}", hint=USE_NIFTI) from error
     seg.InstanceCreationDate, seg.InstanceCreationTime = seg.ContentDate, seg.ContentTime
+    if "FrameOfReferenceUID" not in seg:
+        seg.PatientOrientation = first.get("PatientOrientation", "")  # type 2C where nothing else tells the sides
     return seg
 
 
@@ -195,20 +198,24 @@ class _Images:
 def _read_sources(sources: Sequence[SourceSlice], geometry: VolumeGeometry, planes: NDArray[np.intp]) -> _Images:
     files = list(dict.fromkeys(source.file for source in sources))
     headers = {file: _read_header(file) for file in files}
+    is_enhanced = len(files) == 1 and "PerFrameFunctionalGroupsSequence" in headers[files[0]]
+    is_classic = len(files) == len(sources) and not any(
+        "PerFrameFunctionalGroupsSequence" in header for header in headers.values()
+    )
+    if not (is_enhanced or is_classic):
+        raise SourceCannotCarrySeg(
+            f"{len(sources)} slices come from {len(files)} files (a mosaic, a clip, or a volume in several files).",
+            hint=USE_NIFTI,
+        )
     for header in headers.values():
         if (header.Rows, header.Columns) != geometry.shape_kji[1:]:
             raise ExportGridMismatch(
                 f"An image has {header.Rows} x {header.Columns} pixels, the volume {geometry.shape_kji[1:]} "
                 "(rows, columns)."
             )
-    if len(files) == 1 and "PerFrameFunctionalGroupsSequence" in headers[files[0]]:
+    if is_enhanced:
         numbers = [int(source.frame_number or 1) for source in sources]
         return _enhanced(headers[files[0]], numbers, geometry, planes)
-    if len(files) != len(sources) or any("PerFrameFunctionalGroupsSequence" in header for header in headers.values()):
-        raise SourceCannotCarrySeg(
-            f"{len(sources)} slices come from {len(files)} files (a mosaic, a clip, or a volume in several files).",
-            hint=USE_NIFTI,
-        )
     return _classic([headers[source.file] for source in sources], sources, geometry, planes)
 
 
@@ -222,7 +229,19 @@ def _read_header(file: Path) -> Dataset:
     for name in TYPE_2:
         if name not in header:
             setattr(header, name, "")
+    for name, kind in (("StudyDate", DA), ("PatientBirthDate", DA), ("StudyTime", TM)):
+        setattr(header, name, _conformant(str(header.get(name) or ""), kind))
     return header
+
+
+def _conformant(text: str, kind: type[DA] | type[TM]) -> str:
+    """A date or time as DICOM 3 writes it: "2004.01.19" and "14:04:38" lose their marks, what is neither is emptied."""
+    cleaned = text.replace(":", "").replace(".", "") if kind is DA else text.replace(":", "")
+    try:
+        kind(cleaned)
+    except ValueError:
+        return ""
+    return cleaned
 
 
 def _classic(
@@ -231,7 +250,7 @@ def _classic(
     if len(headers) > 1:
         for k, header in enumerate(headers):
             if not header.get("FrameOfReferenceUID") or not header.get("ImagePositionPatient"):
-                raise SourceCannotCarrySeg("The images do not say where they lie in the patient.", hint=USE_NIFTI)
+                raise SourceCannotCarrySeg("The images have no position or no frame of reference.", hint=USE_NIFTI)
             _check_position(header.ImagePositionPatient, k, geometry)
             # They made one volume, so they agree but for rounding; highdicom compares digit by digit.
             header.ImageOrientationPatient = headers[0].ImageOrientationPatient
@@ -260,7 +279,7 @@ def _enhanced(header: Dataset, numbers: list[int], geometry: VolumeGeometry, pla
         frame = frames[numbers[k] - 1]
         position = frame.get("PlanePositionSequence") or shared.get("PlanePositionSequence")
         if not position or "PlaneOrientationSequence" not in shared or not header.get("FrameOfReferenceUID"):
-            raise SourceCannotCarrySeg("The frames do not say where they lie in the patient.", hint=USE_NIFTI)
+            raise SourceCannotCarrySeg("The frames have no position or no frame of reference.", hint=USE_NIFTI)
         _check_position(position[0].ImagePositionPatient, k, geometry)
         chosen.append(frame)
     header.SharedFunctionalGroupsSequence = DicomSequence([shared])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,8 +17,11 @@ import pytest
 from highdicom.legacy import LegacyConvertedEnhancedCTImage
 
 from backend import errors
+from backend.imaging.dicom import SeriesImport, read_dicom
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel
+from backend.imaging.nifti import read_nifti
+from backend.imaging.outcomes import SourceFile
 from backend.imaging.phantom import LIVER, ORGANS, Phantom, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.imaging.seg import SegAbout, SegSummary, SourceSlice, write_seg
@@ -261,20 +265,44 @@ def test_dciodvfy_has_nothing_to_say(phantom: Phantom, series: list[Path], enhan
 
 
 # -- files as they come -----------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_stripped_headers_and_rounded_orientations_are_taken(
     phantom: Phantom, series: list[Path], tmp_path: Path
 ) -> None:
     stripped = []
     for k, file in enumerate(series):
         header = pydicom.dcmread(file)
-        for name in ("PatientName", "PatientBirthDate", "StudyTime", "AccessionNumber", "StudyID", "SeriesNumber"):
+        for name in ("PatientName", "AccessionNumber", "StudyID", "SeriesNumber"):
             delattr(header, name)
         header.ImageOrientationPatient = [1, 0, 0, 0, 1, 1e-6 * k]
+        header.StudyDate, header.PatientBirthDate = "2004.01.19", "unknown"
+        header.add_new("StudyTime", "TM", "14:04:38")
         stripped.append(tmp_path / file.name)
         header.save_as(stripped[-1])
     path = tmp_path / "seg.dcm"
     export(path, phantom, [SourceSlice(file) for file in stripped])
     np.testing.assert_array_equal(by_position(path, phantom.volume.geometry, 1), phantom.mask(LIVER))
+    seg = pydicom.dcmread(path)
+    assert (seg.StudyDate, seg.StudyTime, seg.PatientBirthDate or "") == ("20040119", "140438", "")
+
+
+def test_a_real_ct_with_its_reference_mask(shared_data: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(shared_data / "data" / "dicom" / "ibsi_STS_001_CT.zip") as archive:
+        archive.extractall(tmp_path / "series")
+    files = [SourceFile(path, path.name) for path in (tmp_path / "series").rglob("*") if path.is_file()]
+    (series,) = [outcome for outcome in read_dicom(files) if isinstance(outcome, SeriesImport)]
+    mask_file = shared_data / "data" / "dicom" / "ibsi_STS_001_CT.mask.nii.gz"
+    (reference,) = read_nifti(SourceFile(mask_file, mask_file.name))
+    geometry = series.volume.geometry
+    assert reference.volume.geometry.close_to(geometry, tolerance_mm=0.02)
+    tumour = reference.volume.voxels > 0
+    assert tumour.sum() > 1000
+    label = ExportLabel("Tumour", 1, "#90ee90", CodedTerm("SCT", "4147007", "Mass"))
+    path = tmp_path / "seg.dcm"
+    sources = [SourceSlice(instance.path, instance.frame_number) for instance in series.instances]
+    write_seg(path, sources, geometry, [label], lambda _: tumour, ABOUT)
+    np.testing.assert_array_equal(by_position(path, geometry, 1), tumour)
+    np.testing.assert_array_equal(by_highdicom(path, [source.file for source in sources], 1), tumour)
 
 
 def test_a_single_picture_without_a_place_is_referred_to(tmp_path: Path) -> None:
@@ -318,7 +346,7 @@ def test_images_without_frame_of_reference_cannot_be_referred_to(
         del header.FrameOfReferenceUID
         lost.append(tmp_path / file.name)
         header.save_as(lost[-1])
-    with pytest.raises(errors.SourceCannotCarrySeg, match="where they lie"):
+    with pytest.raises(errors.SourceCannotCarrySeg, match="no frame of reference"):
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(file) for file in lost])
 
 
