@@ -7,6 +7,7 @@ this package imports torch. Everything heavy is imported where it is used, so th
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -106,6 +107,7 @@ def serve(
     settings = load_settings(host=host, port=port)
     configure_logging(settings)
     services = build_services(settings)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # uvicorn raises it again when it is done
     try:
         uvicorn.run(
             create_app(services),
