@@ -170,9 +170,11 @@ def _volumes(stream: BinaryIO, name: str) -> Iterator[NiftiImport]:
         raise UnsupportedNifti(
             "It is one half of a pair (.hdr and .img).", hint="Convert the pair to one .nii or .nii.gz file."
         )
-    stream.seek(0)
     kind = nib.Nifti2Image if start[4:8] == b"n+2\0" else nib.Nifti1Image
     with _named_faults():
+        stream.seek(0)
+        unmended: Any = kind.header_class.from_fileobj(stream, check=False)  # type: ignore[no-untyped-call]
+        stream.seek(0)
         image = kind.from_stream(cast(IOBase, stream))
     header: Any = image.header
     shape, dtype = image.shape, header.get_data_dtype()
@@ -190,7 +192,8 @@ def _volumes(stream: BinaryIO, name: str) -> Iterator[NiftiImport]:
     size_bytes = int(np.prod(spatial, dtype=np.int64)) * (3 if dtype.names else max(dtype.itemsize, 4))
     if size_bytes > MAX_VOLUME_BYTES:
         raise VolumeTooLarge(size_bytes, MAX_VOLUME_BYTES)
-    source, geometry, notes = _place(header, (int(spatial[0]), int(spatial[1]), int(spatial[2])))
+    has_spacing = bool((np.abs(unmended["pixdim"][1 : 1 + min(3, len(shape))]) > 0).all())
+    source, geometry, notes = _place(header, (int(spatial[0]), int(spatial[1]), int(spatial[2])), has_spacing)
     proxy: Any = image.dataobj
     unscaled: Any = ArrayProxy(  # type: ignore[no-untyped-call]
         proxy.file_like, ((*spatial, count), dtype, proxy.offset, 1.0, 0.0)
@@ -222,9 +225,12 @@ def _stem(name: str) -> str:
 
 
 # -- geometry ---------------------------------------------------------------------------------------------------------
-def _place(header: Any, shape_ijk: tuple[int, int, int]) -> tuple[NiftiSource, VolumeGeometry, list[str]]:
+def _place(
+    header: Any, shape_ijk: tuple[int, int, int], has_spacing: bool
+) -> tuple[NiftiSource, VolumeGeometry, list[str]]:
+    """`has_spacing`: whether pixdim was positive in the file; nibabel's header has 1 in place of 0."""
     notes: list[str] = []
-    affine_ras = _affine(header, shape_ijk, notes)
+    affine_ras = _affine(header, shape_ijk, has_spacing, notes)
     unit = int(header["xyzt_units"]) & 0x07
     lps = LPS_FROM_RAS @ affine_ras
     lps[:3] *= MILLIMETRES.get(unit, 1.0)
@@ -250,13 +256,13 @@ def _place(header: Any, shape_ijk: tuple[int, int, int]) -> tuple[NiftiSource, V
     return source, geometry, notes
 
 
-def _affine(header: Any, shape_ijk: tuple[int, int, int], notes: list[str]) -> FloatArray:
+def _affine(header: Any, shape_ijk: tuple[int, int, int], has_spacing: bool, notes: list[str]) -> FloatArray:
     """The file's [4, 4] affine (i, j, k, 1) -> RAS: sform, else qform, else spacing alone with a warning."""
     sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
     if sform is not None and not _is_usable(sform):
-        notes.append("The sform is singular; the qform is used.")
+        notes.append("The sform is singular and not used.")
         sform = None
-    if qform is not None and not _is_usable(qform):
+    if qform is not None and not (has_spacing and _is_usable(qform)):
         qform = None
     if sform is not None and qform is not None:
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape_ijk], indexing="ij")).reshape(3, -1)
@@ -265,6 +271,8 @@ def _affine(header: Any, shape_ijk: tuple[int, int, int], notes: list[str]) -> F
             notes.append(f"sform and qform place the image up to {apart:.3g} mm apart; the sform is used.")
     if sform is not None or qform is not None:
         return np.asarray(sform if sform is not None else qform, dtype=np.float64)
+    if not has_spacing:
+        raise InvalidImageGeometry("The file has no usable sform or qform, and a voxel size of zero.")
     notes.append("The file gives no orientation: left and right, front and back are not known.")
     return np.asarray(header.get_base_affine(), dtype=np.float64)
 
