@@ -122,6 +122,8 @@ class Cases:
 
     @staticmethod
     def _views(session: Session, cases: Any) -> list[CaseView]:
+        for case in cases:
+            _ = case.volumes  # read while the session is open; the caller shows them after it
         ids = [case.id for case in cases]
         counts = session.execute(
             select(VolumeRow.case_id, func.count(func.distinct(CurrentMask.slice_index)))
