@@ -8,8 +8,8 @@ import { startAppearance } from './pages/appearance.ts'
 import { AppView } from './pages/app.tsx'
 import { AppContext, createApp } from './pages/app_state.ts'
 
-startLanguage()
 startAppearance()
+await startLanguage()
 render(
   <AppContext.Provider value={createApp(window)}><AppView /></AppContext.Provider>,
   document.getElementById('app')!,

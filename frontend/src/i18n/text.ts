@@ -1,10 +1,10 @@
 // The language of the page. `t()` is the catalogue in use: reading it inside a component subscribes the component, so
 // a switch of language redraws at once. Sentences with values are functions; a key that one catalogue lacks does not
-// compile (see `Catalogue`). Nothing here formats dates and numbers: that is format.ts.
+// compile (see `Catalogue`). English is always there; other catalogues are fetched when they are chosen. Nothing here
+// formats dates and numbers: that is format.ts.
 
-import { computed, effect, signal } from '@preact/signals'
+import { batch, signal } from '@preact/signals'
 import { en } from './en.ts'
-import { zh } from './zh.ts'
 
 export type Language = 'en' | 'zh'
 
@@ -21,7 +21,10 @@ export const LANGUAGES: ReadonlyArray<{ id: Language; name: string }> = [
   { id: 'zh', name: '中文' },
 ]
 
-const CATALOGUES: Record<Language, Catalogue> = { en, zh }
+const LOAD: Record<Language, () => Promise<Catalogue>> = {
+  en: async () => en,
+  zh: async () => (await import('./zh.ts')).zh,
+}
 const STORAGE_KEY = 'sammed.language'
 
 /** The language to start with: the stored choice, else the browser's first language that we speak, else English. */
@@ -36,15 +39,22 @@ export function chooseLanguage(stored: string | null, preferred: readonly string
 }
 
 export const language = signal<Language>('en')
-const catalogue = computed(() => CATALOGUES[language.value])
+const catalogue = signal<Catalogue>(en)
 
 export const t = (): Catalogue => catalogue.value
 
-/** Reads the stored choice and keeps storage and <html lang> in step with it. Called once by main.tsx. */
-export function startLanguage(): void {
-  language.value = chooseLanguage(localStorage.getItem(STORAGE_KEY), navigator.languages)
-  effect(() => {
-    document.documentElement.lang = language.value
-    localStorage.setItem(STORAGE_KEY, language.value)
+/** Fetches the catalogue and switches to it; remembers the choice. */
+export async function chooseCatalogue(id: Language): Promise<void> {
+  const loaded = await LOAD[id]()
+  batch(() => {
+    language.value = id
+    catalogue.value = loaded
   })
+  document.documentElement.lang = id
+  localStorage.setItem(STORAGE_KEY, id)
+}
+
+/** Called once by main.tsx, before the first render. */
+export function startLanguage(): Promise<void> {
+  return chooseCatalogue(chooseLanguage(localStorage.getItem(STORAGE_KEY), navigator.languages))
 }

@@ -7,14 +7,16 @@ import { t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { ToastList } from '../panels/toasts.tsx'
 import { UploadPanel } from '../panels/upload_panel.tsx'
-import { AccountPage } from './account.tsx'
-import { AnnotatePage } from './annotate.tsx'
 import { useApp } from './app_state.ts'
 import { Frame } from './frame.tsx'
-import { LoginPage } from './login.tsx'
-import { ProjectPage } from './project.tsx'
-import { ProjectsPage } from './projects.tsx'
+import { onDemand } from './on_demand.tsx'
 import { hrefTo } from './router.ts'
+
+const LoginPage = onDemand(async () => (await import('./login.tsx')).LoginPage)
+const ProjectsPage = onDemand(async () => (await import('./projects.tsx')).ProjectsPage)
+const ProjectPage = onDemand(async () => (await import('./project.tsx')).ProjectPage)
+const AnnotatePage = onDemand(async () => (await import('./annotate.tsx')).AnnotatePage)
+const AccountPage = onDemand(async () => (await import('./account.tsx')).AccountPage)
 
 export function AppView() {
   const app = useApp()

@@ -47,7 +47,7 @@ export function ProjectPage({ projectId, tab }: { projectId: string; tab: Projec
                   <h1>{value.name}</h1>
                   {value.description && <p>{value.description}</p>}
                 </div>
-                {mayUpload && <div class="actions"><UploadButton primary={tab === 'cases'} onFiles={upload} /></div>}
+                {mayUpload && value.counts.cases > 0 && <div class="actions"><UploadButton primary={tab === 'cases'} onFiles={upload} /></div>}
               </div>
               {value.archived && <div class="notice"><Icon name="archive" /><p>{t().project.archivedNotice}</p></div>}
               <Tabs project={value} tab={tab} />

@@ -74,7 +74,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
         <p>{importing ? text.importingDetail : onUpload ? text.emptyDetail : text.emptyReadOnly}</p>
         {onUpload && !importing && (
           <div class="actions">
-            <UploadButton onFiles={onUpload} />
+            <UploadButton primary onFiles={onUpload} />
             <button type="button" class="button" onClick={() => void uploads.loadSamples(project.id)}><Icon name="picture" />{t().projects.loadSamples}</button>
           </div>
         )}
@@ -156,7 +156,7 @@ function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
       <td class="case-name">
         <a class="row-link" href={hrefTo.annotate(item.id)}>{item.name}</a>
         {others.length > 0 && <span class="tag">{text.seriesCount(item.volumes.length)}</span>}
-        {warnings.length > 0 && <span class="tag above" title={warnings.join('\n')}><Icon name="warning" size={16} />{t().annotate.warnings(warnings.length)}</span>}
+        {warnings.length > 0 && <span class="warning-mark above" role="img" aria-label={t().annotate.warnings(warnings.length)} title={warnings.join('\n')}><Icon name="warning" size={16} /></span>}
       </td>
       <td class="tight soft">{item.modality}</td>
       <td class="tight soft">{first?.shape_kji.slice().reverse().join(' × ') ?? t().common.none}</td>

@@ -11,6 +11,7 @@ import { DropArea } from '../panels/drop_area.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
+import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
 import { Frame } from './frame.tsx'
 import { NewProjectDialog } from './new_project.tsx'
@@ -76,6 +77,7 @@ export function ProjectsPage() {
               <h2>{text.emptyTitle}</h2>
               <p>{text.emptyDetail}</p>
               <div class="actions">
+                <UploadButton onFiles={createForDrop} />
                 <button type="button" class="button primary" disabled={loadingSamples} onClick={loadSamples}>
                   {loadingSamples ? <span class="spinner" /> : <Icon name="picture" />}{text.loadSamples}
                 </button>

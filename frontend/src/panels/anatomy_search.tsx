@@ -30,6 +30,7 @@ export function AnatomySearch({ onAnatomy, onOwn, autoFocus = false }: AnatomySe
     else return
     setQuery('')
     setMarked(0)
+    setOpen(false)
   }
   function onKeyDown(event: KeyboardEvent): void {
     if (event.key === 'Escape' && open) setOpen(false)

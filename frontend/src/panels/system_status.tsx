@@ -13,6 +13,7 @@ export function describeTrouble(trouble: Trouble, text: Catalogue['system']): Tr
   switch (trouble.kind) {
     case 'offline': return { title: text.offlineTitle, hint: text.offlineHint }
     case 'queue': return { title: text.queueTitle, hint: text.queueHint }
+    case 'no_workers': return { title: text.noWorkersTitle, hint: text.noWorkersHint }
     case 'no_click': return { title: text.noClickTitle, hint: text.noClickHint }
     case 'no_io': return { title: text.noIoTitle, hint: text.noIoHint }
     case 'stated': return { title: trouble.detail ?? '', hint: trouble.hint ?? null }

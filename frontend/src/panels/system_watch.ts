@@ -6,7 +6,7 @@ import type { Client } from '../api/client.ts'
 import type { SystemOut } from '../api/types.ts'
 
 export interface Trouble {
-  readonly kind: 'offline' | 'queue' | 'no_click' | 'no_io' | 'stated'
+  readonly kind: 'offline' | 'queue' | 'no_workers' | 'no_click' | 'no_io' | 'stated'
   /** The server's own words, when it stated the problem. */
   readonly detail?: string
   readonly hint?: string
@@ -20,6 +20,7 @@ export function diagnose(online: boolean, system: SystemOut | null): readonly Tr
   if (!online) return [{ kind: 'offline' }]
   if (!system) return []
   if (system.redis !== 'ok') return [{ kind: 'queue' }]
+  if (Object.values(system.workers).every((count) => count === 0)) return [{ kind: 'no_workers' }]
   const troubles: Trouble[] = []
   if ((system.workers['click'] ?? 0) === 0) troubles.push({ kind: 'no_click' })
   if ((system.workers['io'] ?? 0) === 0) troubles.push({ kind: 'no_io' })

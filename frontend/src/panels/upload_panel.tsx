@@ -82,7 +82,12 @@ function Outcomes({ result, caseHref }: { result: ImportResult; caseHref: (caseI
               <div>
                 <a href={caseHref(series.case_id)}>{series.name}</a>
                 <span class="faint"> {series.modality} · {text.seriesSlices(series.slices)}</span>
-                {series.warnings.map((warning) => <p key={warning} class="soft">{warning}</p>)}
+                {series.warnings.length > 0 && (
+                  <details>
+                    <summary>{t().annotate.warnings(series.warnings.length)}</summary>
+                    {series.warnings.map((warning) => <p key={warning} class="soft">{warning}</p>)}
+                  </details>
+                )}
               </div>
             </li>
           ))}
