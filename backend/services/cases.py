@@ -125,6 +125,9 @@ class Cases:
         for case in cases:
             _ = case.volumes  # read while the session is open; the caller shows them after it
         ids = [case.id for case in cases]
+        session.scalars(  # a case is read after the session has ended: its volumes come along now
+            select(Case).where(Case.id.in_(ids)).options(selectinload(Case.volumes))
+        ).all()
         counts = session.execute(
             select(VolumeRow.case_id, func.count(func.distinct(CurrentMask.slice_index)))
             .join(Annotation, Annotation.volume_id == VolumeRow.id)
