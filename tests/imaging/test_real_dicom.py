@@ -103,7 +103,7 @@ OUTCOMES: dict[str, Expected] = {
         references=NO_REFERENCE,
     ),
     "dcmqi_ct_3slice": Expected([(3, 512, 512)], ignored=4),
-    # dcm2niix applies the maker's private scale to the magnitudes; ours are the values that the standard's rescaling gives.
+    # dcm2niix applies the maker's private scale to the magnitudes; ours are rescaled as the standard says.
     "enhanced_philips_IM_0027_fMAP": Expected(
         [(32, 64, 64)] * 2, dtype="float32", references={"dcm2niix0": [1], "dcm2niix1": [0]}, own_scale="dcm2niix0"
     ),
