@@ -31,7 +31,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def pytest_configure() -> None:
     """A developer's own settings must not leak into the tests."""
-    for name in [name for name in os.environ if name.startswith(ENV_PREFIX) and name not in ("SAMMED_SHARED",)]:
+    for name in [name for name in os.environ if name.startswith(ENV_PREFIX) and name not in ("SAMMED_SHARED", "SAMMED_SCREENSHOTS")]:
         del os.environ[name]
 
 

@@ -39,17 +39,13 @@ class Interactive:
         torch.set_num_threads(settings.compute_threads)
         self._loaded: dict[str, SamModel] = {}
         self._hot: OrderedDict[str, SliceEmbedding] = OrderedDict()
-        if settings.model in self.models():
+        self._announced = self._installed()
+        if settings.model in self._announced:
             self._model(settings.model)  # before the first click, not with it
 
     def models(self) -> dict[str, dict[str, Any]]:
         """What this process can load: name -> ModelInfo as JSON."""
-        found = {}
-        for card in registry.available(self._models_dir):
-            if card.installed:
-                info = ModelInfo(checksum=card.checksum, preprocessing=str(PREPROCESSING_VERSION))
-                found[card.name] = info.model_dump()
-        return found
+        return self._announced
 
     def encode(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Encode a slice ahead of need."""
@@ -81,6 +77,16 @@ class Interactive:
             encode_ms=(encoded - started) * 1000,
             decode_ms=(done - encoded) * 1000,
         ).model_dump()
+
+    def _installed(self) -> dict[str, dict[str, Any]]:
+        found = {}
+        for card in registry.available(self._models_dir):
+            path = card.path(self._models_dir)
+            if card.installed and path is not None:
+                checksum = card.sha256 or registry.sha256_of(path)
+                info = ModelInfo(checksum=checksum, preprocessing=str(PREPROCESSING_VERSION))
+                found[card.name] = info.model_dump()
+        return found
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _embedding(self, source: SliceSource) -> tuple[SliceEmbedding, bool]:
