@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-
-
-@app.callback()
-def _commands() -> None:
-    """Keeps command names even while there is only one."""
 
 
 def _data_folder(given: Path | None) -> Path:
@@ -61,6 +60,81 @@ def worker(
     settings = Settings()
     configure_logging(settings)
     serve(settings, [QueueName(name.strip()) for name in queues.split(",")], burst=burst)
+
+
+@app.command("evaluate-bundled")
+def evaluate_bundled(
+    out: Annotated[Path, typer.Option(help="Folder for scores.csv and report.md.")],
+    model: Annotated[str, typer.Option(help="Name of a model or path of its weights.")] = "sammed-small",
+    data: Annotated[Path | None, typer.Option(help="Folder of training sets.")] = None,
+    pictures: Annotated[int, typer.Option(help="Pictures of each set.")] = 30,
+    seed: Annotated[int, typer.Option()] = 0,
+    threads: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Measure a model on patients and sets that the bundled one was not trained on."""
+    import torch
+
+    from workers.sammed import load_sam
+    from workers.training.evaluate import EvaluationConfig, evaluate, markdown_report, write_scores
+
+    torch.set_num_threads(threads)
+    config = EvaluationConfig(pictures_per_set=pictures, seed=seed)
+    scores = list(evaluate(load_sam(model), _data_folder(data), config))
+    out.mkdir(parents=True, exist_ok=True)
+    write_scores(scores, out / "scores.csv")
+    report = markdown_report(scores)
+    (out / "report.md").write_text(report)
+    print(report)
+
+
+@app.command()
+def segment(
+    image: Annotated[Path, typer.Option(help="A picture (PNG, JPEG, TIFF) or a uint8 array (.npy).")],
+    out: Annotated[Path, typer.Option(help="PNG to write: 255 inside the mask.")],
+    point: Annotated[list[str], typer.Option(help="x,y of a foreground point; may be repeated.")] = [],  # noqa: B006
+    background: Annotated[list[str], typer.Option(help="x,y of a background point; may be repeated.")] = [],  # noqa: B006
+    box: Annotated[str, typer.Option(help="x0,y0,x1,y1, inclusive corner pixels.")] = "",
+    model: Annotated[str, typer.Option(help="Name of a model or path of its weights.")] = "sammed-small",
+    models_dir: Annotated[Path | None, typer.Option(help="Folder of downloaded models.")] = None,
+) -> None:
+    """Segment one object of one picture."""
+    import numpy as np
+    from PIL import Image
+
+    from workers.sammed import Prompts, SammedError, load_sam
+
+    try:
+        pixels = np.load(image, allow_pickle=False) if image.suffix == ".npy" else _read_picture(image)
+        points = [_numbers(text, 2) for text in [*point, *background]]
+        prompts = Prompts(
+            np.array(points, np.float32).reshape(-1, 2),
+            np.array([1] * len(point) + [0] * len(background), np.int32),
+            np.array(_numbers(box, 4), np.float32) if box else None,
+        )
+        sam = load_sam(model, models_dir=models_dir)
+        answer = sam.decode(sam.encode(pixels), prompts)
+    except (SammedError, OSError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from error
+    Image.fromarray(answer.mask.astype(np.uint8) * 255).save(out)
+    print(f"{out}: {int(answer.mask.sum())} pixels, predicted IoU {answer.score:.2f}, {sam.name}")
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8]:
+    """uint8 [H, W] for grey pictures, [H, W, 3] for others."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        if picture.mode.startswith(("I", "F")):
+            raise ValueError(f"{path} has more than 8 bits; window it first.")
+        return np.array(picture if picture.mode == "L" else picture.convert("RGB"))
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    values = [float(part) for part in text.split(",")]
+    if len(values) != count:
+        raise ValueError(f"{text!r} should be {count} numbers with commas between.")
+    return values
 
 
 def main() -> None:

@@ -1,1 +1,38 @@
-"""Promptable segmentation of medical images: arrays in, arrays out. Knows no web, database or DICOM."""
+"""Promptable segmentation of medical images: arrays in, arrays out. Knows no web, database or DICOM.
+
+from workers.sammed import Prompts, load_sam
+
+model = load_sam("sammed-small")
+embedding = model.encode(image)                                   # uint8 [H, W] or [H, W, 3]
+prompts = Prompts(np.array([[120, 80]]), np.array([1]))           # x, y of one foreground point
+mask = model.decode(embedding, prompts).mask                      # bool [H, W]
+"""
+
+from workers.sammed.registry import MODELS, ModelCard, available, load_sam, pull
+from workers.sammed.sam import PREPROCESSING_VERSION, SamModel
+from workers.sammed.types import (
+    CheckpointError,
+    EmptyMask,
+    InvalidPrompt,
+    Prediction,
+    Prompts,
+    SammedError,
+    SliceEmbedding,
+)
+
+__all__ = [
+    "MODELS",
+    "PREPROCESSING_VERSION",
+    "CheckpointError",
+    "EmptyMask",
+    "InvalidPrompt",
+    "ModelCard",
+    "Prediction",
+    "Prompts",
+    "SamModel",
+    "SammedError",
+    "SliceEmbedding",
+    "available",
+    "load_sam",
+    "pull",
+]

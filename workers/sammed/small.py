@@ -116,7 +116,9 @@ class SmallImageEncoder(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(width, config.embed_dim, 1) for width in widths)
         self.merge16 = ResidualBlock(config.embed_dim, config.embed_dim)
         self.merge8 = ResidualBlock(config.embed_dim, config.embed_dim)
-        self.out = nn.Conv2d(config.embed_dim, config.embed_dim, 3, 1, 1)
+        self.out = nn.Conv2d(config.embed_dim, config.embed_dim, 3, 1, 1, bias=False)
+        self.out_norm = nn.BatchNorm2d(config.embed_dim)  # no channel may become a large constant
+        nn.init.constant_(self.out_norm.weight, 0.5)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.stem1_norm(self.stem1(image)), inplace=True)  # [B, 32, 128, 128]
@@ -134,7 +136,7 @@ class SmallImageEncoder(nn.Module):
         y = self.laterals[3](x)  # [B, C, 8, 8]
         y = self.merge16(_twice(y) + self.laterals[2](levels[2]))  # [B, C, 16, 16]
         y = self.merge8(_twice(y) + self.laterals[1](levels[1]))  # [B, C, 32, 32]
-        return self.out(_twice(y) + self.laterals[0](levels[0]))  # [B, C, 64, 64]
+        return self.out_norm(self.out(_twice(y) + self.laterals[0](levels[0])))  # [B, C, 64, 64]
 
 
 def _twice(x: Tensor) -> Tensor:
@@ -169,6 +171,8 @@ class SmallMaskDecoder(MaskDecoder):
         self.norm_fine = nn.LayerNorm(fine)
         self.up_finest = nn.Linear(fine, 4 * finest)
         del self.output_upscaling
+        _attend_to_equal_positions(self.transformer)
+        self.mask_bias = nn.Parameter(torch.full((self.num_mask_tokens,), -2.0))  # most of a picture is background
         self.output_hypernetworks_mlps = nn.ModuleList(MLP(dim, dim, finest, 3) for _ in range(self.num_mask_tokens))
 
     def predict_masks(
@@ -184,7 +188,9 @@ class SmallMaskDecoder(MaskDecoder):
         )
         return F.interpolate(masks, scale_factor=2.0, mode="bilinear", align_corners=False), iou
 
-    def predict_half_masks(self, embeddings: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+    def predict_half_masks(
+        self, embeddings: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The same on the 128 x 128 grid where the network makes them: what training compares with the truth."""
         count, repeats = sparse.shape[0], sparse.shape[0] // embeddings.shape[0]
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
@@ -201,7 +207,19 @@ class SmallMaskDecoder(MaskDecoder):
             [mlp(hs[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )  # [N, 4, mask_channels]
         masks = (weights @ finest.flatten(1, 2).transpose(1, 2)).unflatten(2, (2 * side, 2 * side))  # [N, 4, 128, 128]
-        return masks.float(), self.iou_prediction_head(hs[:, 0]).float()
+        return masks.float() + self.mask_bias[:, None, None], self.iou_prediction_head(hs[:, 0]).float()
+
+
+@torch.no_grad()
+def _attend_to_equal_positions(transformer: TwoWayTransformer, sharpness: float = 3.0) -> None:
+    """Initial weights under which a token and the image positions near it attend to each other: queries and keys of the
+    cross attentions start with one common projection, so that their product is the likeness of the two positions.
+    From independent projections training spends its first thousand steps on finding out where the prompt is."""
+    for name, module in transformer.named_modules():
+        if ("cross_attn" in name and hasattr(module, "q_proj")) or name == "final_attn_token_to_image":
+            module.q_proj.weight.mul_(sharpness)
+            module.k_proj.weight.copy_(module.q_proj.weight)
+            module.k_proj.bias.copy_(module.q_proj.bias)
 
 
 def _halve_dense(dense: Tensor) -> Tensor:
