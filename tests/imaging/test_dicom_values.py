@@ -237,7 +237,7 @@ def test_a_missing_plug_in_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "pylibjpeg" in error.detail
 
 
-@pytest.mark.parametrize("keep", [0.9, 0.6])
+@pytest.mark.parametrize("keep", [0.999, 0.9, 0.6])
 def test_a_native_file_that_is_cut_off(keep: float, tmp_path: Path) -> None:
     [file] = written(tmp_path, phantoms.image_dataset(np.ones((64, 64), np.int16), modality="MR"))
     whole = file.path.read_bytes()

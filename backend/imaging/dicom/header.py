@@ -93,9 +93,7 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         )
     photometric = text(dataset, "PhotometricInterpretation") or ("RGB" if samples == 3 else "MONOCHROME2")
     count = max(1, integer(dataset, "NumberOfFrames") or 1)
-    _check_length(
-        file, transfer_syntax, pixel_element.length, count, rows * columns * samples, bits_allocated, photometric
-    )
+    _check_length(file, transfer_syntax, pixel_element, count, rows * columns * samples, bits_allocated, photometric)
     mosaic = read_mosaic(dataset, rows, columns) if _is_mosaic(dataset) else None
     return Header(
         file=file,
@@ -135,16 +133,23 @@ def _transfer_syntax(dataset: Dataset) -> UID:
 
 
 def _check_length(
-    file: SourceFile, syntax: UID, length: int, frames: int, samples: int, bits_allocated: int, photometric: str
+    file: SourceFile,
+    syntax: UID,
+    element: RawDataElement,
+    frames: int,
+    samples: int,
+    bits_allocated: int,
+    photometric: str,
 ) -> None:
     """Native pixels must be as long as the header promises, and must be there; encapsulated ones show when decoded."""
+    length = element.length
     if syntax.is_encapsulated or length == UNDEFINED_LENGTH:
         return
     expected = math.ceil(frames * samples * bits_allocated / 8)
     if photometric == "YBR_FULL_422" and samples % 3 == 0:
         expected = expected // 3 * 2
-    # A deflated file is shorter than its content; any other cannot hold more pixels than it has bytes.
-    found = length if syntax.is_deflated else min(length, file.path.stat().st_size)
+    # A deflated file is shorter than its content; any other cannot hold more pixels than bytes follow the element.
+    found = length if syntax.is_deflated else min(length, max(0, file.path.stat().st_size - element.value_tell))
     if found < expected:
         raise TruncatedPixelData(expected, found)
 

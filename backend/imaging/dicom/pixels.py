@@ -59,9 +59,9 @@ def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
                     yield _without_overlay(stored, header.bits_stored, header.signed)
                 else:
                     yield stored
-        except MemoryError:
+        except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except Exception as error:  # decoders of damaged data raise anything at all; nothing of ours runs here
+        except BaseException as error:  # decoders of damaged data raise anything; those in Rust panic past Exception
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise UndecodablePixelData(UID(header.transfer_syntax_uid).name, reason) from error
 
