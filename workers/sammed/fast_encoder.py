@@ -16,15 +16,15 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from segment_anything.modeling import ImageEncoderViT
-from segment_anything.modeling.image_encoder import get_rel_pos
+from segment_anything.modeling.image_encoder import Block, get_rel_pos
 from torch import Tensor, nn
 
 
 def native_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here: CPUs with AVX512-BF16 or AMX, and CUDA GPUs that support it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class FastImageEncoder(nn.Module):
@@ -51,26 +51,30 @@ class FastImageEncoder(nn.Module):
         x = x.to(self.dtype)
         for block in self.blocks:
             x = block(x)
-        return self.neck(x.float().permute(0, 3, 1, 2))
+        embedding: Tensor = self.neck(x.float().permute(0, 3, 1, 2))
+        return embedding
 
 
 class _FastBlock(nn.Module):
     """One transformer block over a grid of g x g positions, global or in windows."""
 
-    def __init__(self, block: nn.Module, grid: int, dtype: torch.dtype) -> None:
+    table_h: Tensor
+    table_w: Tensor
+    key_code: Tensor
+
+    def __init__(self, block: Block, grid: int, dtype: torch.dtype) -> None:
         super().__init__()
         attention = block.attn
-        self.window = block.window_size
-        self.heads = attention.num_heads
+        self.window: int = block.window_size
+        self.heads: int = attention.num_heads
+        self.scale: float = attention.scale
         side = self.window or grid
-        scale = attention.scale
         self.norm1 = _Norm(block.norm1, dtype)
         self.norm2 = _Norm(block.norm2, dtype)
         self.qkv = _linear(attention.qkv, dtype)
         self.project = _linear(attention.proj, dtype)
         self.widen = _linear(block.mlp.lin1, dtype)
         self.narrow = _linear(block.mlp.lin2, dtype)
-        self.scale = scale
         table_h = get_rel_pos(side, side, attention.rel_pos_h.detach())  # [query row, key row, d]
         table_w = get_rel_pos(side, side, attention.rel_pos_w.detach())  # [query column, key column, d]
         self.register_buffer("table_h", table_h.transpose(1, 2).contiguous().to(dtype))  # [query row, d, key row]
@@ -82,7 +86,8 @@ class _FastBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, g, g, D] -> the same"""
         x = x + self.project(self._attend(self.qkv(self.norm1(x))))
-        return x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+        x = x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+        return x
 
     def _attend(self, qkv: Tensor) -> Tensor:
         """[B, g, g, 3 D] -> [B, g, g, D]"""
@@ -118,6 +123,9 @@ class _FastBlock(nn.Module):
 class _Norm(nn.Module):
     """LayerNorm in `dtype`; its statistics are accumulated in float32 by the kernel."""
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, norm: nn.LayerNorm, dtype: torch.dtype) -> None:
         super().__init__()
         self.shape, self.eps = norm.normalized_shape, norm.eps
@@ -133,8 +141,5 @@ def _linear(source: nn.Linear, dtype: torch.dtype) -> nn.Linear:
     copy = nn.Linear(source.in_features, source.out_features, device=source.weight.device, dtype=dtype)
     with torch.no_grad():
         copy.weight.copy_(source.weight)
-        if source.bias is None:
-            copy.bias.zero_()
-        else:
-            copy.bias.copy_(source.bias)
+        copy.bias.copy_(source.bias)
     return copy.requires_grad_(False)

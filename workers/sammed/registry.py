@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -145,8 +144,7 @@ def _read_small(path: Path) -> SmallSam:
         raise CheckpointError(f"{path} cannot be read as safetensors: {error}") from error
     if metadata.get("format") != SMALL_FORMAT:
         raise CheckpointError(f"{path} does not hold a model of the kind {SMALL_FORMAT}.")
-    sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(metadata["config"]).items()}
-    network = SmallSam(SmallConfig(**sizes))
+    network = SmallSam(SmallConfig.from_json(metadata["config"]))
     _load_state(network, {n: t.float() if t.is_floating_point() else t for n, t in state.items()}, path)
     return network
 

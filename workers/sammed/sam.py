@@ -51,8 +51,8 @@ class PromptTensors:
 class SamModel:
     """SAM (ViT-B, -L, -H or any checkpoint of that shape) or `sammed-small`, behind one pair of verbs.
 
-    `network` has `image_encoder`, `prompt_encoder` and `mask_decoder` with segment_anything's calls, for those who learn
-    prompts or read features. One instance belongs to one thread."""
+    `network` has `image_encoder`, `prompt_encoder` and `mask_decoder` with segment_anything's calls, for those who
+    learn prompts or read features. One instance belongs to one thread."""
 
     def __init__(self, name: str, network: Sam | SmallSam, checksum: str, device: str = "cpu") -> None:
         self.name = name

@@ -22,13 +22,13 @@ def depth_px(mask: BoolArray) -> NDArray[np.float32]:
     """[H, W] float32: distance of every pixel of the mask to the nearest pixel outside, in pixels; 0 outside. What lies
     beyond the picture counts as outside."""
     framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1].astype(np.float32, copy=False)
 
 
 def draw_pixels(mask: BoolArray, count: int, rng: Generator, scheme: Scheme = "uniform") -> FloatArray:
     """`count` pixels of the mask, with replacement only where it has fewer.  -> [count, 2] float32 (x, y).
 
-    uniform: every pixel alike; center: weight grows with the square of the depth; boundary: weight falls with the depth.
+    uniform: every pixel alike; center: weight grows with the square of the depth; boundary: it falls with the square.
     Raises EmptyMask."""
     rows, columns = np.nonzero(mask)
     if rows.size == 0:
@@ -47,8 +47,8 @@ def sample_points(
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """Foreground points by `scheme` and background points uniformly outside the mask.
 
-    Returns points [n, 2] float32 and labels [n] int32 (1 first, then 0). A mask that fills the picture has no background
-    points. Raises EmptyMask when foreground points are asked of an empty mask."""
+    Returns points [n, 2] float32 and labels [n] int32 (1 first, then 0). A mask that fills the picture has no
+    background points. Raises EmptyMask when foreground points are asked of an empty mask."""
     positive = draw_pixels(mask, n_positive, rng, scheme) if n_positive else np.zeros((0, 2), np.float32)
     outside = ~mask
     n_negative = n_negative if outside.any() else 0

@@ -9,7 +9,9 @@ The two-way transformer sees it at 32 x 32, where attention costs a quarter; the
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +45,12 @@ class SmallConfig:
     def grid(self) -> int:
         """Side of the embedding grid."""
         return self.image_size // 4
+
+    @classmethod
+    def from_json(cls, text: str) -> SmallConfig:
+        """The sizes as stored beside the weights."""
+        sizes: dict[str, Any] = json.loads(text)
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in sizes.items()})
 
 
 class ResidualBlock(nn.Module):
@@ -87,7 +95,8 @@ class AttentionBlock(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 x [B, heads, T, width / heads]
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, tokens, width)
         x = x + self.project(mixed)
-        return x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+        x = x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+        return x
 
 
 class SmallImageEncoder(nn.Module):
@@ -136,14 +145,15 @@ class SmallImageEncoder(nn.Module):
         y = self.laterals[3](x)  # [B, C, 8, 8]
         y = self.merge16(_twice(y) + self.laterals[2](levels[2]))  # [B, C, 16, 16]
         y = self.merge8(_twice(y) + self.laterals[1](levels[1]))  # [B, C, 32, 32]
-        return self.out_norm(self.out(_twice(y) + self.laterals[0](levels[0])))  # [B, C, 64, 64]
+        embedding: Tensor = self.out_norm(self.out(_twice(y) + self.laterals[0](levels[0])))  # [B, C, 64, 64]
+        return embedding
 
 
 def _twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-class SmallMaskDecoder(MaskDecoder):
+class SmallMaskDecoder(MaskDecoder):  # type: ignore[misc]  # the package carries no types
     """SAM's mask decoder with the transformer on a grid of half the side, and the fine grid added on the way up.
 
     Same call and same answer as SAM's: logits [N, 1 or 3, 4 * 64, 4 * 64] and predicted IoU. In addition one call may
@@ -206,7 +216,7 @@ class SmallMaskDecoder(MaskDecoder):
         weights = torch.stack(
             [mlp(hs[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )  # [N, 4, mask_channels]
-        masks = (weights @ finest.flatten(1, 2).transpose(1, 2)).unflatten(2, (2 * side, 2 * side))  # [N, 4, 128, 128]
+        masks = (weights @ finest.flatten(1, 2).transpose(1, 2)).view(count, -1, 2 * side, 2 * side)  # [N, 4, 128, 128]
         return masks.float() + self.mask_bias[:, None, None], self.iou_prediction_head(hs[:, 0]).float()
 
 
@@ -242,6 +252,8 @@ class SmallSam(nn.Module):
 
     mask_threshold: float = 0.0
     image_format: str = "RGB"
+    pixel_mean: Tensor
+    pixel_std: Tensor
 
     def __init__(self, config: SmallConfig | None = None) -> None:
         super().__init__()
@@ -259,7 +271,7 @@ class SmallSam(nn.Module):
         self.register_buffer("pixel_std", torch.full((3, 1, 1), PIXEL_STD), persistent=False)
 
     def preprocess(self, image: Tensor) -> Tensor:
-        """Scaled image [B, 3, h, w] in 0..255, longest side 256 -> normalised, padded right and below [B, 3, 256, 256]."""
+        """Scaled image [B, 3, h, w] in 0..255, longest side 256 -> normalised, padded below and right to 256 x 256."""
         x = (image - self.pixel_mean) / self.pixel_std
         size = self.config.image_size
         return F.pad(x, (0, size - x.shape[-1], 0, size - x.shape[-2]))

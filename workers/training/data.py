@@ -279,7 +279,7 @@ class Batch:
 
 
 class BatchSource:
-    """Endless batches. A set is drawn with weight size ** `balance` (0: all alike, 1: by size), then a picture of it."""
+    """Endless batches. A set is drawn with weight size ** `balance` (0: all alike, 1: by size), then a picture."""
 
     def __init__(self, pictures: list[Picture], rng: Generator, balance: float = 0.5) -> None:
         by_set: dict[str, list[Picture]] = {}

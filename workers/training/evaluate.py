@@ -8,7 +8,7 @@ last logits go in as mask prompt. An object is a mask value of a picture, in one
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -147,32 +147,23 @@ def markdown_report(scores: list[ObjectScore]) -> str:
     means = {name: _means(members) for name, members in rows.items()}
     unseen_patients = [n for n in sets if rows[n][0].split == "val"]
     unseen_sets = [n for n in sets if rows[n][0].split == "heldout-dataset"]
-    header = "| {} | objects | 1 point | 3 points | 5 points | box | GrabCut, same box |\n|---|---|---|---|---|---|---|"
-    lines = [header.format("mean of sets")]
-    for title, names in (
-        (f"all {len(sets)} sets", sets),
-        (f"unseen patients of {len(unseen_patients)} training sets", unseen_patients),
-        (f"{len(unseen_sets)} sets never trained on", unseen_sets),
-    ):
-        lines.append(_line(title, names, rows, means))
-    lines += ["", header.format("modality")]
-    for modality in [*MODALITIES, "other"]:
-        names = [n for n in sets if modality_of(n) == modality]
-        lines.append(_line(f"{modality} ({len(names)} sets)", names, rows, means))
-    lines += ["", header.format("set (* never trained on)")]
-    lines += [_line(n + (" *" if n in unseen_sets else ""), [n], rows, means) for n in sets]
-    return "\n".join(line for line in lines if line is not None) + "\n"
+    groups = [
+        ("mean of sets", [("all", sets), ("unseen patients", unseen_patients), ("sets never trained on", unseen_sets)]),
+        ("modality", [(m, [n for n in sets if modality_of(n) == m]) for m in [*MODALITIES, "other"]]),
+        ("set (* never trained on)", [(n + " *" * (n in unseen_sets), [n]) for n in sets]),
+    ]
+    lines = []
+    for title, entries in groups:
+        lines.append(f"| {title} | sets | objects | 1 point | 3 points | 5 points | box | GrabCut, same box |")
+        lines.append("|---|---|---|---|---|---|---|---|")
+        for entry, names in entries:
+            if names:
+                objects = sum(len(rows[n]) for n in names)
+                numbers = " | ".join(f"{np.mean([means[n][column] for n in names]):.3f}" for column in COLUMNS)
+                lines.append(f"| {entry} | {len(names)} | {objects} | {numbers} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _means(scores: list[ObjectScore]) -> dict[str, float]:
     return {column: float(np.mean([getattr(s, column) for s in scores])) for column in COLUMNS}
-
-
-def _line(
-    title: str, names: list[str], rows: dict[str, list[ObjectScore]], means: dict[str, dict[str, float]]
-) -> str | None:
-    if not names:
-        return None
-    number: Callable[[str], float] = lambda column: float(np.mean([means[n][column] for n in names]))  # noqa: E731
-    count = sum(len(rows[n]) for n in names)
-    return f"| {title} | {count} | " + " | ".join(f"{number(column):.3f}" for column in COLUMNS) + " |"
