@@ -29,7 +29,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, format_number_as_ds
 
 from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg, SourceIsNotDicom
 from backend.imaging.geometry import VolumeGeometry
@@ -138,6 +138,8 @@ def write_seg(
         seg = _segmentation(images, geometry, label_map, pixels, about)
         if images.frame_numbers:
             _restore_frame_numbers(seg, images.frame_numbers)
+        if geometry.shape_kji[0] > 1:
+            _set_spacing(seg, geometry)
         seg.save_as(path, enforce_file_format=True)
     empty = tuple(label for label in labels if label not in label_map.present)
     return SegSummary(str(seg.SOPInstanceUID), label_map.present, empty, int(seg.NumberOfFrames))
@@ -156,7 +158,6 @@ def _segmentation(
             pixel_array=pixels,
             segmentation_type="BINARY",
             segment_descriptions=_descriptions(label_map.present, first),
-            pixel_measures=_pixel_measures(images, geometry),
             series_instance_uid=uid_of("seg", identity, "series"),
             series_number=about.series_number or _number(first.get("SeriesNumber")) + 1000,
             sop_instance_uid=uid_of("seg", identity, "instance"),
@@ -295,21 +296,13 @@ def _check_position(position_mm: Sequence[float], k: int, geometry: VolumeGeomet
         raise ExportGridMismatch(f"Slice {k} of the volume lies {away_mm:.2f} mm away from its source image.")
 
 
-def _pixel_measures(images: _Images, geometry: VolumeGeometry) -> hd.PixelMeasuresSequence | None:
-    """Spacing of the whole stack: highdicom would measure it between annotated slices. None for one without a place."""
-    first = images.annotated[0]
-    if not first.get("FrameOfReferenceUID") or geometry.shape_kji[0] == 1:
-        return None
-    shared = (first.get("SharedFunctionalGroupsSequence") or [first])[0]
-    measures = (shared.get("PixelMeasuresSequence") or [first])[0]
-    _, spacing_j, spacing_i = geometry.spacing_kji_mm
+def _set_spacing(seg: Dataset, geometry: VolumeGeometry) -> None:
+    """The spacing of the whole stack: highdicom measures it between annotated slices where the images do not tell."""
     normal = np.cross(geometry.directions_kji[:, 2], geometry.directions_kji[:, 1])
-    between_planes = float(abs(normal @ geometry.affine_lps[:3, 0]))
-    return hd.PixelMeasuresSequence(
-        pixel_spacing=(spacing_j, spacing_i),
-        slice_thickness=float(measures.get("SliceThickness") or between_planes),
-        spacing_between_slices=between_planes,
-    )
+    between_planes_mm = format_number_as_ds(float(abs(normal @ geometry.affine_lps[:3, 0])))
+    for measures in seg.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence") or ():
+        measures.SpacingBetweenSlices = between_planes_mm
+        measures.SliceThickness = measures.get("SliceThickness") or between_planes_mm
 
 
 def _restore_frame_numbers(seg: Dataset, frame_numbers: list[int]) -> None:

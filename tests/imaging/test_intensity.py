@@ -158,6 +158,7 @@ def test_soft_tissue_by_hand() -> None:
 def test_not_a_number_is_black_and_infinity_is_clipped() -> None:
     pixels = np.array([[np.nan, np.inf, -np.inf, 40.0]], np.float32)
     np.testing.assert_array_equal(model_input(pixels, CT_SOFT_TISSUE), [[0, 255, 0, 128]])
+    np.testing.assert_array_equal(model_input(pixels, CT_SOFT_TISSUE, inverted=True), [[255, 0, 255, 127]])
 
 
 def test_extreme_integers_do_not_overflow() -> None:

@@ -109,6 +109,28 @@ def test_the_grid_alone_gives_the_affine_to_the_bit(tmp_path: Path) -> None:
     assert nib.load(paths[0]).affine.tobytes() == nib.load(tmp_path / "image.nii").affine.tobytes()
 
 
+def test_the_scaling_of_the_images_is_not_that_of_the_labels(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.full((4, 5, 6), 100.0), np.eye(4))
+    image.header.set_data_dtype(np.int16)
+    image.header.set_slope_inter(2, -1000)
+    image.header["cal_max"] = 400
+    nib.save(image, tmp_path / "image.nii")
+    (read,) = read_nifti(SourceFile(tmp_path / "image.nii", "image.nii"))
+    assert np.unique(read.volume.voxels).tolist() == [-800]
+    paths = write_labels(
+        tmp_path,
+        "labels",
+        read.volume.geometry,
+        read.source,
+        [replace(LIVER, value=9)],
+        lambda _: read.volume.voxels == -800,
+        original=tmp_path / "image.nii",
+    )
+    labels = nib.load(paths[0])
+    assert (labels.dataobj.slope, labels.dataobj.inter, float(labels.header["cal_max"])) == (1.0, 0.0, 0.0)
+    assert np.unique(labels.dataobj.get_unscaled()).tolist() == [9]
+
+
 def test_a_nifti_2_file_and_one_volume_of_a_series_keep_their_kind(tmp_path: Path) -> None:
     stored = np.zeros((4, 5, 3, 2), np.float32)
     stored[1, 2, 0, 1] = 9

@@ -126,9 +126,15 @@ def test_two_distant_slices_keep_the_spacing_of_the_stack(phantom: Phantom, seri
     kept = np.flatnonzero(truth.any(axis=(1, 2)))[[0, 3]]
     sparse = np.zeros_like(truth)
     sparse[kept] = truth[kept]
+    silent = []  # images that do not say how far apart they are
+    for file in series:
+        header = pydicom.dcmread(file)
+        del header.SpacingBetweenSlices
+        silent.append(tmp_path / file.name)
+        header.save_as(silent[-1])
     path = tmp_path / "seg.dcm"
     summary = write_seg(
-        path, [SourceSlice(f) for f in series], phantom.volume.geometry, [LIVER], lambda _label: sparse, ABOUT
+        path, [SourceSlice(f) for f in silent], phantom.volume.geometry, [LIVER], lambda _label: sparse, ABOUT
     )
     assert summary.frames == 2
     np.testing.assert_array_equal(by_position(path, phantom.volume.geometry, 1), sparse)
