@@ -84,7 +84,7 @@ $(PYTHON_READY): requirements.lock pyproject.toml
 ifeq ($(INSTALLER),uv)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)" \
 	    || { echo "uv cannot be installed here; use pip: make setup INSTALLER=pip" >&2; exit 1; }
-	$(BIN)/uv pip install --python $(BIN)/python --requirement requirements.lock
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --requirement requirements.lock
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 else ifeq ($(INSTALLER),pip)
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock

@@ -38,6 +38,7 @@ STOP_POLL_S = 0.05
 READY_EVERY_S = 0.2
 READY_TIMEOUT_S = 2.0
 STILL_WAITING_AFTER_S = 30.0
+WORKERS_MAY_LAG_S = 20.0  # after the first answer; importing torch takes its time
 API_PATIENCE_S = 8.0
 WORKER_PATIENCE_S = 15.0
 FIRST_PAUSE_S = 0.5
@@ -258,23 +259,25 @@ def _watch(
     stopping: StopRequest,
     on_ready: Callable[[], None],
 ) -> None:
-    """Keep everything running until asked to stop. Ready means: requests are answered, and so is every queue, unless
-    its worker keeps dying."""
-    ready = False
+    """Keep everything running until asked to stop, and say once when requests are served."""
+    ready = told = False
     began_s = asked_s = time.monotonic()
-    told = False
+    answers_since_s: float | None = None
     while not stopping:
         now_s = time.monotonic()
         _revive(services)
         processes.step(now_s)
         if not ready and now_s - asked_s >= READY_EVERY_S:
             asked_s = now_s
-            missing = ALL_QUEUES - served_queues(settings)
-            ready = (not missing or processes.is_hopeless()) and is_ready(settings)
-            if ready:
-                if missing:
-                    log.error("no worker for some queues", queues=sorted(missing))
-                on_ready()
+            if answers_since_s is None and is_ready(settings):
+                answers_since_s = now_s
+            if answers_since_s is not None:
+                missing = ALL_QUEUES - served_queues(settings)
+                ready = not missing or now_s - answers_since_s > WORKERS_MAY_LAG_S or processes.is_hopeless()
+                if ready:
+                    if missing:
+                        log.warning("no worker yet for some queues", queues=sorted(missing))
+                    on_ready()
             elif processes.deaths_of("api") >= TRIES_BEFORE_READY:
                 raise ServerDidNotStart(
                     f"The web server ended {TRIES_BEFORE_READY} times before it answered.",
@@ -282,7 +285,7 @@ def _watch(
                 )
             elif not told and now_s - began_s > STILL_WAITING_AFTER_S:
                 told = True
-                log.warning("not ready yet", waited_s=round(now_s - began_s), queues_without_worker=sorted(missing))
+                log.warning("not ready yet", waited_s=round(now_s - began_s), address=f"{settings.base_url}/readyz")
         time.sleep(WATCH_EVERY_S)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,18 @@ class Installation:
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+
+    def wait_for_workers(self) -> dict[str, int]:
+        """The number of workers of each queue, once there is at least one for each. On a busy machine they come after
+        the first answer."""
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        with self.client() as client:
+            while True:
+                workers: dict[str, int] = client.get("/api/system").json()["workers"]
+                if min(workers.values()) >= 1:
+                    return workers
+                assert time.monotonic() < deadline_s, f"queues without a worker: {workers}"
+                time.sleep(0.5)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Send a signal and wait for the end; the exit code."""
