@@ -323,7 +323,7 @@ export const en = {
     refused: 'No answer',
     noWorker: 'No worker',
     noWorkerTitle: 'The assistant is not running.',
-    noWorkerDetail: 'Brush and eraser work. This goes away by itself when the server’s workers run again.',
+    noWorkerDetail: 'Brush and eraser work. This goes away by itself.',
     offline: 'Offline',
     offlineTitle: 'No connection to the server.',
     offlineDetail: 'What you accept is kept in this browser and sent as soon as the server is back.',

@@ -318,7 +318,7 @@ export const zh: Catalogue = {
     refused: '没有结果',
     noWorker: '无工作进程',
     noWorkerTitle: '助手没有运行。',
-    noWorkerDetail: '画笔和橡皮擦可以使用。服务器的工作进程恢复后，此提示自动消失。',
+    noWorkerDetail: '画笔和橡皮擦可以使用。恢复后此提示自动消失。',
     offline: '离线',
     offlineTitle: '无法连接服务器。',
     offlineDetail: '接受的修改保存在此浏览器中，服务器恢复后立即发送。',

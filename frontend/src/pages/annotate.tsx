@@ -50,7 +50,7 @@ function crumbsOf({ item, project }: OpenCase) {
 interface OpenVolumeProps extends OpenCase { volume: VolumeBrief; place: CasePlace | null; onCase: (item: Case) => void }
 
 function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
-  const { api, router, toasts } = useApp()
+  const { api, router, system, toasts } = useApp()
   const text = t().annotate
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
@@ -138,7 +138,7 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
       {annotator
         ? (
           <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}
-            dialog={dialog} onDialog={setDialog} />
+            workerless={(system.system.value?.workers['click'] ?? 1) === 0} dialog={dialog} onDialog={setDialog} />
         )
         : problem
           ? <div class="page-inner narrow"><ProblemNotice problem={problem} onRetry={() => setAttempt(attempt + 1)} /></div>

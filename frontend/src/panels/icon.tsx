@@ -57,6 +57,7 @@ const SHAPES = {
   crosshair: () => <><path d="M10 2.5v5.5M10 12v5.5M2.5 10H8M12 10h5.5" /></>,
   fit: () => <><path d="M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4" /></>,
   reset: () => <><path d="M3.75 10a6.25 6.25 0 1 0 1.9-4.5" /><path d="M3.5 3v3.5H7" /></>,
+  history: () => <><path d="M3.75 10a6.25 6.25 0 1 0 1.9-4.5" /><path d="M3.5 3v3.5H7M10 6.5V10l2.5 1.75" /></>,
   rotate: () => <><path d="M14.5 5.5A6.25 6.25 0 1 0 16.25 10" /><path d="M15 2v4h-4" /></>,
   flip: () => <><path d="M10 2.5v15" stroke-dasharray="2 2" /><path d="M7.5 6v8.5H2.5zM12.5 6v8.5h5z" /></>,
   invert: () => <><rect x="3.25" y="3.25" width="13.5" height="13.5" rx="2" /><path d="M16.75 3.25v13.5H3.25z" fill="currentColor" /></>,

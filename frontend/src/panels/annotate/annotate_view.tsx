@@ -23,11 +23,13 @@ export interface AnnotateViewProps {
   project: Project
   mayAnnotate: boolean
   mayAddLabels: boolean
+  /** No worker process answers clicks. */
+  workerless: boolean
   dialog: 'help' | 'add_label' | null
   onDialog: (dialog: 'help' | 'add_label' | null) => void
 }
 
-export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, dialog, onDialog }: AnnotateViewProps) {
+export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, workerless, dialog, onDialog }: AnnotateViewProps) {
   const [labels, setLabels] = useState<readonly Label[]>(project.labels)
   const [history, setHistory] = useState<LabelState | null>(null)
 
@@ -45,7 +47,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         <Warnings annotator={annotator} />
-        <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} />
+        <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
       </aside>
       <SliceStrip annotator={annotator} />
       {dialog === 'help' && <HelpDialog onClose={() => onDialog(null)} />}

@@ -9,10 +9,18 @@ import { Icon } from '../icon.tsx'
 import { keepFocus } from './action_button.tsx'
 import { actionKey } from './action_text.ts'
 
-export interface AssistantPanelProps { annotator: Annotator; page: PageCommands; mayAnnotate: boolean }
+export interface AssistantPanelProps {
+  annotator: Annotator
+  page: PageCommands
+  mayAnnotate: boolean
+  /** The installation says that nobody answers clicks; the assistant itself only learns it from a click. */
+  workerless: boolean
+}
 
-export function AssistantPanel({ annotator, page, mayAnnotate }: AssistantPanelProps) {
+export function AssistantPanel({ annotator, page, mayAnnotate, workerless }: AssistantPanelProps) {
   const text = t().annotate
+  const known = annotator.assistant.value
+  const state: AssistantState = workerless && known.kind !== 'offline' ? { kind: 'no_worker', problem: null } : known
   const proposal = annotator.proposal.value
   const accept = actionById('proposal.accept')
   const reject = actionById('proposal.reject')
@@ -23,11 +31,11 @@ export function AssistantPanel({ annotator, page, mayAnnotate }: AssistantPanelP
     <section class="side-section assistant-section" aria-label={text.assistant} onMouseDown={keepFocus}>
       <header>
         <h2>{text.assistant}</h2>
-        <AssistantWord state={annotator.assistant.value} />
+        <AssistantWord state={state} />
       </header>
       <div class="assistant-body" aria-live="polite">
-        <Trouble state={annotator.assistant.value} />
-        {proposal ? <Proposal proposal={proposal} annotator={annotator} /> : <Idle annotator={annotator} />}
+        <Trouble state={state} />
+        {proposal ? <Proposal proposal={proposal} annotator={annotator} /> : <Idle annotator={annotator} state={state} />}
       </div>
       <div class="decide">
         <button type="button" class="button primary" disabled={!isEnabled(accept, annotator)} onClick={() => accept.perform(annotator, page)}>
@@ -65,9 +73,9 @@ function TroubleText({ title, detail }: { title: string; detail: string }) {
 
 const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser']
 
-function Idle({ annotator }: { annotator: Annotator }) {
+function Idle({ annotator, state }: { annotator: Annotator; state: AssistantState }) {
   const text = t().annotate
-  const trouble = ['no_worker', 'offline', 'failed'].includes(annotator.assistant.value.kind)
+  const trouble = ['no_worker', 'offline', 'failed'].includes(state.kind)
   const tool = annotator.tool.value
   if (annotator.labels.value.length === 0) return null
   if (!annotator.canDraw.value) return <p class="soft">{text.planeReadOnly}</p>
@@ -94,14 +102,16 @@ function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator:
         <span class="ellipsis">{label?.name}</span>
         <span class="faint">{[points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
       </p>
-      <div class="score" title={text.scoreHint}>
-        <span class="soft">{text.score}</span>
-        <output>{percent === null ? '…' : `${formatNumber(percent, language.value)} %`}</output>
-        <div class="progress" role="meter" aria-label={text.score} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent ?? 0}>
-          <div style={{ width: `${percent ?? 0}%` }} />
+      {percent !== null && (
+        <div class="score" title={text.scoreHint}>
+          <span class="soft">{text.score}</span>
+          <output>{formatNumber(percent, language.value)} %</output>
+          <div class="progress" role="meter" aria-label={text.score} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
+            <div style={{ width: `${percent}%` }} />
+          </div>
         </div>
-      </div>
-      {proposal.waiting && <p class="soft">{annotator.assistant.value.kind === 'asking' ? text.predicting : text.waitingForKey}</p>}
+      )}
+      {proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
     </>
   )
 }

@@ -20,7 +20,7 @@ export function radiusOfSlider(slider: number): number {
 
 export function BrushOptions({ annotator }: { annotator: Annotator }) {
   const tool = annotator.tool.value
-  if (tool !== 'brush' && tool !== 'eraser') return null
+  if ((tool !== 'brush' && tool !== 'eraser') || !annotator.canDraw.value) return null
   const text = t().annotate
   const radius = annotator.brushRadiusMm.value
   const threshold = annotator.threshold.value

@@ -69,7 +69,7 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
       </button>
       <button type="button" class="icon-button small" aria-label={text.historyOf(label.name)} title={text.historyOf(label.name)} disabled={label.voxels === 0 && label.slices === 0}
         onClick={() => onHistory(label)}>
-        <Icon name="reset" size={16} />
+        <Icon name="history" size={16} />
       </button>
       <button type="button" class="icon-button small" aria-label={toggle} title={toggle} onClick={() => annotator.setLabelVisible(label.id, !label.visible)}>
         <Icon name={label.visible ? 'eye' : 'hidden'} size={16} />
