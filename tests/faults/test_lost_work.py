@@ -13,7 +13,6 @@ import pytest
 import redis
 
 from backend.domain.ids import new_id
-from backend.embedded import PrivateServices
 from backend.imaging import masks
 from backend.imaging.phantom import LIVER, Phantom, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
@@ -72,7 +71,7 @@ def test_redis_wiped_the_waiting_import_is_done_all_the_same(installation: Insta
         worker.suspend()  # so that the job is still waiting when Redis forgets it
         try:
             job = client.post(f"/api/projects/{project['id']}/uploads", files=files).json()
-            with redis.Redis.from_url(PrivateServices(installation.data_dir).urls.redis_url) as queue:
+            with redis.Redis.from_url(worker.environ()["SAMMED_REDIS_URL"]) as queue:
                 queue.flushall()
         finally:
             worker.resume()
