@@ -114,8 +114,9 @@ export class Assistant {
   async #encodeAhead(slice: number): Promise<void> {
     const turn = ++this.#ahead
     await this.#wait(SETTLE_MS)
-    const wanted = this.#neighbourhood(slice).filter((n) => !this.#encoded.peek().has(n))
-    if (turn !== this.#ahead || wanted.length === 0 || this.#recovering) return
+    if (turn !== this.#ahead || this.#recovering) return
+    const wanted = this.#neighbourhood(slice).filter((n) => this.#trouble.peek() !== null || !this.#encoded.peek().has(n))
+    if (wanted.length === 0) return
     const { data, error } = await this.#options.api.post<EncodingsOut>(this.#url('encodings'), {
       json: { slices: wanted }, idempotent: true,
     })
@@ -124,6 +125,7 @@ export class Assistant {
       this.#stumble(error, null)
       return
     }
+    if (this.#trouble.peek()?.kind !== 'failed') this.#trouble.value = null
     this.#markEncoded(data.ready)
     while (turn === this.#ahead && wanted.some((n) => !this.#encoded.peek().has(n))) {
       this.#encodingSlice.value = this.#encoded.peek().has(slice) ? null : slice
@@ -177,7 +179,7 @@ export class Assistant {
     }
     this.#recovering = false
     if (this.#stops.length === 0) return
-    this.#trouble.value = null
+    // The trouble is over when a request succeeds, not before: the state must not flicker.
     const draft = this.#session.draft.peek()
     if (needsAnswer(draft)) void this.#ask(draft)
     if (this.#session.view.axis.peek() === 0) void this.#encodeAhead(this.#session.view.slice.peek())

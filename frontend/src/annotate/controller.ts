@@ -34,6 +34,8 @@ export interface AnnotatorOptions {
   readonly projectId: string
   readonly volumeId: string
   readonly page: PageCommands
+  /** The caller's role allows looking only: nothing is drawn, asked or encoded. */
+  readonly readOnly?: boolean
   /** Where revisions wait for the server; the browser's database if not given. */
   readonly storage?: (userId: string) => OutboxStorage
 }
@@ -73,6 +75,7 @@ class OpenAnnotator implements Annotator {
 
   readonly #api: Client
   readonly #page: PageCommands
+  readonly #readOnly: boolean
   readonly #session: Session
   readonly #host: ToolHost
   readonly #slices: SliceLoader
@@ -93,15 +96,16 @@ class OpenAnnotator implements Annotator {
   readonly assistant: ReadonlySignal<AssistantState>
   readonly model: ReadonlySignal<string | null>
 
-  constructor({ api, volumeId, page }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], storage: OutboxStorage) {
+  constructor({ api, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], storage: OutboxStorage) {
     this.#api = api
     this.#page = page
+    this.#readOnly = readOnly
     this.volume = volumeInfo(volume)
     this.presets = volume.windows.map(({ name = '', width, center }) => ({ name, width, center }))
     this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
     this.#newId = uuid7Maker(() => Date.now(), (bytes) => crypto.getRandomValues(bytes))
     const session = new Session({
-      volume: this.volume, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
+      volume: this.volume, readOnly, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
     })
     this.#session = session
@@ -142,7 +146,7 @@ class OpenAnnotator implements Annotator {
     this.model = this.#assistant.model
 
     this.setLabels(labels)
-    if (labels.length > 0) session.tool.value = 'point'
+    if (labels.length > 0 && !readOnly) session.tool.value = 'point'
     this.#stops.push(effect(() => this.#slices.show(view.axis.value, view.slice.value)))
   }
 
@@ -206,7 +210,7 @@ class OpenAnnotator implements Annotator {
       }
     })
     this.#outbox.start()
-    this.#assistant.start()
+    if (!this.#readOnly) this.#assistant.start()
   }
 
   async #loadLabel(annotationId: string, labelId: string): Promise<void> {

@@ -13,9 +13,9 @@ import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
 export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
 
 /** Voxels larger than this many device pixels are shown as squares, so that one sees what is annotated. */
-const SQUARE_FROM_PX = 5
+const SQUARE_FROM_PX = 14
 const STALE_ALPHA = 0.35
-const FONT = '600 13px system-ui, sans-serif'
+const FONT = '600 14px system-ui, sans-serif'
 const POSITIVE = '#3ddc84'
 const NEGATIVE = '#ff6b6b'
 
@@ -267,8 +267,8 @@ class OverlayPainter {
         target.textAlign = command.align
         target.textBaseline = 'middle'
         target.lineJoin = 'round'
-        target.lineWidth = 3
-        target.strokeStyle = 'rgba(0, 0, 0, 0.8)'
+        target.lineWidth = 4
+        target.strokeStyle = 'rgba(0, 0, 0, 0.85)'
         target.strokeText(command.text, command.at[0], command.at[1])
         target.fillStyle = command.color
         target.fillText(command.text, command.at[0], command.at[1])

@@ -70,10 +70,14 @@ export interface SessionOptions {
   readonly volume: ViewedVolume
   /** Shown first. */
   readonly window: WindowLevel
+  /** The caller may look and not change anything. */
+  readonly readOnly?: boolean
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
 }
 
+/** The first brush in parts of the picture's short side. */
+const FIRST_BRUSH_SHARE = 0.02
 export const BRUSH_LEAST_MM = 0.05
 export const BRUSH_MOST_MM = 150
 
@@ -88,7 +92,7 @@ export class Session {
   readonly hiddenLabels = signal<ReadonlySet<string>>(new Set())
   readonly masksVisible = signal(true)
   readonly opacity = signal(0.4)
-  readonly brushRadiusMm = signal(5)
+  readonly brushRadiusMm
   readonly threshold = signal<readonly [low: number, high: number] | null>(null)
   /** Counts changes of masks, strokes in progress included: what is drawn from masks depends on it. */
   readonly masksVersion: ReadonlySignal<number>
@@ -101,28 +105,32 @@ export class Session {
   readonly #masksVersion = signal(0)
   readonly #changes = signal(0)
   readonly #drafts = signal<ReadonlyMap<number, Draft>>(new Map())
+  readonly #readOnly: boolean
   readonly #newId: () => string
   readonly #onAccepted: (accepted: Accepted) => void
   readonly #work: ByteMask
   #stroke: Stroke | null = null
   #nextDraftId = 1
 
-  constructor({ volume, window, newId, onAccepted }: SessionOptions) {
+  constructor({ volume, window, readOnly = false, newId, onAccepted }: SessionOptions) {
     this.view = new ViewState(volume, window)
     this.masks = new LabelMasks(volume.shapeKji)
     this.history = new History((change, direction) => this.#replay(change, direction))
     this.masksVersion = this.#masksVersion
     this.changes = this.#changes
     this.drafts = this.#drafts
+    this.#readOnly = readOnly
     this.#newId = newId
     this.#onAccepted = onAccepted
     this.#work = new ByteMask(volume.shapeKji[1], volume.shapeKji[2])
     const { row, column } = slicePixelMm(volume, 0)
-    this.brushRadiusMm.value = 6 * Math.sqrt(row * column)
+    const shortSideMm = Math.min(volume.shapeKji[1] * row, volume.shapeKji[2] * column)
+    this.brushRadiusMm = signal(Math.max(FIRST_BRUSH_SHARE * shortSideMm, 1.5 * Math.max(row, column)))
   }
 
-  /** Prompts and brush work in the acquisition plane, on a label. */
-  readonly canDraw = computed(() => this.view.axis.value === 0 && this.activeLabelId.value !== null)
+  /** Prompts and brush work in the acquisition plane, on a label, for those who may annotate. */
+  readonly canDraw = computed(() =>
+    !this.#readOnly && this.view.axis.value === 0 && this.activeLabelId.value !== null)
   /** The draft of the visible slice. */
   readonly draft = computed<Draft | null>(() =>
     this.view.axis.value === 0 ? this.#drafts.value.get(this.view.slice.value) ?? null : null)

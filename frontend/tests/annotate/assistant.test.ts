@@ -147,6 +147,21 @@ test('no worker: the state says why, and when one is there the click is answered
   assert.ok(session.draft.value!.answered)
 })
 
+test('workers without the model: the state stays, and is not ready in between', async () => {
+  const { session, server, time, assistant } = start()
+  server.on('POST', ENCODE, () => new Refusal(503, 'model_missing'))
+  const seen: string[] = []
+  await time.pass(1000)
+  assistant.state.subscribe((state) => seen.push(state.kind))
+  await time.pass(30_000)
+  assert.deepEqual(new Set(seen), new Set(['no_worker']))
+  assert.ok(server.count('POST', ENCODE) > 3, 'but it is tried again')
+  show(session, 3)
+  server.on('POST', ENCODE, () => ({ model: 'm', ready: [0, 1, 2, 3, 4], queued: [] }))
+  await time.pass(10_000)
+  assert.equal(assistant.state.value.kind, 'ready')
+})
+
 test('offline: recovers by itself', async () => {
   const { session, server, time, assistant, click } = start()
   server.reachable = false
