@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -170,9 +171,10 @@ def _problem(answer: httpx.Response) -> Json:
 
 
 def _file_name(answer: httpx.Response) -> str | None:
-    """The name in Content-Disposition, without any folder in it."""
-    _, _, quoted = answer.headers.get("content-disposition", "").partition("filename=")
-    return Path(quoted.split(";", 1)[0].strip().strip('"')).name or None
+    """The name in Content-Disposition (RFC 6266, encoded or not), without any folder in it."""
+    header = Message()
+    header["Content-Disposition"] = answer.headers.get("content-disposition", "")
+    return Path(header.get_filename() or "").name or None
 
 
 @contextmanager

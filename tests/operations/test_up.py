@@ -7,14 +7,20 @@ import signal
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import nibabel as nib
+import numpy as np
 import psutil
 import pytest
+from pycocotools import mask as mask_utils
 
+from backend.domain.ids import new_id
 from tests.operations.installation import TOKEN, Installation, free_port, running
 
 pytestmark = pytest.mark.timeout(600)
@@ -98,6 +104,72 @@ def test_people_are_managed_while_it_runs(installation: Installation) -> None:
     twice = sammed("user", "add", "ada@example.org", *folder)
     assert twice.returncode == 1
     assert "Traceback" not in twice.stderr
+
+
+def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Installation, tmp_path: Path) -> None:
+    """A folder with a volume and a file that is none; a mask accepted over HTTP; the exported file has its voxels."""
+    folder = ("--data-dir", str(installation.data_dir))
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    nib.save(nib.Nifti1Image(np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6), affine), scans / "head.nii.gz")
+    (scans / "notes.txt").write_text("no image")
+    installation.wait_for_workers()
+    sent = sammed("import", str(scans), "--project", "From the shell", *folder)
+    assert sent.returncode == 0, sent.stderr
+    assert "6 slices" in sent.stdout
+
+    with installation.client() as client:
+        (project,) = [p for p in client.get("/api/projects").json()["items"] if p["name"] == "From the shell"]
+        (case,) = client.get(f"/api/projects/{project['id']}/cases").json()["items"]
+        refused = sammed("export", case["id"], "--out", str(tmp_path), *folder)
+        assert refused.returncode == 1
+        assert "Traceback" not in refused.stderr
+        _accept_one_voxel(client, project["id"], case)
+        assert [token["name"] for token in client.get("/api/tokens").json()["items"]] == ["bootstrap"]
+
+    written = sammed("export", case["id"], "--format", "nifti", "--out", str(tmp_path / "masks"), *folder)
+    assert written.returncode == 0, written.stderr
+    (mask,) = _images(Path(written.stdout.strip()), tmp_path / "unpacked")
+    assert mask.affine == pytest.approx(affine)
+    assert np.count_nonzero(np.asarray(mask.dataobj)) == 1
+
+
+def _accept_one_voxel(client: httpx.Client, project_id: str, case: dict[str, Any]) -> None:
+    label = client.post(
+        f"/api/projects/{project_id}/labels", json={"name": "Spot", "color": "#e6194b", "value": 7}
+    ).json()
+    volume = client.get(f"/api/volumes/{case['volumes'][0]['id']}").json()
+    _, rows, columns = volume["shape_kji"]
+    flips = np.zeros((rows, columns), dtype=np.uint8, order="F")
+    flips[1, 2] = 1
+    rle = mask_utils.encode(flips)
+    drawn = {"size": [rows, columns], "counts": rle["counts"].decode()}
+    annotation = client.post("/api/annotations", json={"volume_id": volume["id"], "label_id": label["id"]}).json()
+    revision = {"id": str(new_id()), "parent": None, "origin": "manual", "slices": [{"slice": 2, "flips": drawn}]}
+    stored = client.post(f"/api/annotations/{annotation['id']}/revisions", json=revision)
+    assert stored.status_code == 201, stored.text
+
+
+def _images(path: Path, unpacked: Path) -> list[nib.Nifti1Image]:
+    """The NIfTI files of an export: one file, or those in the archive."""
+    if path.suffix != ".zip":
+        return [nib.load(path)]
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+    return [nib.load(file) for file in sorted(unpacked.rglob("*.nii.gz"))]
+
+
+def test_import_and_export_say_what_is_missing(tmp_path: Path) -> None:
+    nobody = sammed("import", str(tmp_path), "--project", "P", "--data-dir", str(tmp_path))
+    assert nobody.returncode == 1
+    assert "sammed up" in nobody.stderr
+    no_token = sammed("export", "x", "--url", "http://127.0.0.1:1")
+    assert no_token.returncode == 1
+    assert "SAMMED_TOKEN" in no_token.stderr
+    unreachable = sammed("export", "x", "--url", "http://127.0.0.1:1", SAMMED_TOKEN="t")
+    assert unreachable.returncode == 1
+    assert "No answer from http://127.0.0.1:1" in unreachable.stderr
 
 
 def test_a_dead_worker_is_reported_and_replaced(installation: Installation) -> None:
