@@ -82,9 +82,9 @@ def test_fractions_that_differ_by_slice_give_float32(tmp_path: Path) -> None:
 def test_integers_take_the_first_type_that_holds_them(
     stored: np.ndarray, intercept: int, dtype: type, tmp_path: Path
 ) -> None:
-    """The value that needs more room stands in the last slice: what was written before must survive."""
+    """The value that needs more room stands in the last slice alone: what was written before must survive."""
     values = np.zeros((3, 4, 6), stored.dtype)
-    values[0], values[2, 3, 5] = stored[0], stored[1]
+    values[0], values[2] = stored[0], stored[1]
 
     def shift(dataset: Dataset, k: int) -> None:
         dataset.RescaleSlope, dataset.RescaleIntercept = 1, intercept

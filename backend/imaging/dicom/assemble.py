@@ -57,13 +57,14 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
     """Decodes a stack. Raises FrameNotDecoded for a file that cannot be decoded, VolumeTooLarge."""
     header = headers[stack.frames[0].file.path]
     mirrored_about = _mirror(stack.frames, header)
-    voxels = _allocate(stack, header)
+    target = _Target(_allocate(stack, header))
     notes = []
     slice_of = {id(frame): k for k, frame in enumerate(stack.frames)}
     for path, frames in _by_file(stack.frames).items():
         try:
             for frame, stored in decode_frames(headers[path], frames):
-                voxels = _put(voxels, slice_of[id(frame)], _modality_values(stored, frame.rescale), mirrored_about)
+                values = _modality_values(stored, frame.rescale)
+                target.put(slice_of[id(frame)], values if mirrored_about is None else mirrored_about - values)
         except AppError as error:
             raise FrameNotDecoded(headers[path].file, error) from error
     if header.photometric == "MONOCHROME1":
@@ -76,7 +77,7 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
             )
         )
     channels = 3 if header.is_color else 1
-    volume = Volume(stack.geometry, voxels, header.series.modality, channels)
+    volume = Volume(stack.geometry, target.voxels, header.series.modality, channels)
     windows = stack.frames[len(stack.frames) // 2].windows if channels == 1 else ()
     if mirrored_about is not None:
         windows = tuple(replace(window, center=mirrored_about - window.center) for window in windows)
@@ -100,17 +101,20 @@ def _allocate(stack: Stack, header: Header) -> NDArray[Any]:
     return np.empty(shape, dtype)
 
 
-def _put(voxels: NDArray[Any], k: int, values: NDArray[Any], mirrored_about: float | None) -> NDArray[Any]:
-    """Writes one slice; returns the array, or a wider copy of it when an integer of this slice does not fit."""
-    if mirrored_about is not None:
-        values = mirrored_about - values
-    if voxels.ndim == 3 and voxels.dtype != np.float32:
-        low, high = int(values.min()), int(values.max())
-        if low < np.iinfo(voxels.dtype).min or high > np.iinfo(voxels.dtype).max:
-            before = voxels[:k] if k else np.zeros((1, 1, 1), voxels.dtype)
-            voxels = voxels.astype(_dtype_for(min(low, int(before.min())), max(high, int(before.max()))))
-    voxels[k] = values
-    return voxels
+@dataclass(slots=True)
+class _Target:
+    """The array that slices are written into, in any order; widened when an integer does not fit."""
+
+    voxels: NDArray[Any]
+    low: int = 0
+    high: int = 0
+
+    def put(self, k: int, values: NDArray[Any]) -> None:
+        if self.voxels.ndim == 3 and self.voxels.dtype != np.float32:
+            self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
+            if self.low < np.iinfo(self.voxels.dtype).min or self.high > np.iinfo(self.voxels.dtype).max:
+                self.voxels = self.voxels.astype(_dtype_for(self.low, self.high))
+        self.voxels[k] = values
 
 
 def _dtype_for(low: int, high: int) -> np.dtype[Any]:
