@@ -78,14 +78,16 @@ def tight_box(mask: BoolArray) -> FloatArray:
 
 
 def jittered_box(mask: BoolArray, rng: Generator, inwards_px: float, outwards_px: float) -> FloatArray:
-    """The tight box with each side moved at random by [-inwards_px, +outwards_px], inside the picture, never turned
-    inside out.  -> [4] float32. Raises EmptyMask."""
+    """The tight box with each side moved at random by [-inwards_px, +outwards_px], inside the picture and never
+    beyond the middle of the tight box.  -> [4] float32. Raises EmptyMask."""
     height, width = mask.shape
-    x0, y0, x1, y1 = tight_box(mask)
+    tight = tight_box(mask)
     left, top, right, bottom = rng.uniform(-inwards_px, outwards_px, size=4)
-    x0, x1 = sorted((np.clip(x0 - left, 0, width - 1), np.clip(x1 + right, 0, width - 1)))
-    y0, y1 = sorted((np.clip(y0 - top, 0, height - 1), np.clip(y1 + bottom, 0, height - 1)))
-    return np.array([x0, y0, x1, y1], np.float32)
+    middle = (tight[:2] + tight[2:]) / 2
+    upper = np.minimum(tight[:2] - (left, top), middle)
+    lower = np.maximum(tight[2:] + (right, bottom), middle)
+    limit = np.array([width - 1, height - 1])
+    return np.concatenate([np.clip(upper, 0, limit), np.clip(lower, 0, limit)]).astype(np.float32)
 
 
 def next_correction(

@@ -49,8 +49,8 @@ class SmallConfig:
     @classmethod
     def from_json(cls, text: str) -> SmallConfig:
         """The sizes as stored beside the weights."""
-        sizes: dict[str, Any] = json.loads(text)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in sizes.items()})
+        sizes: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in json.loads(text).items()}
+        return cls(**sizes)
 
 
 class ResidualBlock(nn.Module):
