@@ -206,7 +206,7 @@ export const en = {
     you: 'you',
     hint: 'Accounts are made on the server with “sammed user add”. A member who already has an account can be added here.',
     roleHelp: {
-      manager: 'uploads, labels, members, everything below', reviewer: 'accepts or returns cases, exports', annotator: 'annotates', viewer: 'looks',
+      manager: 'everything in this project', reviewer: 'accepts or returns cases, exports', annotator: 'annotates', viewer: 'looks',
     },
   },
   settings: {

@@ -202,7 +202,7 @@ export const zh: Catalogue = {
     remove: (name) => `将 ${name} 移出项目`,
     you: '您',
     hint: '账户由服务器上的“sammed user add”创建；已有账户的人可以在这里添加。',
-    roleHelp: { manager: '上传、标签、成员及以下全部', reviewer: '通过或退回病例，导出', annotator: '标注', viewer: '查看' },
+    roleHelp: { manager: '项目中的全部操作', reviewer: '通过或退回病例，导出', annotator: '标注', viewer: '查看' },
   },
   settings: {
     about: '名称与说明',

@@ -8,24 +8,15 @@ import { language, t } from '../i18n/text.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
+import { expiryOf, LIFE_DAYS, type TokenLife } from './token_life.ts'
 import { useLoaded } from './use_loaded.ts'
-
-const DAY_MS = 86_400_000
-const LIFE_DAYS = { days30: 30, days90: 90, year: 365, never: null } as const
-type Life = keyof typeof LIFE_DAYS
-
-/** When a token made at `now` ends, or null for one that does not. */
-export function expiryOf(life: Life, now: Date): string | null {
-  const days = LIFE_DAYS[life]
-  return days === null ? null : new Date(now.getTime() + days * DAY_MS).toISOString()
-}
 
 export function AccountTokens() {
   const { api, toasts } = useApp()
   const text = t().account
   const tokens = useLoaded<Page<Token>>((signal) => api.get('/api/tokens', { signal }), [])
   const [name, setName] = useState('')
-  const [life, setLife] = useState<Life>('days90')
+  const [life, setLife] = useState<TokenLife>('days90')
   const [fresh, setFresh] = useState<NewToken | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const id = useId()
@@ -57,8 +48,8 @@ export function AccountTokens() {
         </div>
         <div class="field">
           <label class="name" for={`${id}l`}>{text.tokenExpiry}</label>
-          <select id={`${id}l`} class="select" value={life} onChange={(event) => setLife(event.currentTarget.value as Life)}>
-            {(Object.keys(LIFE_DAYS) as Life[]).map((key) => <option key={key} value={key}>{text.expiry[key]}</option>)}
+          <select id={`${id}l`} class="select" value={life} onChange={(event) => setLife(event.currentTarget.value as TokenLife)}>
+            {(Object.keys(LIFE_DAYS) as TokenLife[]).map((key) => <option key={key} value={key}>{text.expiry[key]}</option>)}
           </select>
         </div>
         <button class="button">{text.createToken}</button>

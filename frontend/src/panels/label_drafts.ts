@@ -5,7 +5,7 @@ import type { LabelIn } from '../api/project_types.ts'
 import type { CodedConcept, Label } from '../api/types.ts'
 import type { Language } from '../i18n/text.ts'
 import type { Anatomy } from './anatomy.ts'
-import { colorDistance, nextColor, nextShortcut } from './palette.ts'
+import { colorDistance, LOOKS_ALIKE, nextColor, nextShortcut } from './palette.ts'
 
 export interface LabelDraft {
   /** Identifies the row while editing; the server makes the real id. */
@@ -18,13 +18,10 @@ export interface LabelDraft {
 
 type Existing = ReadonlyArray<{ readonly name: string; readonly color: string; readonly shortcut?: string | null }>
 
-/** Closer than this, two masks beside each other look alike. */
-const TOO_CLOSE = 0.12
-
 /** A draft for a structure of the catalogue. Its customary colour is kept unless another label looks much like it (many
     organs are customarily brown): then it gets a colour of the palette. */
 export function draftFromAnatomy(anatomy: Anatomy, language: Language, existing: Existing): Omit<LabelDraft, 'key'> {
-  const taken = existing.some((label) => colorDistance(label.color, anatomy.color) < TOO_CLOSE)
+  const taken = existing.some((label) => colorDistance(label.color, anatomy.color) < LOOKS_ALIKE)
   return {
     name: anatomy.names[language],
     color: taken ? nextColor(existing.map((label) => label.color)) : anatomy.color,

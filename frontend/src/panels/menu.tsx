@@ -1,7 +1,7 @@
 // A button that opens a small menu: arrow keys walk, Escape and a press outside close, focus returns to the button.
 
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 export interface MenuProps {
   /** What the button shows. */
@@ -14,15 +14,21 @@ export interface MenuProps {
   children: ComponentChildren
 }
 
+const MARGIN_PX = 12
+
 export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', disabled = false, children }: MenuProps) {
   const [open, setOpen] = useState(false)
+  const [upward, setUpward] = useState(false)
   const anchor = useRef<HTMLDivElement>(null)
   const trigger = useRef<HTMLButtonElement>(null)
   const menuId = useId()
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return
-    items(anchor.current)[0]?.focus()
+    const button = trigger.current!.getBoundingClientRect()
+    const height = anchor.current!.querySelector('.menu')!.clientHeight + MARGIN_PX
+    setUpward(button.bottom + height > window.innerHeight && button.top > height)
+    items(anchor.current)[0]?.focus({ preventScroll: true })
     const closeOutside = (event: PointerEvent) => {
       if (!anchor.current?.contains(event.target as Node)) setOpen(false)
     }
@@ -55,7 +61,7 @@ export function Menu({ button, label, buttonClass = 'icon-button', align = 'righ
         {button}
       </button>
       {open && (
-        <div id={menuId} class={align === 'left' ? 'menu from-left' : 'menu'} role="menu" aria-label={label}
+        <div id={menuId} class={`menu ${align === 'left' ? 'from-left' : ''} ${upward ? 'upward' : ''}`} role="menu" aria-label={label}
           onClick={(event) => {
             if (!(event.target as Element).closest('[role^="menuitem"]')) return
             setOpen(false)

@@ -8,22 +8,23 @@ export const LABEL_PALETTE = [
   '#f0e442', // yellow
   '#d55e00', // vermilion
   '#cc79a7', // reddish purple
-  '#4d8fd6', // blue
-  '#b8e186', // light green
-  '#b39ddb', // lavender
+  '#3f7fe0', // blue
+  '#86e04f', // light green
+  '#a58bf0', // lavender
   '#f4a6a0', // salmon
   '#8dd3c7', // aqua
-  '#c9a66b', // sand
+  '#ff66d0', // pink
 ] as const
 
-/** The first palette colour that no label uses yet; when all are used, the one used least. */
+/** Nearer than this (in OKLab), two masks beside each other look alike. */
+export const LOOKS_ALIKE = 0.1
+
+/** The first palette colour that looks like none in use; when there is none, the one that is used least. */
 export function nextColor(used: readonly string[]): string {
-  const counts = new Map<string, number>(LABEL_PALETTE.map((color) => [color, 0]))
-  for (const color of used) {
-    const key = color.toLowerCase()
-    if (counts.has(key)) counts.set(key, counts.get(key)! + 1)
-  }
-  return [...counts].reduce((best, entry) => (entry[1] < best[1] ? entry : best))[0]
+  const fresh = LABEL_PALETTE.find((color) => used.every((other) => colorDistance(color, other) >= LOOKS_ALIKE))
+  if (fresh) return fresh
+  const uses = (color: string) => used.filter((other) => other.toLowerCase() === color).length
+  return LABEL_PALETTE.reduce((best, color) => (uses(color) < uses(best) ? color : best))
 }
 
 /** The lowest digit key "1" to "9" that is free, or null when all nine are taken. */

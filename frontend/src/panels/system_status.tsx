@@ -1,6 +1,7 @@
 // The installation's health on the page: a small mark in the top bar with the reasons behind it, and a banner while
 // something is wrong.
 
+import { Fragment } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { t, type Catalogue } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
@@ -69,8 +70,9 @@ export function SystemStatus({ watch }: { watch: SystemWatch }) {
           </ul>
           {system && (
             <dl>
+              <dt class="faint">{text.workers}</dt><dd />
               {Object.entries(system.workers).map(([queue, count]) => (
-                <><dt>{text.workers}: {workerNames[queue] ?? queue}</dt><dd>{count}</dd></>
+                <Fragment key={queue}><dt>{workerNames[queue] ?? queue}</dt><dd>{count}</dd></Fragment>
               ))}
               <dt>{text.version}</dt><dd>{system.version}</dd>
             </dl>

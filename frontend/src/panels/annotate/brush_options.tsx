@@ -4,19 +4,8 @@
 import type { Annotator } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
+import { radiusOfSlider, sliderOfRadius } from './brush_scale.ts'
 import { ownKeys } from './own_keys.ts'
-
-const LEAST_MM = 0.2
-const MOST_MM = 60
-
-/** A slider's 0..100 for a radius: equal steps feel equal, so the scale is logarithmic. */
-export function sliderOfRadius(radius_mm: number): number {
-  return (100 * Math.log(radius_mm / LEAST_MM)) / Math.log(MOST_MM / LEAST_MM)
-}
-
-export function radiusOfSlider(slider: number): number {
-  return LEAST_MM * (MOST_MM / LEAST_MM) ** (slider / 100)
-}
 
 export function BrushOptions({ annotator }: { annotator: Annotator }) {
   const tool = annotator.tool.value

@@ -7,6 +7,7 @@ import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { Menu } from '../menu.tsx'
 import { actionKey, actionName } from './action_text.ts'
+import { presetKey } from './preset_key.ts'
 
 const PRESET_KEYS = 6
 
@@ -38,5 +39,5 @@ export function WindowMenu({ annotator }: { annotator: Annotator }) {
 /** Customary windows have a name in every language; a window of the file keeps the file's. */
 function presetName({ name, width, center }: WindowPreset): string {
   const names: Readonly<Record<string, string>> = t().annotate.presetNames
-  return names[name.toLowerCase().replaceAll(' ', '_')] ?? (name || `${width} / ${center}`)
+  return names[presetKey(name)] ?? (name || `${width} / ${center}`)
 }

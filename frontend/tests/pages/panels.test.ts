@@ -1,0 +1,87 @@
+// The pure parts of the panels: outcomes of an import, the slice strip, the thumbnail's place, the brush slider, the list
+// of help, the place of a case, passwords and tokens.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { ACTIONS } from '../../src/annotate/actions.ts'
+import type { ImportedFile } from '../../src/api/project_types.ts'
+import { placeOf } from '../../src/pages/case_order.ts'
+import { passwordFault } from '../../src/pages/session.ts'
+import { expiryOf } from '../../src/pages/token_life.ts'
+import { helpRows } from '../../src/panels/annotate/action_text.ts'
+import { radiusOfSlider, sliderOfRadius } from '../../src/panels/annotate/brush_scale.ts'
+import { barOf, sliceAt } from '../../src/panels/annotate/strip_layout.ts'
+import { placeInSquare } from '../../src/panels/thumbnail_picture.ts'
+import { countOutcomes, groupFiles } from '../../src/panels/uploads.ts'
+
+const file = (name: string, outcome: ImportedFile['outcome'], detail?: string): ImportedFile =>
+  ({ name, outcome, ...(detail ? { code: 'x', detail } : {}) })
+
+test('an import of many files is a few sentences', () => {
+  const files = [file('a', 'imported'), file('b', 'rejected', 'No pixels.'), file('c', 'rejected', 'No pixels.'), file('d', 'rejected', 'Cut short.')]
+  assert.deepEqual(countOutcomes(files), [{ outcome: 'imported', count: 1 }, { outcome: 'rejected', count: 3 }])
+  assert.deepEqual(groupFiles(files.slice(1)).map(({ example, count }) => [example.name, count]), [['b', 2], ['d', 1]])
+})
+
+test('the bars of the strip cover it without overlap, and a bar is found under its own middle', () => {
+  for (const [count, width] of [[1, 300], [64, 1250], [96, 1000], [2000, 900]]) {
+    for (let index = 0; index < count; index += 1) {
+      const bar = barOf(index, count, width)
+      assert.ok(bar.width >= 1)
+      assert.ok(bar.x + bar.width <= width + 1)
+      if (count <= width) {
+        assert.equal(sliceAt(bar.x + bar.width / 2, count, width), index)
+        if (index > 0) assert.ok(bar.x >= barOf(index - 1, count, width).x + barOf(index - 1, count, width).width)
+      }
+    }
+  }
+  assert.equal(sliceAt(-5, 10, 100), 0)
+  assert.equal(sliceAt(500, 10, 100), 9)
+  assert.equal(sliceAt(5, 10, 0), 0)
+})
+
+test('a thumbnail fills the square with its longer side, centred, turned as asked', () => {
+  const apply = ([a, b, c, d, e, f]: readonly number[], x: number, y: number) => [a * x + c * y + e, b * x + d * y + f].map((v) => Math.round(v * 1000) / 1000)
+  const picture = { rows: 100, columns: 200, rowToColumnMm: 1 }
+  const plain = placeInSquare({ ...picture, orientation: { transpose: false, flipX: false, flipY: false } }, 48)
+  assert.deepEqual([apply(plain, 0, 0), apply(plain, 200, 100)], [[0, 12], [48, 36]])
+  const flipped = placeInSquare({ ...picture, orientation: { transpose: false, flipX: true, flipY: true } }, 48)
+  assert.deepEqual([apply(flipped, 0, 0), apply(flipped, 200, 100)], [[48, 36], [0, 12]])
+  const turned = placeInSquare({ ...picture, orientation: { transpose: true, flipX: false, flipY: false } }, 48)
+  assert.deepEqual([apply(turned, 0, 0), apply(turned, 200, 100)], [[12, 0], [36, 48]])
+  const tall = placeInSquare({ rows: 100, columns: 100, rowToColumnMm: 2, orientation: { transpose: false, flipX: false, flipY: false } }, 48)
+  assert.deepEqual([apply(tall, 0, 0), apply(tall, 100, 100)], [[12, 0], [36, 48]])
+})
+
+test('the brush slider and the radius are inverse, equal steps are equal factors', () => {
+  for (const radius of [0.2, 1, 5, 60]) assert.ok(Math.abs(radiusOfSlider(sliderOfRadius(radius)) - radius) < 1e-9)
+  assert.ok(Math.abs(radiusOfSlider(50) / radiusOfSlider(40) - radiusOfSlider(90) / radiusOfSlider(80)) < 1e-9)
+})
+
+test('the help names every action once; numbered ones are one row', () => {
+  const rows = helpRows(false, (action) => action.label)
+  const names = [...rows.values()].flat().map((row) => row.name)
+  assert.equal(new Set(names).size, names.length)
+  assert.deepEqual(new Set(names), new Set(ACTIONS.map((action) => action.label)))
+  assert.deepEqual(rows.get('labels')!.find((row) => row.name === 'action.choose_label')!.keys, ['1 – 9'])
+})
+
+test('the place of a case: neighbours, the ends, and when to read on', () => {
+  assert.deepEqual(placeOf(['a', 'b', 'c'], 'b', true), { index: 1, previousId: 'a', nextId: 'c' })
+  assert.deepEqual(placeOf(['a', 'b'], 'b', true), { index: 1, previousId: 'a', nextId: null })
+  assert.equal(placeOf(['a', 'b'], 'b', false), 'more')
+  assert.equal(placeOf(['a', 'b'], 'x', false), 'more')
+  assert.equal(placeOf(['a', 'b'], 'x', true), null)
+})
+
+test('a new password is long enough and twice the same', () => {
+  assert.equal(passwordFault('short', 'short'), 'too_short')
+  assert.equal(passwordFault('long enough it is', 'long enough it was'), 'not_equal')
+  assert.equal(passwordFault('long enough it is', 'long enough it is'), null)
+})
+
+test('a token ends after its life, or never', () => {
+  const now = new Date('2026-01-01T00:00:00Z')
+  assert.equal(expiryOf('days30', now), '2026-01-31T00:00:00.000Z')
+  assert.equal(expiryOf('never', now), null)
+})

@@ -1,0 +1,36 @@
+// Addresses: every page has one, links lead back to the page they were made for, foreign addresses lead nowhere.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { hrefTo, parseRoute, PROJECT_TABS } from '../../src/pages/router.ts'
+
+const ID = '01a208ab-5749-7374-8e1e-179c8cde38bb'
+
+test('every link leads to the page it names', () => {
+  assert.deepEqual(parseRoute(hrefTo.projects()), { page: 'projects' })
+  assert.deepEqual(parseRoute(hrefTo.account()), { page: 'account' })
+  for (const tab of PROJECT_TABS) {
+    assert.deepEqual(parseRoute(hrefTo.project(ID, tab)), { page: 'project', projectId: ID, tab })
+  }
+  assert.deepEqual(parseRoute(hrefTo.annotate(ID)), { page: 'annotate', caseId: ID, volumeId: null })
+  assert.deepEqual(parseRoute(hrefTo.annotate(ID, 'v')), { page: 'annotate', caseId: ID, volumeId: 'v' })
+})
+
+test('the one-time token and the way back are read from the sign-in address', () => {
+  assert.deepEqual(parseRoute('/login?token=abc'), { page: 'login', token: 'abc', next: null })
+  assert.deepEqual(parseRoute(hrefTo.login(`/cases/${ID}?volume=v`)), { page: 'login', token: null, next: `/cases/${ID}?volume=v` })
+  assert.equal(hrefTo.login('/'), '/login')
+})
+
+test('signing in never leads to another site', () => {
+  for (const next of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)', '']) {
+    const route = parseRoute(`/login?next=${encodeURIComponent(next)}`)
+    assert.equal(route.page === 'login' && route.next, null, next)
+  }
+})
+
+test('what is no page is missing', () => {
+  for (const path of ['/nowhere', `/projects/${ID}/nothing`, `/cases/${ID}/x`, '/login/x', '/account/x', `/projects/${ID}/labels/x`]) {
+    assert.equal(parseRoute(path).page, 'missing', path)
+  }
+})

@@ -1,0 +1,68 @@
+// The catalogues: complete for what other files name by string, and the choice of language.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+import { ACTIONS } from '../../src/annotate/actions.ts'
+import { en } from '../../src/i18n/en.ts'
+import { formatBytes, formatDate, formatMillilitres } from '../../src/i18n/format.ts'
+import { chooseLanguage } from '../../src/i18n/text.ts'
+import { zh } from '../../src/i18n/zh.ts'
+import { presetKey } from '../../src/panels/annotate/preset_key.ts'
+
+/** The names that the server gives to customary windows. */
+function customaryWindows(): string[] {
+  const source = readFileSync(new URL('../../../backend/imaging/intensity.py', import.meta.url), 'utf8')
+  const names = [...source.matchAll(/Window\("([^"]+)"/g)].map((match) => match[1])
+  assert.ok(names.length >= 6)
+  return names
+}
+
+type Tree = { readonly [key: string]: unknown }
+
+function leaves(tree: Tree, path = ''): Array<[string, unknown]> {
+  return Object.entries(tree).flatMap(([key, value]) =>
+    typeof value === 'object' && value !== null ? leaves(value as Tree, `${path}${key}.`) : [[path + key, value] as [string, unknown]])
+}
+
+test('every action and customary window has a name in every language', () => {
+  for (const catalogue of [en, zh]) {
+    const actions: Tree = catalogue.actions
+    const presets: Tree = catalogue.annotate.presetNames
+    for (const { label } of ACTIONS) assert.equal(typeof actions[label], 'string', label)
+    for (const name of customaryWindows()) assert.equal(typeof presets[presetKey(name)], 'string', name)
+  }
+})
+
+test('no action text is left over', () => {
+  const used = new Set(ACTIONS.map((action) => action.label))
+  for (const label of Object.keys(en.actions)) assert.ok(used.has(label), label)
+})
+
+test('no text is empty, and the Chinese ones are Chinese', () => {
+  const same = new Set(['common.appName', 'common.none', 'annotate.window', 'annotate.level', 'annotate.escape', 'annotate.sliceOf'])
+  const english = new Map(leaves(en))
+  for (const [path, text] of leaves(zh)) {
+    assert.notEqual(text, '', path)
+    if (typeof text === 'string' && !same.has(path)) assert.notEqual(text, english.get(path), path)
+  }
+})
+
+test('the stored language wins, then the browser’s, then English', () => {
+  assert.equal(chooseLanguage('zh', ['en']), 'zh')
+  assert.equal(chooseLanguage('xx', ['de-DE', 'zh-Hans-CN']), 'zh')
+  assert.equal(chooseLanguage(null, ['de']), 'en')
+})
+
+test('numbers read as people write them', () => {
+  assert.equal(formatBytes(999, 'en'), '999 B')
+  assert.equal(formatBytes(1500, 'en'), '1.5 kB')
+  assert.equal(formatBytes(999_600, 'en'), '1.0 MB')
+  assert.equal(formatBytes(52_428_800, 'en'), '52 MB')
+  assert.equal(formatMillilitres(5.4, 'en'), '5.40 ml')
+  assert.equal(formatMillilitres(41.23, 'en'), '41.2 ml')
+  assert.equal(formatMillilitres(1543.2, 'en'), '1,543 ml')
+  const now = new Date('2026-11-23T12:00:00Z')
+  assert.equal(formatDate('2026-11-03T12:00:00Z', 'en', now), '3 Nov')
+  assert.equal(formatDate('2025-11-03T12:00:00Z', 'en', now), '3 Nov 2025')
+})
