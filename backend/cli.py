@@ -1,6 +1,6 @@
 """`sammed`: the commands that start, feed and look after an installation.
 
-Commands that need the models (`segment`, `evaluate`, ...) are handed over to `python -m workers`, because nothing in
+Commands that need the models (`models`, `segment`) are handed over to `python -m workers`, because nothing in
 this package imports torch. Everything heavy is imported where it is used, so that `sammed --help` answers at once.
 """
 
@@ -324,11 +324,11 @@ def _hand_over(context: typer.Context) -> NoReturn:
     _become(sys.executable, "-m", "workers", str(context.info_name), *context.args)
 
 
-for _name, _help in {
+HANDED_OVER = {
     "models": "List and download models.",
-    "segment": "Segment a file on disk from points or a box.",
-    "evaluate": "Measure a model on a labelled volume.",
-}.items():
+    "segment": "Segment one object of one picture from points or a box.",
+}
+for _name, _help in HANDED_OVER.items():
     app.command(_name, help=_help, context_settings=PASS_ON, add_help_option=False)(_hand_over)
 
 

@@ -10,8 +10,9 @@ import pytest
 import typer
 from pydantic.fields import FieldInfo
 
-from backend.cli import app
+from backend.cli import HANDED_OVER, app
 from backend.settings import ENV_PREFIX, Settings
+from workers.cli import app as workers_app
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -60,11 +61,13 @@ def sammed_commands() -> list[list[str]]:
 
 def test_every_sammed_command_and_option_exists() -> None:
     root = typer.main.get_command(app)
-    context = typer.Context(root)
+    workers = typer.main.get_command(workers_app)
     commands = sammed_commands()
     assert len(commands) > 12
     for words in commands:
-        command, rest = root, words[1:]
+        command, context, rest = root, typer.Context(root), words[1:]
+        if rest[0] in HANDED_OVER:
+            command, context = workers, typer.Context(workers)
         while rest and hasattr(command, "get_command"):
             found = command.get_command(context, rest[0])
             assert found is not None, " ".join(words)

@@ -119,6 +119,47 @@ def segment(
     print(f"{out}: {int(answer.mask.sum())} pixels, predicted IoU {answer.score:.2f}, {sam.name}")
 
 
+models_app = typer.Typer(no_args_is_help=True, help="Models: which there are, and fetching their weights.")
+app.add_typer(models_app, name="models")
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List all models and whether their weights are on this machine."""
+    from backend.settings import Settings
+    from workers.sammed import available
+
+    for card in available(Settings().models_path):
+        size = f"{card.size_bytes / 1e6:.0f} MB" if card.size_bytes else ""
+        place = "installed" if card.installed else "not installed"
+        print("\t".join((card.name, place, size, card.description, card.licence)))
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="Name of a model, as `sammed models list` shows it.")],
+) -> None:
+    """Download the weights of a model, resuming a broken download, and verify them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from backend.settings import Settings
+    from workers.sammed import SammedError, pull
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(name, total=None)
+            path = pull(
+                name,
+                Settings().models_path,
+                progress=lambda have, total: bar.update(task, completed=have, total=total or None),
+            )
+    except SammedError as error:
+        raise SystemExit(f"error: {error}") from error
+    print(path)
+
+
 def _read_picture(path: Path) -> NDArray[np.uint8]:
     """uint8 [H, W] for grey pictures, [H, W, 3] for others."""
     import numpy as np
