@@ -26,12 +26,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 TEST_CACHE_BYTES = 256 * 1024**2
+FOR_TESTS = {"SAMMED_SHARED", "SAMMED_SCREENSHOTS"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def pytest_configure() -> None:
     """A developer's own settings must not leak into the tests."""
-    for name in [name for name in os.environ if name.startswith(ENV_PREFIX) and name not in ("SAMMED_SHARED", "SAMMED_SCREENSHOTS")]:
+    for name in [name for name in os.environ if name.startswith(ENV_PREFIX) and name not in FOR_TESTS]:
         del os.environ[name]
 
 
@@ -137,5 +138,8 @@ def chromium() -> str:
     candidates = (os.environ.get("CHROMIUM"), *(shutil.which(name) for name in CHROMIUM_NAMES))
     found = next((path for path in candidates if path), None)
     if found is None:
-        pytest.skip("no Chromium: install Debian's package chromium, or set CHROMIUM to a browser's path")
+        missing = "no Chromium: install Debian's package chromium, or set CHROMIUM to a browser's path"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     return found

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from backend.imaging.samples import sample_files
 
 from backend.db.tables import Job
 from backend.domain.jobs import ImportPayload
@@ -20,6 +19,7 @@ from backend.imaging import intensity
 from backend.imaging.archive import ArchiveLimits
 from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
+from backend.imaging.samples import sample_files
 from backend.services.imports import NewOriginal, NewVolume, StoredVolume
 from backend.services.jobs import Progress
 from backend.stores.objects import file_sha256
