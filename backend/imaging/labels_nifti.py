@@ -130,7 +130,6 @@ def _write_image(path: Path, voxels_kji: NDArray[Any], grid: NiftiSource, header
     header = header.copy()
     header.set_data_dtype(voxels.dtype)
     header.set_intent(LABEL_INTENT, name="")
-    header.set_slope_inter(1, 0)
     kind: Any = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     kind(voxels.reshape(header.get_data_shape()), None, header).to_filename(path)
 

@@ -41,7 +41,7 @@ PACKAGED_SAMPLES = (
     PackagedSample("pydicom", "data/test_files/examples_overlay.dcm", "Abdomen MR.dcm"),
     PackagedSample("pydicom", "data/test_files/693_J2KI.dcm", "Head CT.dcm"),
     PackagedSample("pydicom", "data/test_files/CT_small.dcm", "Vertebra CT.dcm"),
-    PackagedSample("pydicom", "data/test_files/MR_small.dcm", "Shoulder MR.dcm"),
+    PackagedSample("pydicom", "data/test_files/MR_small.dcm", "MR detail.dcm"),
     PackagedSample("pydicom", "data/test_files/examples_ybr_color.dcm", "Heart ultrasound.dcm"),
     PackagedSample("pydicom", "data/test_files/examples_rgb_color.dcm", "Lymph node ultrasound.dcm"),
     PackagedSample("pydicom", "data/test_files/JPEG2000.dcm", "Bone scintigraphy.dcm"),

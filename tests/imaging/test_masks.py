@@ -46,6 +46,7 @@ def test_hand_made_mask() -> None:
     assert json.loads(json.dumps(encoded)) == encoded
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools.decode, which only this test calls
 @given(MASKS)
 def test_decode_undoes_encode_and_agrees_with_pycocotools(mask: np.ndarray) -> None:
     encoded = masks.encode(mask)

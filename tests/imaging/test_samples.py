@@ -31,7 +31,7 @@ def test_every_sample_is_imported_as_what_it_is_called(tmp_path: Path) -> None:
         ("Abdomen MR.dcm", "MR", (1, 300, 484)),
         ("Head CT.dcm", "CT", (1, 512, 512)),
         ("Vertebra CT.dcm", "CT", (1, 128, 128)),
-        ("Shoulder MR.dcm", "MR", (1, 64, 64)),
+        ("MR detail.dcm", "MR", (1, 64, 64)),
         ("Heart ultrasound.dcm", "US", (30, 240, 320, 3)),
         ("Lymph node ultrasound.dcm", "US", (1, 240, 320, 3)),
         ("Bone scintigraphy.dcm", "NM", (1, 1024, 256)),
