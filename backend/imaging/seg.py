@@ -150,6 +150,7 @@ def _segmentation(
 ) -> Segmentation:
     first = images.annotated[0]
     identity = _identity(label_map, pixels, first, about)
+    descriptions = _descriptions(label_map.present, first)
     day, time = about.created_at.date(), about.created_at.time()
     try:
         seg = Segmentation(
@@ -157,7 +158,7 @@ def _segmentation(
             further_source_images=images.others or None,
             pixel_array=pixels,
             segmentation_type="BINARY",
-            segment_descriptions=_descriptions(label_map.present, first),
+            segment_descriptions=descriptions,
             series_instance_uid=uid_of("seg", identity, "series"),
             series_number=about.series_number or _number(first.get("SeriesNumber")) + 1000,
             sop_instance_uid=uid_of("seg", identity, "instance"),
@@ -342,7 +343,7 @@ def _descriptions(labels: Sequence[ExportLabel], image: Dataset) -> list[Segment
 def _description(number: int, label: ExportLabel, series_uid: str) -> SegmentDescription:
     category, kind = TISSUE, TISSUE
     if label.code is not None:
-        kind = Code(label.code.value, label.code.scheme, label.code.meaning)
+        kind = Code(label.code.value, label.code.scheme, _long_string(label.code.meaning))
         abnormal = (label.code.scheme, label.code.value) in ABNORMAL_CODES
         category = ABNORMAL_STRUCTURE if abnormal else ANATOMICAL_STRUCTURE
     algorithm = label.algorithm

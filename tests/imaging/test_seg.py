@@ -202,7 +202,7 @@ def test_segments_carry_names_codes_colours_and_how_they_were_made(
     by_machine = Algorithm("AUTOMATIC", "sammed-small", "2", {"learned_prompt": "ab12"})
     labels = [
         replace(LIVER, algorithm=replace(by_machine, type="SEMIAUTOMATIC")),
-        ExportLabel("Läsion \\ 囊肿", 9, "#00ff00", CodedTerm("SCT", "367643001", "Cyst"), by_machine),
+        ExportLabel("Läsion \\ 囊肿", 9, "#00ff00", CodedTerm("SCT", "367643001", "Cyst " * 20), by_machine),
         ExportLabel("leer", 4, "#ffffff"),
         ExportLabel("Irgendwas", 5, "#123456"),
     ]
