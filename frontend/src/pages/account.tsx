@@ -6,6 +6,7 @@ import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { NewPassword } from '../panels/new_password.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { Sentence } from '../panels/sentence.tsx'
 import { AccountTokens } from './account_tokens.tsx'
 import { appearance, type Appearance } from './appearance.ts'
 import { useApp } from './app_state.ts'
@@ -95,7 +96,7 @@ function ModelSection() {
   return (
     <section class="card pad stack">
       <h2>{text.models}</h2>
-      <p class="soft">{text.modelsDetail}</p>
+      <p class="soft"><Sentence text={text.modelsDetail} /></p>
       <ul class="rows">
         {models.value?.items.map((model) => (
           <li key={model.name} class="model-row">

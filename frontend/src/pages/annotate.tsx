@@ -91,11 +91,10 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
     let opened: Annotator | null = null
     let left = false
     setProblem(null)
-    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page }).then(
+    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page, readOnly: !mayAnnotate }).then(
       (made) => {
         if (left) return made.close()
         opened = made
-        if (!mayAnnotate) made.setTool('window')
         setAnnotator(made)
       },
       (reason) => {

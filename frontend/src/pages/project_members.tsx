@@ -6,6 +6,7 @@ import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { Sentence } from '../panels/sentence.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
 import { may, ROLES, type Role } from './permissions.ts'
@@ -87,7 +88,7 @@ function AddMember({ onAdd }: { onAdd: (email: string, role: Role) => Promise<bo
         </select>
       </div>
       <button class="button"><Icon name="plus" />{text.add}</button>
-      <p id={`${id}h`} class="hint faint">{text.hint}</p>
+      <p id={`${id}h`} class="hint faint"><Sentence text={text.hint} /></p>
     </form>
   )
 }

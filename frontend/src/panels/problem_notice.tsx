@@ -3,6 +3,7 @@
 import type { Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
+import { Sentence } from './sentence.tsx'
 
 export function ProblemNotice({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
   return (
@@ -10,8 +11,8 @@ export function ProblemNotice({ problem, onRetry }: { problem: Problem; onRetry?
       <Icon name="warning" />
       <div>
         <h3>{problem.title}</h3>
-        <p>{problem.detail}</p>
-        {problem.hint && <p class="hint">{problem.hint}</p>}
+        <p><Sentence text={problem.detail} /></p>
+        {problem.hint && <p class="hint"><Sentence text={problem.hint} /></p>}
         {onRetry && (
           <div class="actions">
             <button type="button" class="button" onClick={onRetry}><Icon name="retry" />{t().common.retry}</button>

@@ -5,6 +5,7 @@ import { Fragment } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { t, type Catalogue } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
+import { Sentence } from './sentence.tsx'
 import type { SystemWatch, Trouble } from './system_watch.ts'
 
 export interface TroubleText { title: string; hint: string | null }
@@ -28,7 +29,7 @@ export function SystemBanner({ watch }: { watch: SystemWatch }) {
   return (
     <div class="banner" role="status">
       <Icon name={trouble.kind === 'offline' ? 'offline' : 'worker'} />
-      <p><strong>{title}</strong> {hint && <span class="hint">{hint}</span>}</p>
+      <p><strong><Sentence text={title} /></strong> {hint && <span class="hint"><Sentence text={hint} /></span>}</p>
     </div>
   )
 }
@@ -65,7 +66,7 @@ export function SystemStatus({ watch }: { watch: SystemWatch }) {
           <ul>
             {troubles.map((trouble, index) => {
               const { title, hint } = describeTrouble(trouble, text)
-              return <li key={index}><h3>{title}</h3>{hint && <p class="soft">{hint}</p>}</li>
+              return <li key={index}><h3><Sentence text={title} /></h3>{hint && <p class="soft"><Sentence text={hint} /></p>}</li>
             })}
           </ul>
           {system && (

@@ -5,6 +5,7 @@ import type { Problem } from '../api/types.ts'
 import { ABORTED, OFFLINE } from '../api/client.ts'
 import { t } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
+import { Sentence } from './sentence.tsx'
 
 export interface Toast {
   readonly id: number
@@ -57,8 +58,8 @@ export function ToastList({ toasts }: { toasts: Toasts }) {
           <Icon name={toast.wrong ? 'warning' : 'check'} />
           <div>
             <h3>{toast.title}</h3>
-            {toast.detail && <p>{toast.detail}</p>}
-            {toast.hint && <p class="hint">{toast.hint}</p>}
+            {toast.detail && <p><Sentence text={toast.detail} /></p>}
+            {toast.hint && <p class="hint"><Sentence text={toast.hint} /></p>}
           </div>
           <button type="button" class="icon-button small" aria-label={t().common.dismiss} onClick={() => toasts.dismiss(toast.id)}>
             <Icon name="close" size={16} />

@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { diagnose } from '../../src/panels/system_watch.ts'
 import type { SystemOut } from '../../src/api/types.ts'
 
-const WELL: SystemOut = { version: '1', workers: { click: 1, encode: 1, train: 1, io: 1 }, redis: 'ok', problems: [] }
+const WELL: SystemOut = {
+  version: '1', model: 'sammed-small', workers: { click: 1, encode: 1, train: 1, io: 1 }, database: 'ok', redis: 'ok', cache: 'ok', problems: [],
+}
 const kinds = (online: boolean, system: Partial<SystemOut> | null) =>
   diagnose(online, system && { ...WELL, ...system }).map((trouble) => trouble.kind)
 

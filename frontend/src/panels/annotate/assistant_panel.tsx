@@ -6,6 +6,7 @@ import type { Annotator, AssistantState, PageCommands, ProposalState, ToolId } f
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
+import { Sentence } from '../sentence.tsx'
 import { keepFocus } from './action_button.tsx'
 import { actionKey } from './action_text.ts'
 
@@ -68,9 +69,11 @@ function Trouble({ state }: { state: AssistantState }) {
 }
 
 function TroubleText({ title, detail }: { title: string; detail: string }) {
-  return <div class="trouble"><Icon name="warning" /><div><p>{title}</p>{detail && <p class="soft">{detail}</p>}</div></div>
+  return <div class="trouble"><Icon name="warning" /><div><p><Sentence text={title} /></p>{detail && <p class="soft"><Sentence text={detail} /></p>}</div></div>
 }
 
+/** Below this the model's own estimate says: do not accept without looking twice. */
+const UNSURE_BELOW = 60
 const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser']
 
 function Idle({ annotator, state }: { annotator: Annotator; state: AssistantState }) {
@@ -111,6 +114,7 @@ function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator:
           </div>
         </div>
       )}
+      {percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
       {proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
     </>
   )
