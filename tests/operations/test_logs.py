@@ -1,0 +1,77 @@
+"""Log lines: one form for our own messages and those of libraries, on one stream."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from backend.logs import configure_logging
+from backend.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def said(log_format: str, level: str = "info") -> list[str]:
+    """What one message of ours, one of a library and one detail look like."""
+    stream = io.StringIO()
+    configure_logging(Settings(log_format=log_format, log_level=level), stream)
+    structlog.get_logger("backend.somewhere").info("job done", job="42")
+    logging.getLogger("library").warning("disk %s full", "almost")
+    logging.getLogger("library").debug("a detail")
+    return stream.getvalue().splitlines()
+
+
+def test_json_is_one_object_a_line() -> None:
+    ours, theirs = (json.loads(line) for line in said("json"))
+    assert ours["event"] == "job done"
+    assert ours["job"] == "42"
+    assert ours["level"] == "info"
+    assert ours["logger"] == "backend.somewhere"
+    assert ours["timestamp"].endswith("Z")
+    assert theirs["event"] == "disk almost full"
+    assert theirs["level"] == "warning"
+
+
+def test_console_is_for_people() -> None:
+    ours, theirs = said("console")
+    assert "job done" in ours
+    assert "job=42" in ours
+    assert "disk almost full" in theirs
+
+
+def test_auto_means_json_where_nobody_reads() -> None:
+    assert json.loads(said("auto")[0])["event"] == "job done"
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
+def test_the_level_is_a_threshold(level: str, lines: int) -> None:
+    assert len(said("json", level)) == lines
+
+
+def test_an_exception_is_one_line_with_its_trace() -> None:
+    stream = io.StringIO()
+    configure_logging(Settings(log_format="json"), stream)
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    (line,) = stream.getvalue().splitlines()
+    assert "ValueError: broken" in json.loads(line)["exception"]
+
+
+def test_configuring_twice_does_not_say_things_twice() -> None:
+    said("json")
+    assert len(said("json")) == 2
