@@ -12,23 +12,23 @@ export interface ThumbnailPicture {
   readonly rows: number
   readonly columns: number
   /** RGBA words, row by row, as stored. */
-  readonly pixels: Uint32Array<ArrayBuffer>
+  readonly pixels: Int32Array<ArrayBuffer>
   readonly orientation: Orientation
   /** Millimetres per stored row divided by millimetres per stored column. */
   readonly rowToColumnMm: number
 }
 
 export async function loadThumbnail(api: Client, volumeId: string, signal: AbortSignal): Promise<Result<ThumbnailPicture>> {
-  const volume = await api.get<VolumeOut & { inverted: boolean }>(`/api/volumes/${volumeId}`, { signal })
+  const volume = await api.get<VolumeOut>(`/api/volumes/${volumeId}`, { signal })
   if (volume.error) return volume
-  const { shape_kji, spacing_kji_mm, axis_letters, windows, inverted } = volume.data
+  const { shape_kji, spacing_kji_mm, axis_letters, windows } = volume.data
   const middle = Math.floor((shape_kji[0] ?? 1) / 2)
   const bytes = await api.bytes(`/api/volumes/${volumeId}/slices/0/${middle}`, { signal })
   if (bytes.error) return bytes
   const image = decodeSlice(bytes.data)
   const lut = createLut(image.data)
-  fillLut(lut, windows[0] ?? autoWindow(image), inverted)
-  const pixels = new Uint32Array(image.rows * image.columns)
+  fillLut(lut, windows[0] ?? autoWindow(image), false)
+  const pixels = new Int32Array(image.rows * image.columns)
   compose(image, lut, [], pixels)
   return {
     data: {

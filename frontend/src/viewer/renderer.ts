@@ -96,7 +96,7 @@ class PicturePainter {
   readonly #slice: CanvasRenderingContext2D
   readonly #hatches = new Map<string, CanvasPattern>()
   #pixels: ImageData | null = null
-  #words: Uint32Array = new Uint32Array(0)
+  #words: Int32Array = new Int32Array(0)
   #lut: { readonly lut: Lut; readonly type: string } | null = null
   #masks: DrawnMasks = { layers: [], outlines: [] }
   #stale = true
@@ -161,7 +161,7 @@ class PicturePainter {
   #bufferFor({ rows, columns }: SliceImage): ImageData {
     if (this.#pixels?.width !== columns || this.#pixels.height !== rows) {
       this.#pixels = this.#slice.createImageData(columns, rows)
-      this.#words = new Uint32Array(this.#pixels.data.buffer)
+      this.#words = new Int32Array(this.#pixels.data.buffer)
       this.#slice.canvas.width = columns
       this.#slice.canvas.height = rows
     }
@@ -185,15 +185,17 @@ class PicturePainter {
       tile.globalAlpha = 0.12
       tile.fillStyle = color
       tile.fillRect(0, 0, side, side)
-      tile.globalAlpha = 0.6
-      tile.strokeStyle = color
-      tile.lineWidth = 1.25 * ratio
-      tile.beginPath()
-      for (const shift of [-side, 0, side]) {
-        tile.moveTo(shift - 1, side + 1)
-        tile.lineTo(shift + side + 1, -1)
+      for (const [stripe, alpha, aside] of [['#000000', 0.45, 1.25 * ratio], [color, 0.75, 0]] as const) { // dark beside bright
+        tile.globalAlpha = alpha
+        tile.strokeStyle = stripe
+        tile.lineWidth = 1.25 * ratio
+        tile.beginPath()
+        for (const shift of [-side, 0, side]) {
+          tile.moveTo(shift - 1 + aside, side + 1)
+          tile.lineTo(shift + side + 1 + aside, -1)
+        }
+        tile.stroke()
       }
-      tile.stroke()
       pattern = this.#target.createPattern(tile.canvas, 'repeat')!
       this.#hatches.set(key, pattern)
     }

@@ -13,16 +13,17 @@ export interface SliceImage {
   readonly data: Voxels
 }
 
-/** A window made ready for one pass over the voxels. A table for 8 and 16 bit values, arithmetic for the wide ones. */
+/** A window made ready for one pass over the voxels: a table of grey, opaque pixels for 8 and 16 bit values (words of RGBA
+ *  bytes, little-endian; signed, which engines handle four times as fast), arithmetic for the wide ones. */
 export type Lut =
-  | { readonly kind: 'table'; readonly grey: Uint8Array; readonly offset: number }
+  | { readonly kind: 'table'; readonly pixels: Int32Array; readonly offset: number }
   | { readonly kind: 'linear'; scale: number; bias: number }
 
 /** The table for a type of voxels; `fillLut` writes the window into it, so dragging a window allocates nothing. */
 export function createLut(data: Voxels): Lut {
-  if (data instanceof Uint8Array) return { kind: 'table', grey: new Uint8Array(256), offset: 0 }
-  if (data instanceof Int16Array) return { kind: 'table', grey: new Uint8Array(65536), offset: 32768 }
-  if (data instanceof Uint16Array) return { kind: 'table', grey: new Uint8Array(65536), offset: 0 }
+  if (data instanceof Uint8Array) return { kind: 'table', pixels: new Int32Array(256), offset: 0 }
+  if (data instanceof Int16Array) return { kind: 'table', pixels: new Int32Array(65536), offset: 32768 }
+  if (data instanceof Uint16Array) return { kind: 'table', pixels: new Int32Array(65536), offset: 0 }
   return { kind: 'linear', scale: 1, bias: 0 }
 }
 
@@ -36,14 +37,17 @@ export function fillLut(lut: Lut, { width, center }: WindowLevel, inverted: bool
     lut.bias = bias
     return
   }
-  const { grey, offset } = lut
-  for (let index = 0; index < grey.length; index++) {
-    const value = scale * (index - offset) + bias
-    grey[index] = value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5
-  }
+  const { pixels, offset } = lut
+  for (let index = 0; index < pixels.length; index++) pixels[index] = greyPixel(scale * (index - offset) + bias)
 }
 
 const BINS = 4096
+
+/** A level as an opaque pixel; beyond the ends it is black or white, and what is not a number is black. */
+export function greyPixel(level: number): number {
+  const grey = level >= 255 ? 255 : level > 0 ? Math.floor(level + 0.5) : 0
+  return 0xff000000 | (grey * 0x010101)
+}
 
 /** 8 bit channels as they are. */
 export const FULL_BYTE_WINDOW: WindowLevel = { width: 255, center: 127.5 }

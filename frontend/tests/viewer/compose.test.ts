@@ -9,7 +9,7 @@ function greys(data: Voxels, width: number, center: number, inverted = false): n
   const image: SliceImage = { rows: 1, columns: data.length, channels: 1, data }
   const lut = createLut(data)
   fillLut(lut, { width, center }, inverted)
-  const out = new Uint32Array(data.length)
+  const out = new Int32Array(data.length)
   compose(image, lut, [], out)
   return [...new Uint8Array(out.buffer)].filter((_, n) => n % 4 === 0)
 }
@@ -35,7 +35,7 @@ test('every pixel is opaque and in the byte order of ImageData', () => {
   const data = Uint8Array.from([10, 20, 30, 40, 50, 60])
   const lut = createLut(data)
   fillLut(lut, FULL_BYTE_WINDOW, false)
-  const out = new Uint32Array(2)
+  const out = new Int32Array(2)
   compose({ rows: 1, columns: 2, channels: 3, data }, lut, [], out)
   assert.deepEqual([...new Uint8Array(out.buffer)], [10, 20, 30, 255, 40, 50, 60, 255])
 })
@@ -44,7 +44,7 @@ test('layers are blended in order, only inside their masks', () => {
   const data = Uint8Array.from([100, 100, 100, 100])
   const lut = createLut(data)
   fillLut(lut, FULL_BYTE_WINDOW, false)
-  const out = new Uint32Array(4)
+  const out = new Int32Array(4)
   compose({ rows: 1, columns: 4, channels: 1, data }, lut, [
     { mask: bytesOf(['0110']), color: parseColor('#ff0000'), opacity: 0.5 },
     { mask: bytesOf(['0011']), color: parseColor('#0000ff'), opacity: 0.25 },
@@ -58,7 +58,7 @@ test('full opacity shows the colour itself', () => {
   const data = Uint8Array.from([13])
   const lut = createLut(data)
   fillLut(lut, FULL_BYTE_WINDOW, false)
-  const out = new Uint32Array(1)
+  const out = new Int32Array(1)
   compose({ rows: 1, columns: 1, channels: 1, data }, lut, [{ mask: bytesOf(['1']), color: parseColor('#12ab9f'), opacity: 1 }], out)
   assert.deepEqual([...new Uint8Array(out.buffer)], [0x12, 0xab, 0x9f, 255])
 })
