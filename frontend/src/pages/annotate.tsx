@@ -134,6 +134,7 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
   )
   return (
     <Frame banner={false} crumbs={crumbsOf({ item, project })} near={near} far={far}>
+      <h1 class="visually-hidden">{item.name}</h1>
       {annotator
         ? (
           <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}

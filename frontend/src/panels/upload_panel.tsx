@@ -14,6 +14,7 @@ export function UploadPanel({ uploads, caseHref }: { uploads: Uploads; caseHref:
   if (shown.length === 0) return null
   return (
     <section class="upload-panel" aria-label={t().uploads.title}>
+      <h2 class="visually-hidden">{t().uploads.title}</h2>
       <ul>
         {shown.map((upload) => (
           <UploadEntry key={upload.id} upload={upload} caseHref={caseHref}
