@@ -69,10 +69,11 @@ def up(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser window.")] = False,
 ) -> None:
     """Run everything on this machine: private Postgres and Redis (unless addresses are set), workers, web server."""
+    settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
+
     from backend.logs import configure_logging
     from backend.supervisor import run_up
 
-    settings = load_settings(host=host, port=port, data_dir=data_dir, workers=workers)
     configure_logging(settings)
     login_urls: list[str] = []
 

@@ -195,27 +195,24 @@ def test_dead_private_servers_are_revived(installation: Installation) -> None:
         assert client.get("/api/me").json()["is_admin"] is True  # the data is still there
 
 
-def test_ctrl_c_leaves_nothing_running(installation: Installation) -> None:
+def test_kill_9_leaves_nothing_running_and_the_next_start_recovers(installation: Installation) -> None:
+    """The last test of the installation; the start that follows stops in order, which is the other half."""
     family = installation.family
     assert len(family) > 8
-    assert installation.stop(signal.SIGINT) == 0
-    _, left = psutil.wait_procs(family, timeout=10)
+    installation.process.kill()
+    _, left = psutil.wait_procs(family, timeout=60)
     assert alive(left) == []
-    assert not (installation.data_dir / "address").exists()
-
-
-def test_kill_9_leaves_nothing_running_and_the_next_start_recovers(installation: Installation) -> None:
-    """Runs on the folder that the tests above have left behind, so it is a second start as well."""
-    assert installation.process.poll() is not None
+    assert (installation.data_dir / "postgres" / "PG_VERSION").exists()
     with running(installation.data_dir) as second:
-        family = second.family
-        second.process.kill()
-        _, left = psutil.wait_procs(family, timeout=60)
-        assert alive(left) == []
-    with running(installation.data_dir) as third:
-        with third.client() as client:
+        with second.client() as client:
             assert client.get("/api/me").json()["is_admin"] is True
-        assert third.stop(signal.SIGTERM) == 0
+            assert {project["name"] for project in client.get("/api/projects").json()["items"]} == {"From the shell"}
+        family = second.family
+        assert len(family) > 8
+        assert second.stop(signal.SIGINT) == 0
+        _, left = psutil.wait_procs(family, timeout=10)
+        assert alive(left) == []
+        assert not (installation.data_dir / "address").exists()
 
 
 def test_a_wrong_setting_is_named() -> None:
