@@ -58,7 +58,7 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
             for queues in ("click,encode", "io,train")
         ]
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 280
             while not all(services.queue.worker_counts().values()):
                 assert all(p.poll() is None for p in processes), f"a worker ended:\n{log.read_text()}"
                 assert time.monotonic() < deadline, f"no worker was announced:\n{log.read_text()}"
