@@ -14,7 +14,7 @@ export interface SliceImage {
 }
 
 /** A window made ready for one pass over the voxels: a table of grey, opaque pixels for 8 and 16 bit values (words of RGBA
- *  bytes, little-endian; signed, which engines handle four times as fast), arithmetic for the wide ones. */
+ *  bytes, little-endian), arithmetic for the wide ones. */
 export type Lut =
   | { readonly kind: 'table'; readonly pixels: Int32Array; readonly offset: number }
   | { readonly kind: 'linear'; scale: number; bias: number }
