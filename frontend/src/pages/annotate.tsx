@@ -4,12 +4,13 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
-import type { Case, Project, VolumeBrief } from '../api/project_types.ts'
+import type { Case, CaseState, Project, VolumeBrief } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView } from '../panels/annotate/annotate_view.tsx'
 import { SavingStateView } from '../panels/annotate/saving_state.tsx'
 import { Icon } from '../panels/icon.tsx'
+import { Menu } from '../panels/menu.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import { findPlace, type CasePlace } from './case_order.ts'
@@ -81,8 +82,8 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
     onCase(answer.data)
     page.nextCase()
   }
-  async function reopen(): Promise<void> {
-    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: 'in_progress' } })
+  async function move(to: CaseState): Promise<void> {
+    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: to } })
     if (answer.error) toasts.problem(answer.error)
     else onCase(answer.data)
   }
@@ -128,8 +129,11 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
       {annotator && <ModelName annotator={annotator} />}
       {moves.includes('submitted')
         ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
-        : <span class="tag strong">{stateName(item.state)}</span>}
-      {moves.includes('in_progress') && <button type="button" class="button quiet" onClick={() => void reopen()}>{text.reopen}</button>}
+        : (
+          <Menu label={text.caseState} buttonClass="button" disabled={moves.length === 0} button={<>{stateName(item.state)}{moves.length > 0 && <Icon name="down" size={16} />}</>}>
+            {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to)}>{t().project.moves[to]}</button>)}
+          </Menu>
+        )}
     </>
   )
   return (

@@ -4,14 +4,14 @@ import { useSignalEffect } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import type { Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
+import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { ToastList } from '../panels/toasts.tsx'
-import { UploadPanel } from '../panels/upload_panel.tsx'
 import { useApp } from './app_state.ts'
 import { Frame } from './frame.tsx'
-import { onDemand } from './on_demand.tsx'
 import { hrefTo } from './router.ts'
 
+const UploadPanel = onDemand(async () => (await import('../panels/upload_panel.tsx')).UploadPanel)
 const LoginPage = onDemand(async () => (await import('./login.tsx')).LoginPage)
 const ProjectsPage = onDemand(async () => (await import('./projects.tsx')).ProjectsPage)
 const ProjectPage = onDemand(async () => (await import('./project.tsx')).ProjectPage)
@@ -23,7 +23,7 @@ export function AppView() {
   return (
     <>
       <Page />
-      {app.session.me.value && app.router.route.value.page !== 'annotate' && <UploadPanel uploads={app.uploads} caseHref={hrefTo.annotate} />}
+      {app.session.me.value && app.uploads.all.value.length > 0 && app.router.route.value.page !== 'annotate' && <UploadPanel uploads={app.uploads} caseHref={hrefTo.annotate} />}
       <ToastList toasts={app.toasts} />
     </>
   )

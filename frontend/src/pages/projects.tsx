@@ -2,13 +2,15 @@
 
 import { useState } from 'preact/hooks'
 import type { Result } from '../api/client.ts'
-import type { Project } from '../api/project_types.ts'
+import type { LabelIn, Project } from '../api/project_types.ts'
 import type { Page } from '../api/types.ts'
 import type { NamedFile } from '../api/upload.ts'
 import { formatDate, formatMoment } from '../i18n/format.ts'
 import { language, t } from '../i18n/text.ts'
+import { ANATOMY } from '../panels/anatomy.ts'
 import { DropArea } from '../panels/drop_area.tsx'
 import { Icon } from '../panels/icon.tsx'
+import { draftFromAnatomy, toLabelIn, type LabelDraft } from '../panels/label_drafts.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { UploadButton } from '../panels/upload_button.tsx'
@@ -52,7 +54,7 @@ export function ProjectsPage() {
   async function samplesProject(known: readonly Project[]): Promise<Result<{ id: string }>> {
     const existing = known.find((project) => project.name === text.samplesName && !project.archived)
     if (existing) return { data: existing }
-    return app.api.post<Project>('/api/projects', { json: { name: text.samplesName, description: text.samplesDescription } })
+    return app.api.post<Project>('/api/projects', { json: { name: text.samplesName, description: text.samplesDescription, labels: sampleLabels() } })
   }
 
   const isEmpty = list.items?.length === 0 && !archived
@@ -94,6 +96,16 @@ export function ProjectsPage() {
       )}
     </Frame>
   )
+}
+
+/** What can be outlined in the sample cases, so that the first click needs no preparation. */
+function sampleLabels(): LabelIn[] {
+  const labels: Array<Omit<LabelDraft, 'key'>> = []
+  for (const name of ['Liver', 'Kidney', 'Spleen', 'Brain', 'Cell']) {
+    const anatomy = ANATOMY.find((item) => item.names.en === name)
+    if (anatomy) labels.push(draftFromAnatomy(anatomy, language.value, labels))
+  }
+  return labels.map(toLabelIn)
 }
 
 function ProjectTable({ projects }: { projects: readonly Project[] }) {

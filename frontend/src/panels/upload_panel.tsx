@@ -11,7 +11,6 @@ const MOST_FILE_ROWS = 50
 
 export function UploadPanel({ uploads, caseHref }: { uploads: Uploads; caseHref: (caseId: string) => string }) {
   const shown = uploads.all.value
-  if (shown.length === 0) return null
   return (
     <section class="upload-panel" aria-label={t().uploads.title}>
       <h2 class="visually-hidden">{t().uploads.title}</h2>

@@ -7,14 +7,16 @@ import type { Project } from '../../api/project_types.ts'
 import type { Label } from '../../api/types.ts'
 import { t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
-import { AddLabelDialog } from './add_label_dialog.tsx'
+import { onDemand } from '../on_demand.tsx'
 import { AssistantPanel } from './assistant_panel.tsx'
-import { HelpDialog } from './help_dialog.tsx'
-import { HistoryDialog } from './history_dialog.tsx'
 import { LabelsPanel } from './labels_panel.tsx'
 import { PictureArea } from './picture_area.tsx'
 import { SliceStrip } from './slice_strip.tsx'
 import { ToolRail } from './tool_rail.tsx'
+
+const AddLabelDialog = onDemand(async () => (await import('./add_label_dialog.tsx')).AddLabelDialog)
+const HelpDialog = onDemand(async () => (await import('./help_dialog.tsx')).HelpDialog)
+const HistoryDialog = onDemand(async () => (await import('./history_dialog.tsx')).HistoryDialog)
 
 export interface AnnotateViewProps {
   api: Client

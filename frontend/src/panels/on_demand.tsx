@@ -1,10 +1,10 @@
-// A page whose code is fetched when it is first shown, so that the annotate page does not carry the others.
+// A page or a dialog whose code is fetched when it is first shown, so that the annotate page carries only what it needs.
 
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { problem } from '../api/client.ts'
 import { t } from '../i18n/text.ts'
-import { ProblemNotice } from '../panels/problem_notice.tsx'
+import { ProblemNotice } from './problem_notice.tsx'
 
 export function onDemand<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
   let known: ComponentType<Props> | null = null
