@@ -18,6 +18,7 @@ from workers.sammed.small import SmallConfig, SmallSam
 
 settings.register_profile("sammed", deadline=None, derandomize=True)
 settings.load_profile("sammed")
+torch.set_num_threads(1)  # tiny models gain nothing from more, and tests may share the machine
 
 
 def randomise(module: torch.nn.Module, seed: int) -> None:
@@ -31,6 +32,7 @@ def randomise(module: torch.nn.Module, seed: int) -> None:
 
 def tiny_vit(*, image_size: int = 224, dim: int = 64, depth: int = 3, heads: int = 2, out: int = 32) -> ImageEncoderViT:
     """ViT-B's build in small: windows of 4 that overhang the grid of 14, one global block."""
+    torch.manual_seed(0)
     encoder = ImageEncoderViT(
         img_size=image_size,
         embed_dim=dim,
@@ -49,6 +51,7 @@ def tiny_vit(*, image_size: int = 224, dim: int = 64, depth: int = 3, heads: int
 def tiny_sam() -> Sam:
     """segment_anything's Sam with random weights: wrong masks, right arithmetic."""
     width = 32
+    torch.manual_seed(0)  # the Fourier matrix of the prompt encoder is a buffer, drawn at birth
     sam = Sam(
         image_encoder=tiny_vit(out=width),
         prompt_encoder=PromptEncoder(
