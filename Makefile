@@ -30,6 +30,7 @@ PAGES_READY := $(FRONTEND)/dist/.built
 PAGE_SOURCES := $(shell find $(FRONTEND)/src $(FRONTEND)/public -type f 2>/dev/null) \
     $(wildcard $(FRONTEND)/*.html $(FRONTEND)/*.json $(FRONTEND)/*.ts)
 
+.NOTPARALLEL:
 .PHONY: help setup run test pytest frontend-test bench lint format lock wheel clean
 
 help: ## List these commands
@@ -46,10 +47,12 @@ pytest: setup ## Run the Python and browser tests
 	$(BIN)/python -m pytest $(ARGS)
 
 frontend-test: $(FRONTEND_READY) ## Run the TypeScript compiler and the frontend's tests
+	cd $(FRONTEND) && $(NODE_ENV_PATH) npm run --silent schema:check
 	cd $(FRONTEND) && $(NODE_ENV_PATH) npm run --silent check
 	cd $(FRONTEND) && $(NODE_ENV_PATH) npm test --silent
 
 bench: setup ## Run the benchmarks and print their tables
+	cd $(FRONTEND) && $(NODE_ENV_PATH) npm run --silent bench
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s -q -p no:warnings $(ARGS)
 
 lint: $(PYTHON_READY) ## Check style, types and who imports whom

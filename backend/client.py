@@ -27,6 +27,7 @@ Json = dict[str, Any]
 
 PAGE = 200
 POLL_S = 0.5
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 
 
@@ -70,6 +71,7 @@ class Client:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(30.0, write=None, read=600.0),
             transport=transport,
+            trust_env=httpx.URL(url).host not in LOOPBACK,  # a proxy is no way to this machine
         )
 
     def __enter__(self) -> Self:

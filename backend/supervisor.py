@@ -50,6 +50,8 @@ TRIES_BEFORE_READY = 3
 # else, so that a click never waits behind an encoding, a training or an import.
 WORKER_SET: tuple[tuple[str, ...], ...] = (("click",), ("encode", "click"), ("train", "encode"), ("io",))
 
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own server is on this machine
+
 ALL_QUEUES = frozenset(queue for queues in WORKER_SET for queue in queues)
 
 
@@ -193,13 +195,15 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Inside, Ctrl+C and SIGTERM (and a closed terminal) only count."""
+    """Inside, Ctrl+C and SIGTERM only count, and so does a closed terminal, unless `nohup` said to ignore it."""
     request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
         request.count += 1
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield request
@@ -211,7 +215,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
 def is_ready(settings: Settings) -> bool:
     """Whether the API answers /readyz with 200."""
     try:
-        with urllib.request.urlopen(f"{settings.base_url}/readyz", timeout=READY_TIMEOUT_S) as answer:
+        with NO_PROXY.open(f"{settings.base_url}/readyz", timeout=READY_TIMEOUT_S) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -6,15 +6,17 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from backend import supervisor
 from backend.errors import Unavailable
 from backend.settings import Settings
-from backend.supervisor import Plan, PortInUse, Processes, check_port, process_plans, stop_on_signals
+from backend.supervisor import Plan, PortInUse, Processes, check_port, is_ready, process_plans, stop_on_signals
 
 
 @dataclass
@@ -144,6 +146,37 @@ def test_signals_count() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         assert request.urgent
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as request:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not request
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Ready(BaseHTTPRequestHandler):
+    """A server that is ready and nothing else."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/readyz" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_proxy_is_not_asked_about_our_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert is_ready(Settings(port=server.server_port))
+        server.shutdown()
+    assert not is_ready(Settings(port=server.server_port))
 
 
 def test_one_process_serves_clicks_and_nothing_else() -> None:
