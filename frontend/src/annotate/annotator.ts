@@ -49,7 +49,7 @@ export interface ProposalState {
   readonly voxels: number
   /** A person corrected it with the brush. */
   readonly edited: boolean
-  /** Points are collected (Ctrl) and nothing was asked yet, or the answer is on its way. */
+  /** There is nothing to accept yet: points are collected (Ctrl), or the answer is on its way. */
   readonly waiting: boolean
 }
 

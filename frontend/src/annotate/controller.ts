@@ -5,7 +5,7 @@ import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/si
 import { ApiError, type Client, type Result } from '../api/client.ts'
 import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
-import { isEdited, proposalOf } from '../viewer/draft.ts'
+import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
 import {
   patientPoint, planeOf, voxelMl, type AxisLetters, type Axis, type Triple, type VoxelIndex,
 } from '../viewer/geometry.ts'
@@ -192,7 +192,7 @@ class OpenAnnotator implements Annotator {
     const draft = this.#session.draft.value
     return draft && {
       slice: draft.slice, labelId: draft.labelId, prompts: draft.prompts, score: draft.answer?.score ?? null,
-      model: draft.answer?.model ?? null, voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !draft.answered,
+      model: draft.answer?.model ?? null, voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !isAcceptable(draft),
     }
   })
 

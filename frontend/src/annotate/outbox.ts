@@ -1,6 +1,6 @@
 // Accepted revisions on their way to the server: kept in the browser first, then sent in order, one at a time, until the
 // server has said that it has them. A retry carries the same id, so it is a no-op there. A revision names its parent; when
-// somebody else was faster, ours goes on top if the slices differ, else a person decides.
+// somebody else was faster, ours goes on top if the slices differ, else a person decides; other labels go on meanwhile.
 import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { OFFLINE, type Client } from '../api/client.ts'
@@ -25,10 +25,12 @@ export type NewRevision = Omit<RevisionIn, 'parent'>
 
 interface Head { readonly annotationId: string; readonly revision: string | null }
 
-type Stop =
-  | { readonly kind: 'offline' }
+/** Why a label is not sent until a person has acted. */
+type Halt =
   | { readonly kind: 'refused'; readonly problem: Problem }
-  | { readonly kind: 'conflict'; readonly labelId: string; readonly slices: readonly number[]; readonly head: string | null }
+  | { readonly kind: 'conflict'; readonly slices: readonly number[]; readonly head: string | null }
+
+type Outcome = { readonly kind: 'sent' } | { readonly kind: 'again' } | { readonly kind: 'offline' } | Halt
 
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 30_000
@@ -39,7 +41,8 @@ export class Outbox {
   readonly #saving = signal<SavingState>({ kind: 'saved' })
   readonly #heads = new Map<string, Head>() // by label
   #queue: OutboxEntry[] = []
-  #stopped: Stop | null = null
+  readonly #halted = new Map<string, Halt>() // by label
+  #offline = false
   #sending: Promise<void> | null = null
   #wake: (() => void) | null = null
   #closed = false
@@ -93,7 +96,7 @@ export class Outbox {
 
   /** Tries again now: the user asks, the connection is back, somebody signed in. */
   flush(): Promise<void> {
-    if (this.#stopped?.kind === 'refused') this.#stopped = null
+    for (const [labelId, halt] of this.#halted) if (halt.kind === 'refused') this.#halted.delete(labelId)
     this.#wake?.()
     return this.#send()
   }
@@ -118,9 +121,9 @@ export class Outbox {
 
   /** Mine: one revision that turns the server's masks into what this page shows. Theirs: ours are dropped. */
   async resolveConflict(choice: 'mine' | 'theirs'): Promise<void> {
-    const conflict = this.#stopped
-    if (conflict?.kind !== 'conflict') return
-    const { labelId } = conflict
+    const found = this.#conflict()
+    if (found === null) return
+    const [labelId, conflict] = found
     const ours = this.#queue.filter((entry) => entry.labelId === labelId)
     const touched = new Set(ours.flatMap((entry) => entry.revision.slices.map((part) => part.slice)))
     const theirs = await this.#serverMasks(labelId, [...touched, ...conflict.slices])
@@ -135,7 +138,7 @@ export class Outbox {
     const { annotationId } = this.#heads.get(labelId)!
     this.#heads.set(labelId, { annotationId, revision: conflict.head })
     for (const entry of ours) await this.#forget(entry)
-    this.#stopped = null
+    this.#halted.delete(labelId)
     if (slices.length > 0) await this.add(labelId, { id: this.#options.newId(), origin: 'manual', slices })
     this.#publish()
     void this.#send()
@@ -148,19 +151,20 @@ export class Outbox {
 
   async #sendAll({ once = false }: { readonly once?: boolean }): Promise<void> {
     let delayMs = FIRST_RETRY_MS
-    while (!this.#closed && this.#queue.length > 0 && (this.#stopped === null || this.#stopped.kind === 'offline')) {
-      const entry = this.#queue[0]
+    while (!this.#closed) {
+      const entry = this.#queue.find(({ labelId }) => !this.#halted.has(labelId))
+      if (entry === undefined) break
       const outcome = await this.#sendOne(entry)
-      if (outcome === 'again') continue
-      if (outcome === null) {
+      this.#offline = outcome.kind === 'offline'
+      if (outcome.kind === 'sent') {
         delayMs = FIRST_RETRY_MS
-        this.#stopped = null
         await this.#forget(entry)
-        continue
+      } else if (outcome.kind === 'refused' || outcome.kind === 'conflict') {
+        this.#halted.set(entry.labelId, outcome)
       }
-      this.#stopped = outcome
       this.#publish()
-      if (outcome.kind !== 'offline' || once) break
+      if (!this.#offline) continue
+      if (once) break
       await Promise.race([this.#wait(delayMs), new Promise<void>((wake) => { this.#wake = wake })])
       this.#wake = null
       delayMs = Math.min(LONGEST_RETRY_MS, delayMs * 2)
@@ -168,44 +172,43 @@ export class Outbox {
     this.#publish()
   }
 
-  /** Null when the server has it, else why not. */
-  async #sendOne(entry: OutboxEntry): Promise<Stop | 'again' | null> {
+  async #sendOne(entry: OutboxEntry): Promise<Outcome> {
     const created = await this.#annotationFor(entry.labelId)
-    if (created.stop) return created.stop
+    if (created.outcome) return created.outcome
     if (!entry.attempted) await this.#replace({ ...entry, attempted: true })
     const { data, error } = await this.#options.api.post<RevisionOut>(
       `/api/annotations/${created.annotationId}/revisions`, { json: entry.revision, idempotent: false })
     if (data) {
       this.#heads.set(entry.labelId, { annotationId: created.annotationId, revision: entry.id })
-      return null
+      return { kind: 'sent' }
     }
-    return error!.code === 'stale_revision' ? this.#rebase(entry, error!) : stopOf(error!)
+    return error!.code === 'stale_revision' ? this.#rebase(entry, error!) : outcomeOf(error!)
   }
 
-  async #annotationFor(labelId: string): Promise<{ annotationId: string; stop?: undefined } | { stop: Stop }> {
+  async #annotationFor(labelId: string): Promise<{ annotationId: string; outcome?: undefined } | { outcome: Outcome }> {
     const head = this.#heads.get(labelId)
     if (head) return { annotationId: head.annotationId }
     const { data, error } = await this.#options.api.post<AnnotationOut>('/api/annotations', {
       json: { id: this.#options.newId(), volume_id: this.#options.volumeId, label_id: labelId }, idempotent: true,
     })
-    if (!data) return { stop: stopOf(error!) }
+    if (!data) return { outcome: outcomeOf(error!) }
     this.#heads.set(labelId, { annotationId: data.id, revision: data.head })
     return { annotationId: data.id }
   }
 
   /** Somebody else's revision is newer. Other slices: ours goes on top, and theirs are shown. The same: a person decides. */
-  async #rebase(entry: OutboxEntry, error: Problem): Promise<Stop | 'again'> {
+  async #rebase(entry: OutboxEntry, error: Problem): Promise<Outcome> {
     const head = (error.context?.head ?? null) as string | null
     const changed = (error.context?.changed_slices ?? []) as readonly number[]
     const ours = this.#queue.filter((other) => other.labelId === entry.labelId)
     const touched = new Set(ours.flatMap((other) => other.revision.slices.map((part) => part.slice)))
     const both = changed.filter((slice) => touched.has(slice))
-    if (both.length > 0) return { kind: 'conflict', labelId: entry.labelId, slices: changed, head }
+    if (both.length > 0) return { kind: 'conflict', slices: changed, head }
     const theirs = await this.#serverMasks(entry.labelId, changed)
     if (theirs === null) return { kind: 'offline' }
     batch(() => theirs.forEach((mask, slice) => this.#options.onServerMask(entry.labelId, slice, mask)))
     await this.#replace({ ...entry, attempted: true, revision: { ...entry.revision, parent: head } })
-    return 'again'
+    return { kind: 'again' }
   }
 
   async #serverMasks(labelId: string, slices: readonly number[]): Promise<Map<number, Mask> | null> {
@@ -242,17 +245,22 @@ export class Outbox {
 
   #publish(): void {
     const pending = this.#queue.length
-    const stop = this.#stopped
+    const conflict = this.#conflict()
+    const refused = [...this.#halted.values()].find((halt) => halt.kind === 'refused')
     if (pending === 0) this.#saving.value = { kind: 'saved' }
-    else if (stop === null) this.#saving.value = { kind: 'saving', pending }
-    else if (stop.kind === 'offline') this.#saving.value = { kind: 'offline', pending }
-    else if (stop.kind === 'refused') this.#saving.value = { kind: 'refused', pending, problem: stop.problem }
-    else this.#saving.value = { kind: 'conflict', pending, labelId: stop.labelId, slices: stop.slices }
+    else if (conflict) this.#saving.value = { kind: 'conflict', pending, labelId: conflict[0], slices: conflict[1].slices }
+    else if (refused) this.#saving.value = { kind: 'refused', pending, problem: refused.problem }
+    else this.#saving.value = { kind: this.#offline ? 'offline' : 'saving', pending }
+  }
+
+  #conflict(): [labelId: string, conflict: Extract<Halt, { kind: 'conflict' }>] | null {
+    for (const [labelId, halt] of this.#halted) if (halt.kind === 'conflict') return [labelId, halt]
+    return null
   }
 }
 
 /** No server, or one that will be well again: try later. Anything else needs a person. */
-function stopOf(error: Problem): Stop {
+function outcomeOf(error: Problem): Outcome {
   const passing = error.code === OFFLINE || (error.status ?? 0) >= 500 || error.status === 429
   return passing ? { kind: 'offline' } : { kind: 'refused', problem: error }
 }

@@ -65,6 +65,11 @@ export function isEdited(draft: Draft): boolean {
   return !isEmpty(draft.added) || !isEmpty(draft.removed)
 }
 
+/** There is something to accept: an answer to these prompts, or what a hand painted while no answer could be had. */
+export function isAcceptable(draft: Draft): boolean {
+  return !draft.held && (draft.answered || isEdited(draft))
+}
+
 /** One more prompt. There is one box at most: a new one takes the place of the old one. */
 export function withPrompt(draft: Draft, id: number, prompt: Prompt, held: boolean): Draft {
   const kept = prompt.kind === 'box' ? draft.prompts.filter((other) => other.kind !== 'box') : draft.prompts

@@ -6,7 +6,7 @@
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import {
-  flipsOfAccepting, newDraft, proposalOf, withAnswer, withoutLastPrompt, withPrompt, withStroke,
+  flipsOfAccepting, isAcceptable, newDraft, proposalOf, withAnswer, withoutLastPrompt, withPrompt, withStroke,
   type Answer, type Draft, type Prompt,
 } from './draft.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
@@ -200,16 +200,16 @@ export class Session {
     return false
   }
 
-  /** Makes the draft of the visible slice part of its label. False when there is none or it has no answer yet. */
+  /** Makes the draft of the visible slice part of its label. False when there is nothing to accept yet. */
   accept(): boolean {
     const draft = this.draft.value
-    if (draft === null || draft.held || !draft.answered) return false
+    if (draft === null || !isAcceptable(draft)) return false
     batch(() => {
       this.history.mark()
       this.#changeDraft(draft.slice, null)
       const flips = flipsOfAccepting(draft, this.masks.get(draft.labelId, draft.slice))
       const provenance = { prompts: draft.prompts, model: draft.answer?.model ?? null }
-      this.#change(draft.labelId, draft.slice, flips, 'sam', provenance)
+      this.#change(draft.labelId, draft.slice, flips, draft.answer ? 'sam' : 'manual', provenance)
       this.history.mark()
     })
     return true

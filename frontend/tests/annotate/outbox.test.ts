@@ -214,6 +214,20 @@ test('somebody changed the same slice: nothing is sent until a person decides', 
   assert.equal(world.revisions.length, 1)
 })
 
+test('a label that waits for a person does not keep the others waiting', async () => {
+  const { world, outbox } = await inConflict()
+  const kidney: string[] = []
+  world.server.on('POST', /annotations$/, () => ({ ...world.view(), id: 'b', label_id: 'kidney', head: null }))
+    .on('POST', /b\/revisions$/, ({ json }) => {
+      kidney.push((json as RevisionIn).id)
+      return json
+    })
+  await outbox.add('kidney', { id: 'k1', origin: 'manual', slices: [{ slice: 1, flips: toCoco(rect(0, 0, 1, 1)) }] })
+  await settle()
+  assert.deepEqual(kidney, ['k1'])
+  assert.deepEqual([outbox.saving.value.kind, world.revisions.length], ['conflict', 1])
+})
+
 test('mine: one revision makes the server show what this page shows; their other slices come in', async () => {
   const { world, masks, storage, outbox } = await inConflict()
   await outbox.resolveConflict('mine')

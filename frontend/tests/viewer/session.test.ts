@@ -158,6 +158,15 @@ test('the brush corrects an open proposal: click, fix, Enter is one revision, an
   assert.ok(sameMask(accepted[0].flips, expected))
 })
 
+test('without a model the brush still gets through: what was painted into the proposal is accepted as manual', () => {
+  const { session, accepted } = openSession()
+  click(session, 10, 10)
+  stroke(session, 8, 10, 12, 10)
+  assert.ok(session.accept())
+  assert.deepEqual([accepted[0].origin, accepted[0].model], ['manual', null])
+  assert.ok(sameMask(accepted[0].flips, rect(8, 10, 12, 10)))
+})
+
 test('undo after accepting takes the revision back by a new one and gives the proposal back', () => {
   const { session, accepted } = openSession()
   click(session, 10, 10)
