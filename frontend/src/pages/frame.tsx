@@ -1,6 +1,7 @@
 // The frame that signed-in pages stand in: skip link, top bar, banner, the page.
 
 import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../i18n/text.ts'
 import { SystemBanner } from '../panels/system_status.tsx'
 import { TopBar, type Crumb } from '../panels/top_bar.tsx'
@@ -18,6 +19,11 @@ export interface FrameProps {
 
 export function Frame({ crumbs = [], near, far, banner = true, children }: FrameProps) {
   const app = useApp()
+  const main = useRef<HTMLElement>(null)
+  // The link that led here is gone: the keyboard goes on in the new page, not at the top of the document.
+  useEffect(() => {
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+  }, [])
   const me = app.session.me.value
   if (!me) return null
   const signOut = async () => {
@@ -31,7 +37,7 @@ export function Frame({ crumbs = [], near, far, banner = true, children }: Frame
       <TopBar me={me} system={app.system} crumbs={crumbs} near={near} far={far} homeHref={hrefTo.projects()}
         accountHref={hrefTo.account()} onSignOut={signOut} />
       {banner && <SystemBanner watch={app.system} />}
-      <main id="content" class="page" tabIndex={-1}>{children}</main>
+      <main ref={main} id="content" class="page" tabIndex={-1}>{children}</main>
     </div>
   )
 }

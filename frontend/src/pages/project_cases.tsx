@@ -115,7 +115,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
                 <th scope="col" class="tight">{text.columns.annotated}</th>
                 <th scope="col" class="tight">{text.columns.state}</th>
                 <th scope="col" class="tight">{text.columns.assignee}</th>
-                <th scope="col" class="tight">{text.columns.date}</th>
+                <th scope="col" class="tight date">{text.columns.date}</th>
                 <th scope="col" class="tight"><span class="visually-hidden">{text.columns.actions}</span></th>
               </tr>
             </thead>
@@ -173,7 +173,7 @@ function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
           )
           : <span class={item.assignee ? '' : 'faint'}>{item.assignee?.name ?? text.unassigned}</span>}
       </td>
-      <td class="tight soft" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
+      <td class="tight soft date" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
       <td class="tight above">
         {(moves.length > 0 || exports) && (
           <Menu label={text.caseMenu(item.name)} button={<Icon name="more" />}>

@@ -27,7 +27,7 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
   const button = ([id, icon]: readonly [string, IconName]) =>
     <ActionButton key={id} action={actionById(id)} icon={icon} annotator={annotator} page={page} />
   return (
-    <div class="tool-rail" role="toolbar" aria-label={text.tools} aria-orientation="vertical" onMouseDown={keepFocus}>
+    <div class="tool-rail" role="group" aria-label={text.tools} onMouseDown={keepFocus}>
       {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}</div>}
       <div class="rail-group">{LOOKING.map(button)}</div>
       <div class="rail-group">
