@@ -20,6 +20,8 @@ export interface Action {
 }
 
 const ZOOM_STEP = 1.25
+const POINTER_STEP_PX = 12
+const FINE_POINTER_STEP_PX = 1
 const BRUSH_STEP = 1.2
 const PRESET_KEYS = 6
 const LABEL_KEYS = 9
@@ -42,6 +44,15 @@ function nextLabel(step: 1 | -1): (annotator: Annotator) => void {
   }
 }
 
+const DIRECTIONS = [['Left', -1, 0], ['Right', 1, 0], ['Up', 0, -1], ['Down', 0, 1]] as const
+
+const pointerMoves: readonly Action[] = [['Shift', POINTER_STEP_PX], ['Ctrl+Shift', FINE_POINTER_STEP_PX]].flatMap(([modifiers, step]) =>
+  DIRECTIONS.map(([way, dx, dy]): Action => ({
+    id: `pointer.${way.toLowerCase()}${step}`, label: step === POINTER_STEP_PX ? 'action.move_pointer' : 'action.move_pointer_finely',
+    group: 'tools', keys: [`${modifiers}+Arrow${way}`], repeats: true,
+    perform: (a) => a.movePointer(dx * Number(step), dy * Number(step)),
+  })))
+
 const hasLabels = (a: Annotator) => a.labels.value.length > 0
 const hasProposal = (a: Annotator) => a.proposal.value !== null
 
@@ -58,6 +69,9 @@ export const ACTIONS: readonly Action[] = [
   tool('scroll', ['o'], false),
   tool('probe', ['k'], false),
   tool('ruler', ['u'], false),
+  ...pointerMoves,
+  { id: 'pointer.press', label: 'action.press_pointer', group: 'tools', keys: ['Shift+Enter'], perform: (a) => a.pressPointer(false) },
+  { id: 'pointer.opposite', label: 'action.press_opposite', group: 'tools', keys: ['Alt+Enter'], perform: (a) => a.pressPointer(true) },
 
   { id: 'proposal.accept', label: 'action.accept', group: 'proposal', keys: ['Enter'], perform: (a) => a.accept(),
     when: (a) => a.proposal.value !== null && !a.proposal.value.waiting },

@@ -184,6 +184,11 @@ export interface Annotator {
   /** The project's labels changed (added, renamed, recoloured). */
   setLabels(labels: readonly { id: string; name: string; color: string; value: number; shortcut?: string | null }[]): void
 
+  /** The pointer of those who use keys alone: CSS pixels. */
+  movePointer(dxPx: number, dyPx: number): void
+  /** Clicks there, or begins and with the next press ends a box or a stroke. `opposite`: negative, eraser for brush. */
+  pressPointer(opposite: boolean): void
+
   accept(): void
   reject(): void
   removeLastPrompt(): void

@@ -13,6 +13,7 @@ import { mountInput } from '../viewer/input.ts'
 import { area, emptyMask, fromCoco, toCoco, xor } from '../viewer/mask.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted } from '../viewer/session.ts'
+import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, type WindowLevel } from '../viewer/windowing.ts'
@@ -78,6 +79,7 @@ class OpenAnnotator implements Annotator {
   readonly #readOnly: boolean
   readonly #session: Session
   readonly #host: ToolHost
+  readonly #hand: KeyboardHand
   readonly #slices: SliceLoader
   readonly #assistant: Assistant
   readonly #outbox: Outbox
@@ -110,6 +112,7 @@ class OpenAnnotator implements Annotator {
     })
     this.#session = session
     this.#host = new ToolHost(session)
+    this.#hand = new KeyboardHand(session, this.#host)
     this.#slices = new SliceLoader({
       api, volumeId, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
     })
@@ -361,6 +364,14 @@ class OpenAnnotator implements Annotator {
   setLabels(labels: Parameters<Annotator['setLabels']>[0]): void {
     this.#session.setLabels(labels.map(({ id, name, color, value, shortcut }) =>
       ({ id, name, color, value, shortcut: shortcut ?? null })))
+  }
+
+  movePointer(dxPx: number, dyPx: number): void {
+    this.#hand.move(dxPx, dyPx)
+  }
+
+  pressPointer(opposite: boolean): void {
+    this.#hand.press(opposite)
   }
 
   // -- proposals and masks --

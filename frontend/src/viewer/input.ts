@@ -47,6 +47,7 @@ export function mountInput(session: Session, host: ToolHost, canvas: HTMLCanvasE
   }
 
   const move = (event: PointerEvent) => {
+    view.pointerByKeys.value = false
     if (touches.size > 1 && touches.has(event.pointerId)) {
       pinch(event)
       return

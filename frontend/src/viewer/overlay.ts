@@ -31,6 +31,7 @@ export function drawOverlay(session: Session): readonly Draw[] {
   ruler(session, out)
   prompts(session, out)
   brush(session, out)
+  keyboardPointer(session, out)
   return out
 }
 
@@ -60,6 +61,15 @@ function brush(session: Session, out: Draw[]): void {
   const radius = session.brushRadiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
   const color = tool === 'eraser' ? ERASER : labelColor(session, session.draft.value?.labelId ?? session.activeLabelId.value)
   out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
+}
+
+function keyboardPointer({ view }: Session, out: Draw[]): void {
+  const at = view.pointer.value
+  if (!at || !view.pointerByKeys.value) return
+  const p = (dx: number, dy: number) => [at[0] + dx, at[1] + dy] as unknown as ScreenPoint
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    out.push({ kind: 'line', from: p(4 * dx, 4 * dy), to: p(14 * dx, 14 * dy), color: WHITE, width: 2 })
+  }
 }
 
 function crosshair(session: Session, out: Draw[]): void {

@@ -41,6 +41,8 @@ export class ViewState {
   readonly crosshair = signal(false)
   readonly loaded = signal<LoadedSlice | null>(null)
   readonly pointer = signal<ScreenPoint | null>(null)
+  /** The pointer was moved by keys, so no cursor of the system shows it. */
+  readonly pointerByKeys = signal(false)
   readonly ruler = signal<Ruler | null>(null)
 
   readonly #cameras = signal<PerAxis<Camera | null>>([null, null, null]) // null: fitted, also after a resize

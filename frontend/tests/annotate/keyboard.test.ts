@@ -28,10 +28,12 @@ test('the customary keys do what people expect', () => {
     [press('+', { shiftKey: true }), 'view.zoomIn'], [press('='), 'view.fit'], [press('?', { shiftKey: true }), 'case.help'],
     [press(' '), 'view.reset'], [press(' ', { ctrlKey: true }), 'slices.play'], [press('s', { ctrlKey: true }), 'edit.save'],
     [press('s'), 'labels.toggle'], [press('['), 'edit.smallerBrush'], [press('Backspace'), 'proposal.removePrompt'],
+    [press('ArrowLeft', { shiftKey: true }), 'pointer.left12'], [press('ArrowUp', { shiftKey: true, ctrlKey: true }), 'pointer.up1'],
+    [press('Enter', { shiftKey: true }), 'pointer.press'], [press('Enter', { altKey: true }), 'pointer.opposite'],
     [press('D', { shiftKey: true }), 'edit.copyPrevious'], [press('D'), 'slices.previous'], [press('b'), 'tool.brush'],
   ]
   for (const [event, id] of expected) assert.equal(actionFor(event)?.id, id, JSON.stringify(event))
-  for (const event of [press('c'), press('b', { ctrlKey: true }), press('F5'), press('r', { ctrlKey: true }), press('Enter', { altKey: true })]) {
+  for (const event of [press('c'), press('b', { ctrlKey: true }), press('F5'), press('r', { ctrlKey: true })]) {
     assert.equal(actionFor(event), null, `${event.key} belongs to the browser`)
   }
 })

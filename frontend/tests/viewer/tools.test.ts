@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { KeyboardHand } from '../../src/viewer/tools/hand.ts'
 import { TOOLS, ToolHost } from '../../src/viewer/tools/host.ts'
 import { area } from '../../src/viewer/mask.ts'
 import type { ToolId } from '../../src/viewer/tools/tool.ts'
@@ -194,4 +195,35 @@ test('a second button during a gesture is ignored', () => {
   host.move(over(session, 6, 4))
   host.up(over(session, 6, 4))
   assert.ok(area(session.masks.get(LIVER, 2)) > 0)
+})
+
+test('with keys alone: points, a box, a stroke, and Escape', () => {
+  const { session, host, accepted } = open('point')
+  const hand = new KeyboardHand(session, host)
+  hand.press(false)
+  hand.move(40, -20)
+  hand.press(true)
+  const [first, second] = session.draft.value!.prompts
+  assert.deepEqual([first, second].map((p) => p.kind === 'point' && p.positive), [true, false])
+  assert.deepEqual(session.view.pointer.value, moved(over(session, 15.5, 11.5), 40, -20).screen, 'it starts in the middle')
+
+  session.tool.value = 'box'
+  hand.press(false)
+  hand.move(60, 60)
+  hand.move(20, 20)
+  hand.press(false)
+  assert.equal(session.draft.value!.prompts.at(-1)!.kind, 'box')
+  session.reject()
+
+  session.tool.value = 'brush'
+  hand.press(false)
+  hand.move(-60, 0)
+  hand.press(false)
+  assert.equal(accepted.length, 1)
+  hand.press(true)
+  hand.move(-60, 0)
+  assert.ok(host.cancel())
+  assert.equal(accepted.length, 1)
+  hand.move(-9999, 9999)
+  assert.deepEqual([...session.view.pointer.value!], [0, 480])
 })

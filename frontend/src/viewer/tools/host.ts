@@ -33,6 +33,11 @@ export class ToolHost {
     return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : TOOLS[this.#session.tool.value].cursor
   }
 
+  /** A gesture is going on. */
+  get busy(): boolean {
+    return this.#gesture !== null
+  }
+
   down(button: Button, raw: RawPointer): void {
     if (this.#gesture !== null) return // a second button during a gesture is not a gesture
     const event = this.#event(raw)
