@@ -3,7 +3,7 @@
 What is different from the package (whose equations are in ViTDet and MViTv2):
  * The decomposed relative-position bias of attention is linear in the query, so it rides in extra channels: the query
    gets its products with the table of every row and column offset, the key a one-hot code of its row and column. Then
-   one fused attention does the rest, and no [heads, 4096, 4096] table is ever written.
+   the bias is part of one product, and no [heads, 4096, 4096] table is ever written.
  * Windows that overhang the grid are padded after the projection to q, k, v, where a padded position is the bias alone;
    the package projects zeros.
  * On CPUs that multiply bfloat16 natively everything but the first and last layers runs in bfloat16.
@@ -18,6 +18,9 @@ import torch.nn.functional as F
 from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.image_encoder import Block, get_rel_pos
 from torch import Tensor, nn
+
+ROWS_AT_ONCE = 256
+"""Queries whose attention is computed together on a CPU: 256 x 4096 logits in bfloat16 are 2 MiB."""
 
 
 def native_bfloat16(device: torch.device) -> bool:
@@ -115,9 +118,31 @@ class _FastBlock(nn.Module):
         tokens, extra = side * side, 2 * side
         query = torch.cat([q * self.scale, rows, columns], dim=-1).flatten(2, 3)  # [W, heads, s * s, d + 2 s]
         key = torch.cat([k.flatten(2, 3), self.key_code.expand(count, self.heads, tokens, extra)], dim=-1)
-        value = F.pad(v.flatten(2, 3), (0, extra))  # the fused kernel wants one width for all three
-        out = F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., :dim]  # [W, heads, s * s, d]
+        out = _fused_attention(query, key, v.flatten(2, 3))  # [W, heads, s * s, d]
         return out.transpose(1, 2).reshape(count, side, side, width // 3)
+
+
+def _fused_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(query key^T) value.  query, key [W, heads, n, e], value [W, heads, n, d]  ->  [W, heads, n, d]
+
+    On a GPU the fused kernel, which wants one width for all three. On a CPU that kernel is several times slower than
+    plain products of a few hundred rows at a time, whose logits stay in the cache between product, softmax and
+    product (one head of 4096 positions: 30 ms against 149 ms on one core)."""
+    if query.device.type != "cpu":
+        padded = F.pad(value, (0, query.shape[-1] - value.shape[-1]))
+        return F.scaled_dot_product_attention(query, key, padded, scale=1.0)[..., : value.shape[-1]]
+    tokens = query.shape[2]
+    if tokens <= ROWS_AT_ONCE:
+        return (query @ key.transpose(-1, -2)).softmax(dim=-1) @ value
+    out = torch.empty_like(value)
+    for window in range(query.shape[0]):
+        for head in range(query.shape[1]):
+            columns = key[window, head].T.contiguous()  # [e, n]
+            for row in range(0, tokens, ROWS_AT_ONCE):
+                rows = slice(row, row + ROWS_AT_ONCE)
+                weights = (query[window, head, rows] @ columns).softmax(dim=-1)  # [rows, n]
+                out[window, head, rows] = weights @ value[window, head]
+    return out
 
 
 class _Norm(nn.Module):
