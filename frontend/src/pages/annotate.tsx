@@ -121,7 +121,7 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
           {item.volumes.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
         </select>
       )}
-      {annotator && <SavingStateView annotator={annotator} />}
+      {annotator && mayAnnotate && <SavingStateView annotator={annotator} />}
     </>
   )
   const far = (
@@ -129,11 +129,13 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
       {annotator && <ModelName annotator={annotator} />}
       {moves.includes('submitted')
         ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
-        : (
-          <Menu label={text.caseState} buttonClass="button" disabled={moves.length === 0} button={<>{stateName(item.state)}{moves.length > 0 && <Icon name="down" size={16} />}</>}>
-            {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to)}>{t().project.moves[to]}</button>)}
-          </Menu>
-        )}
+        : moves.length > 0
+          ? (
+            <Menu label={text.caseState} buttonClass="button" button={<>{stateName(item.state)}<Icon name="down" size={16} /></>}>
+              {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to)}>{t().project.moves[to]}</button>)}
+            </Menu>
+          )
+          : <span class="tag">{stateName(item.state)}</span>}
     </>
   )
   return (

@@ -22,7 +22,7 @@ export function Frame({ crumbs = [], near, far, banner = true, children }: Frame
   const main = useRef<HTMLElement>(null)
   // The link that led here is gone: the keyboard goes on in the new page, not at the top of the document.
   useEffect(() => {
-    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+    if (app.router.moved() && document.activeElement === document.body) main.current?.focus({ preventScroll: true })
   }, [])
   const me = app.session.me.value
   if (!me) return null

@@ -51,6 +51,8 @@ export const hrefTo = {
 
 export interface Router {
   readonly route: ReadonlySignal<Route>
+  /** Whether this is not the page that the browser loaded first. */
+  readonly moved: () => boolean
   navigate(href: string, options?: { replace?: boolean }): void
 }
 
@@ -58,14 +60,19 @@ export interface Router {
 export function createRouter(view: Window): Router {
   const here = () => view.location.pathname + view.location.search
   const route = signal<Route>(parseRoute(here()))
+  let moved = false
 
   function navigate(href: string, { replace = false }: { replace?: boolean } = {}): void {
     if (replace) view.history.replaceState(null, '', href)
     else if (href !== here()) view.history.pushState(null, '', href)
+    moved = true
     route.value = parseRoute(href)
   }
 
-  view.addEventListener('popstate', () => { route.value = parseRoute(here()) })
+  view.addEventListener('popstate', () => {
+    moved = true
+    route.value = parseRoute(here())
+  })
   view.document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
     const link = (event.target as Element | null)?.closest('a')
@@ -74,5 +81,5 @@ export function createRouter(view: Window): Router {
     event.preventDefault()
     navigate(link.pathname + link.search)
   })
-  return { route, navigate }
+  return { route, moved: () => moved, navigate }
 }
