@@ -26,11 +26,12 @@ class AnnotatePage:
         self.page = page
         self.picture: Locator = page.get_by_role("img").last
         self.assistant = page.get_by_role("region", name="Assistant")
+        self.word = self.assistant.locator(".assistant-word")
         self.labels = page.get_by_role("region", name="Labels")
 
     def wait_until_ready(self) -> None:
         """The slice is shown and the assistant has it encoded."""
-        expect(self.assistant.get_by_role("status")).to_contain_text("Ready", timeout=60_000)
+        expect(self.word).to_have_text("Ready", timeout=60_000)
 
     @property
     def slice_number(self) -> int:
@@ -46,21 +47,9 @@ class AnnotatePage:
             if now == number:
                 return
             before = self.picture.get_attribute("aria-label")
-            self.page.keyboard.press("ArrowUp" if self._up_leads_to(number, now) else "ArrowDown")
+            self.page.keyboard.press("ArrowDown" if number > now else "ArrowUp")
             expect(self.picture).not_to_have_attribute("aria-label", before or "")
         raise AssertionError(f"slice {number} is not reached")
-
-    def _up_leads_to(self, number: int, now: int) -> bool:
-        if not hasattr(self, "_up_is_forward"):
-            before = self.slice_number
-            self.page.keyboard.press("ArrowUp")
-            self.page.wait_for_timeout(100)
-            if self.slice_number == before:  # at the end
-                self._up_is_forward = False
-            else:
-                self._up_is_forward = self.slice_number > before
-            now = self.slice_number
-        return (number > now) == self._up_is_forward
 
     def voxel_at(self, x: float, y: float) -> Voxel:
         """What the page says lies under a screen position."""

@@ -171,7 +171,7 @@ def test_the_first_half_hour(
     expect(rejected.first).to_be_visible(timeout=60_000)
     page.screenshot(path=screenshots / f"{kind}-2-uploaded.png")
     for name in ("head", "skin"):
-        expect(page.get_by_role("link", name=name)).to_be_visible()
+        expect(page.get_by_role("table").get_by_role("link", name=name)).to_be_visible(timeout=30_000)
     case_link = page.get_by_role("row").filter(has_text="CT").get_by_role("link").first
     case_name = case_link.inner_text()
     project_url = page.url
@@ -214,7 +214,7 @@ def test_the_first_half_hour(
     towards = 1 if target.truth[k + 1].any() else -1
     annotate.go_to_slice(k + 1 + towards)
     annotate.wait_until_ready()
-    page.keyboard.press("f")
+    page.get_by_role("button", name="Box").click()
     annotate.box_voxels(*target.box(k + towards))
     annotate.wait_for_proposal()
     annotate.accept()
