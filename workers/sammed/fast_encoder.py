@@ -51,7 +51,7 @@ class FastImageEncoder(nn.Module):
         x = self.patch_embed(image)  # [B, g, g, D]
         if self.pos_embed is not None:
             x = x + self.pos_embed
-        x = x.to(self.dtype)
+        x = x.to(self.dtype).contiguous()  # the convolution leaves channels outermost, and sums would keep that order
         for block in self.blocks:
             x = block(x)
         embedding: Tensor = self.neck(x.float().permute(0, 3, 1, 2))
@@ -113,8 +113,8 @@ class _FastBlock(nn.Module):
         count, side, _, width = qkv.shape
         dim = width // 3 // self.heads
         q, k, v = qkv.view(count, side, side, 3, self.heads, dim).permute(3, 0, 4, 1, 2, 5)  # 3 x [W, heads, s, s, d]
-        rows = q @ self.table_h  # [W, heads, s, s, s]: query times the table of its row, for every key row
-        columns = (q.transpose(2, 3) @ self.table_w).transpose(2, 3)
+        rows = torch.einsum("whrcd,rdk->whrck", q, self.table_h)  # query times the table of its row, for every key row
+        columns = torch.einsum("whrcd,cdk->whrck", q, self.table_w)  # likewise columns  [W, heads, s, s, s]
         tokens, extra = side * side, 2 * side
         query = torch.cat([q * self.scale, rows, columns], dim=-1).flatten(2, 3)  # [W, heads, s * s, d + 2 s]
         key = torch.cat([k.flatten(2, 3), self.key_code.expand(count, self.heads, tokens, extra)], dim=-1)

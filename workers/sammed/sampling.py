@@ -84,8 +84,8 @@ def jittered_box(mask: BoolArray, rng: Generator, inwards_px: float, outwards_px
     tight = tight_box(mask)
     left, top, right, bottom = rng.uniform(-inwards_px, outwards_px, size=4)
     middle = (tight[:2] + tight[2:]) / 2
-    upper = np.minimum(tight[:2] - (left, top), middle)
-    lower = np.maximum(tight[2:] + (right, bottom), middle)
+    upper = np.minimum(tight[:2] - np.array([left, top]), middle)
+    lower = np.maximum(tight[2:] + np.array([right, bottom]), middle)
     limit = np.array([width - 1, height - 1])
     return np.concatenate([np.clip(upper, 0, limit), np.clip(lower, 0, limit)]).astype(np.float32)
 
