@@ -1,72 +1,20 @@
-// The shapes of projects, cases, members, tokens, imports and models on the wire: what the pages around the picture use.
-// Shapes of the annotate page are in types.ts; no behaviour here.
+// The shapes of projects, cases, members, tokens and models on the wire, from the server's OpenAPI; and the result of an
+// import, which the document leaves open. Shapes of the annotate page are in types.ts.
 
-import type { CodedConcept, Label } from './types.ts'
+import type { components } from './schema.gen.ts'
 
-export interface LabelIn {
-  readonly name: string
-  readonly color: string
-  readonly code?: CodedConcept | null
-  readonly shortcut?: string | null
-  readonly value?: number
-}
+type Schemas = components['schemas']
 
-export interface Project {
-  readonly id: string
-  readonly name: string
-  readonly description: string
-  readonly created_at: string
-  readonly archived: boolean
-  readonly role: string
-  readonly labels: readonly Label[]
-  readonly counts: {
-    readonly cases: number
-    readonly volumes: number
-    readonly by_state: Readonly<Partial<Record<CaseState, number>>>
-  }
-}
-
-export interface Person { readonly id: string; readonly name: string; readonly email: string }
-
-export interface VolumeBrief {
-  readonly id: string
-  readonly name: string
-  readonly modality: string
-  readonly shape_kji: readonly [slices: number, rows: number, columns: number]
-  readonly warnings: readonly string[]
-}
-
-export type CaseState = 'new' | 'assigned' | 'in_progress' | 'submitted' | 'accepted' | 'returned'
-
-export interface Case {
-  readonly id: string
-  readonly project_id: string
-  readonly name: string
-  readonly state: CaseState
-  readonly modality: string
-  readonly created_at: string
-  readonly assignee: Person | null
-  readonly volumes: readonly VolumeBrief[]
-  readonly annotated_slices: number
-}
-
-export interface Member { readonly user: Person; readonly role: string }
-
-export interface Token {
-  readonly id: string
-  readonly name: string
-  readonly created_at: string
-  readonly expires_at: string | null
-  readonly last_used_at: string | null
-}
-
-export interface NewToken extends Token { readonly token: string }
-
-export interface Model {
-  readonly name: string
-  readonly default: boolean
-  readonly checksum: string
-}
+export type Project = Schemas['Project']
+export type LabelIn = Schemas['LabelIn']
+export type Person = Schemas['Person']
+export type Member = Schemas['Member']
+export type Case = Schemas['Case']
+export type CaseState = Schemas['CaseState']
+export type VolumeBrief = Schemas['VolumeBrief']
+export type Token = Schemas['Token']
+export type NewToken = Schemas['NewToken']
+export type Model = Schemas['ModelOut']
 
 export type FileOutcome = 'imported' | 'duplicate' | 'rejected' | 'ignored'
 

@@ -2,11 +2,7 @@
 // generic anatomy colours) and its SNOMED CT code, so that exports say what was outlined. Names per language.
 // Pure data and the search in it; the editor that uses it is label_editor.tsx.
 
-export interface CodedConcept {
-  scheme: string
-  value: string
-  meaning: string
-}
+import type { CodedConcept } from '../api/types.ts'
 
 export interface Anatomy {
   names: { en: string; zh: string }

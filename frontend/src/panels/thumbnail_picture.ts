@@ -22,7 +22,7 @@ export async function loadThumbnail(api: Client, volumeId: string, signal: Abort
   const volume = await api.get<VolumeOut>(`/api/volumes/${volumeId}`, { signal })
   if (volume.error) return volume
   const { shape_kji, spacing_kji_mm, axis_letters, windows } = volume.data
-  const middle = Math.floor((shape_kji[0] ?? 1) / 2)
+  const middle = Math.floor(shape_kji[0] / 2)
   const bytes = await api.bytes(`/api/volumes/${volumeId}/slices/0/${middle}`, { signal })
   if (bytes.error) return bytes
   const image = decodeSlice(bytes.data)
@@ -35,8 +35,8 @@ export async function loadThumbnail(api: Client, volumeId: string, signal: Abort
       rows: image.rows,
       columns: image.columns,
       pixels,
-      orientation: displayOrientation(axis_letters as unknown as AxisLetters, 0),
-      rowToColumnMm: (spacing_kji_mm[1] ?? 1) / (spacing_kji_mm[2] ?? 1),
+      orientation: displayOrientation(axis_letters as AxisLetters, 0),
+      rowToColumnMm: spacing_kji_mm[1] / spacing_kji_mm[2],
     },
   }
 }

@@ -14,6 +14,11 @@ const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],
 ]
+const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
+  ['edit.fill', 'box'], ['edit.largest', 'points'], ['edit.smooth', 'brush'],
+  null, ['edit.interpolate', 'slices'], ['edit.copyPrevious', 'previous'], ['edit.copyNext', 'next'],
+  null, ['edit.clearSlice', 'eraser'],
+]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
   null, ['view.crosshair', 'crosshair'], ['view.interpolate', 'picture'], ['window.invert', 'invert'],
