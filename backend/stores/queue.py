@@ -36,7 +36,8 @@ class JobQueue:
     """The queues `click`, `encode`, `train`, `io`."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = Redis.from_url(redis_url, socket_connect_timeout=3, protocol=2)
+        # no time-out of the socket's own (redis-py's default is 5 s): a call waits as long as its caller says
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=3, socket_timeout=None, protocol=2)
         self._queues = {
             name: Queue(name, connection=self._redis, serializer=JSONSerializer, default_timeout=_JOB_TIMEOUT_S)
             for name in QueueName
