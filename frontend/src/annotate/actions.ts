@@ -1,6 +1,6 @@
 // Every command of the annotate page, once: the toolbar, the menu, the keyboard and the help read this list. An action says
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
-import type { Annotator, PageCommands, ToolId } from './annotator.ts'
+import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
 
 export type ActionGroup = 'tools' | 'proposal' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
 
@@ -56,6 +56,13 @@ const pointerMoves: readonly Action[] = [['Shift', POINTER_STEP_PX], ['Ctrl+Shif
 const hasLabels = (a: Annotator) => a.labels.value.length > 0
 const hasProposal = (a: Annotator) => a.proposal.value !== null
 
+function edit(what: MaskEdit, key: string): Action {
+  return {
+    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: [key], perform: (a) => a.editMask(what),
+    when: (a) => a.canDraw.value && (a.proposal.value !== null || (a.marks.value[a.slice.value]?.active ?? false)),
+  }
+}
+
 const numbered = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n))
 
 export const ACTIONS: readonly Action[] = [
@@ -88,6 +95,11 @@ export const ACTIONS: readonly Action[] = [
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value - 1]?.active ?? false) },
   { id: 'edit.copyNext', label: 'action.copy_next', group: 'edit', keys: ['Shift+F'], perform: (a) => a.copyFromSlice(1),
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value + 1]?.active ?? false) },
+  edit('fill', 'Shift+H'),
+  edit('largest', 'Shift+L'),
+  edit('smooth', 'Shift+S'),
+  { id: 'edit.interpolate', label: 'action.interpolate_slices', group: 'edit', keys: ['Shift+I'], when: (a) => a.canInterpolate.value,
+    perform: (a) => a.interpolate() },
   { id: 'edit.smallerBrush', label: 'action.smaller_brush', group: 'edit', keys: ['['], repeats: true,
     perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value / BRUSH_STEP) },
   { id: 'edit.largerBrush', label: 'action.larger_brush', group: 'edit', keys: [']'], repeats: true,

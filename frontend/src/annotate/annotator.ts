@@ -108,6 +108,9 @@ export interface PageCommands {
   addLabel(): void
 }
 
+/** Fill holes, keep the largest object, smooth the outline. */
+export type MaskEdit = 'fill' | 'largest' | 'smooth'
+
 export interface Annotator {
   readonly volume: VolumeInfo
 
@@ -144,6 +147,8 @@ export interface Annotator {
   readonly brushRadiusMm: ReadonlySignal<number>
   /** The brush only touches voxels whose value lies in this range. */
   readonly threshold: ReadonlySignal<readonly [low: number, high: number] | null>
+  /** The visible slice lies in a gap of the active label. */
+  readonly canInterpolate: ReadonlySignal<boolean>
   readonly proposal: ReadonlySignal<ProposalState | null>
   readonly canUndo: ReadonlySignal<boolean>
   readonly canRedo: ReadonlySignal<boolean>
@@ -199,6 +204,10 @@ export interface Annotator {
   clearSlice(): void
   /** Copies the active label from the neighbouring slice (-1 or +1) onto the visible one, as one revision. */
   copyFromSlice(step: -1 | 1): void
+  /** Of the open proposal, else of the active label on the visible slice. */
+  editMask(edit: MaskEdit): void
+  /** Fills the gap between the two slices of the active label around the visible one, as one revision. */
+  interpolate(): void
 
   /** Sends what waits now instead of at the next try. */
   flush(): void

@@ -10,7 +10,8 @@ import {
   patientPoint, planeOf, voxelMl, type AxisLetters, type Axis, type Triple, type VoxelIndex,
 } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
-import { area, emptyMask, fromCoco, toCoco, xor } from '../viewer/mask.ts'
+import { area, emptyMask, fromCoco, toCoco, xor, type Mask } from '../viewer/mask.ts'
+import { filled, largestObject, smoothed } from '../viewer/morphology.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted } from '../viewer/session.ts'
 import { KeyboardHand } from '../viewer/tools/hand.ts'
@@ -18,7 +19,7 @@ import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, type WindowLevel } from '../viewer/windowing.ts'
 import type {
-  Annotator, AssistantState, Canvases, Cursor, LabelState, PageCommands, PictureState, ProposalState, SavingState,
+  Annotator, AssistantState, Canvases, Cursor, LabelState, MaskEdit, PageCommands, PictureState, ProposalState, SavingState,
   SliceMark, ToolId, VolumeInfo, WindowPreset,
 } from './annotator.ts'
 import { Assistant, promptsOnWire } from './assistant.ts'
@@ -42,6 +43,8 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
+
+const EDITS: Readonly<Record<MaskEdit, (mask: Mask) => Mask>> = { fill: filled, largest: largestObject, smooth: smoothed }
 
 /** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
@@ -191,6 +194,11 @@ class OpenAnnotator implements Annotator {
     }))
   })
 
+  readonly canInterpolate = computed(() => {
+    void this.#session.changes.value
+    return this.#session.gap() !== null
+  })
+
   readonly proposal = computed<ProposalState | null>(() => {
     const draft = this.#session.draft.value
     return draft && {
@@ -253,10 +261,10 @@ class OpenAnnotator implements Annotator {
     for (const stop of this.#stops) stop()
   }
 
-  #post({ id, labelId, slice, flips, origin, prompts, model, reverts }: Accepted): void {
+  #post({ id, labelId, slices, origin, prompts, model, reverts }: Accepted): void {
     const { points, box } = promptsOnWire(prompts)
     void this.#outbox.add(labelId, {
-      id, origin, slices: [{ slice, flips: toCoco(flips) }],
+      id, origin, slices: slices.map(({ slice, flips }) => ({ slice, flips: toCoco(flips) })),
       ...(prompts.length > 0 ? { prompts: { points, box: box ?? null } } : {}),
       ...(model === null ? {} : { model: { name: model } }),
       ...(reverts === null ? {} : { reverts }),
@@ -407,6 +415,14 @@ class OpenAnnotator implements Annotator {
 
   copyFromSlice(step: -1 | 1): void {
     this.#session.copyFromSlice(step)
+  }
+
+  editMask(edit: MaskEdit): void {
+    this.#session.editMask(EDITS[edit])
+  }
+
+  interpolate(): void {
+    this.#session.interpolate()
   }
 
   // -- the world outside --

@@ -15,6 +15,7 @@ import { LabelMasks } from './label_masks.ts'
 import {
   ByteMask, difference, intersection, isEmpty, objectAt, sameMask, union, xor, type Mask,
 } from './mask.ts'
+import { between } from './morphology.ts'
 import { paint, type Brush } from './stroke.ts'
 import type { ToolId } from './tools/tool.ts'
 import { ViewState, type ViewedVolume } from './view_state.ts'
@@ -28,13 +29,14 @@ export interface LabelStyle {
   readonly shortcut: string | null
 }
 
+export interface SliceFlips { readonly slice: number; readonly flips: Mask }
+
 /** One change that a person made final. */
 export interface Accepted {
   readonly id: string
   readonly labelId: string
-  readonly origin: 'sam' | 'manual' | 'undo'
-  readonly slice: number
-  readonly flips: Mask
+  readonly origin: 'sam' | 'manual' | 'interpolation' | 'undo'
+  readonly slices: readonly SliceFlips[]
   readonly prompts: readonly Prompt[]
   readonly model: string | null
   /** The revision that this one takes back. */
@@ -44,9 +46,7 @@ export interface Accepted {
 interface MaskChange {
   readonly kind: 'mask'
   readonly labelId: string
-  readonly slice: number
-  readonly added: Mask
-  readonly removed: Mask
+  readonly parts: readonly { readonly slice: number; readonly added: Mask; readonly removed: Mask }[]
   /** The newest revision that made or unmade this change. */
   revision: string
 }
@@ -209,7 +209,7 @@ export class Session {
       this.#changeDraft(draft.slice, null)
       const flips = flipsOfAccepting(draft, this.masks.get(draft.labelId, draft.slice))
       const provenance = { prompts: draft.prompts, model: draft.answer?.model ?? null }
-      this.#change(draft.labelId, draft.slice, flips, draft.answer ? 'sam' : 'manual', provenance)
+      this.#change(draft.labelId, [{ slice: draft.slice, flips }], draft.answer ? 'sam' : 'manual', provenance)
       this.history.mark()
     })
     return true
@@ -229,7 +229,7 @@ export class Session {
     if (!this.canDraw.value || labelId === null) return
     const slice = this.view.slice.value
     this.history.mark()
-    this.#change(labelId, slice, this.masks.get(labelId, slice), 'manual')
+    this.#change(labelId, [{ slice, flips: this.masks.get(labelId, slice) }], 'manual')
   }
 
   copyFromSlice(step: -1 | 1): void {
@@ -238,7 +238,47 @@ export class Session {
     const slice = this.view.slice.value
     const current = this.masks.get(labelId, slice)
     this.history.mark()
-    this.#change(labelId, slice, difference(this.masks.get(labelId, slice + step), current), 'manual')
+    this.#change(labelId, [{ slice, flips: difference(this.masks.get(labelId, slice + step), current) }], 'manual')
+  }
+
+  /** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it. */
+  editMask(edit: (mask: Mask) => Mask): void {
+    const labelId = this.activeLabelId.value
+    if (!this.canDraw.value || labelId === null) return
+    const draft = this.draft.value, slice = this.view.slice.value
+    this.history.mark()
+    if (draft !== null) {
+      const before = proposalOf(draft), after = edit(before)
+      if (!sameMask(before, after)) this.#changeDraft(slice, withStroke(draft, before, after))
+    } else {
+      const before = this.masks.get(labelId, slice)
+      this.#change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
+    }
+  }
+
+  /** The slices of the active label below and above the visible one, when that one lies in a gap between them. */
+  gap(): readonly [below: number, above: number] | null {
+    const labelId = this.activeLabelId.value
+    const slice = this.view.slice.value
+    if (!this.canDraw.value || labelId === null || this.masks.has(labelId, slice)) return null
+    const slices = this.masks.slices(labelId)
+    const below = Math.max(...slices.filter((k) => k < slice)), above = Math.min(...slices.filter((k) => k > slice))
+    return Number.isFinite(below) && Number.isFinite(above) ? [below, above] : null
+  }
+
+  /** Fills the gap around the visible slice with shapes between the two that bound it, as one revision. */
+  interpolate(): void {
+    const ends = this.gap()
+    if (ends === null) return
+    const [below, above] = ends, labelId = this.activeLabelId.value!
+    const pixelMm = slicePixelMm(this.view.volume, 0)
+    const first = this.masks.get(labelId, below), last = this.masks.get(labelId, above)
+    const parts: SliceFlips[] = []
+    for (let slice = below + 1; slice < above; slice++) {
+      parts.push({ slice, flips: between(first, last, (slice - below) / (above - below), pixelMm) })
+    }
+    this.history.mark()
+    this.#change(labelId, parts, 'interpolation')
   }
 
   // -- brush --
@@ -283,7 +323,8 @@ export class Session {
         const newest = this.#drafts.value.get(draft.slice)
         if (newest !== undefined) this.#changeDraft(draft.slice, withStroke(newest, stroke.before, after))
       } else {
-        this.#change(this.activeLabelId.value!, this.view.slice.value, xor(stroke.before, after), 'manual')
+        const flips = xor(stroke.before, after)
+        this.#change(this.activeLabelId.value!, [{ slice: this.view.slice.value, flips }], 'manual')
       }
     })
   }
@@ -340,20 +381,25 @@ export class Session {
   }
 
   #change(
-    labelId: string, slice: number, flips: Mask, origin: 'sam' | 'manual',
+    labelId: string, changed: readonly SliceFlips[], origin: Exclude<Accepted['origin'], 'undo'>,
     { prompts, model }: { prompts: readonly Prompt[]; model: string | null } = { prompts: [], model: null },
   ): void {
-    if (isEmpty(flips)) return
-    const before = this.masks.get(labelId, slice)
-    const added = difference(flips, before), removed = intersection(flips, before)
+    const slices = changed.filter(({ flips }) => !isEmpty(flips))
+    if (slices.length === 0) return
+    const parts = slices.map(({ slice, flips }) => {
+      const before = this.masks.get(labelId, slice)
+      return { slice, added: difference(flips, before), removed: intersection(flips, before) }
+    })
     const revision = this.#newId()
-    this.history.record({ kind: 'mask', labelId, slice, added, removed, revision })
-    this.#flip(labelId, slice, flips)
-    this.#onAccepted({ id: revision, labelId, slice, flips, origin, prompts, model, reverts: null })
+    this.history.record({ kind: 'mask', labelId, parts, revision })
+    this.#flip(labelId, slices)
+    this.#onAccepted({ id: revision, labelId, slices, origin, prompts, model, reverts: null })
   }
 
-  #flip(labelId: string, slice: number, flips: Mask): void {
-    this.#setMask(labelId, slice, xor(this.masks.get(labelId, slice), flips))
+  #flip(labelId: string, slices: readonly SliceFlips[]): void {
+    batch(() => {
+      for (const { slice, flips } of slices) this.#setMask(labelId, slice, xor(this.masks.get(labelId, slice), flips))
+    })
   }
 
   #setMask(labelId: string, slice: number, mask: Mask): void {
@@ -363,22 +409,29 @@ export class Session {
   }
 
   #replay(change: MaskChange | DraftChange, direction: Direction): void {
-    this.view.setAxis(0)
-    this.view.setSlice(change.slice) // a change that nobody sees is no undo
+    this.#goTo(change.kind === 'draft' ? [change.slice] : change.parts.map(({ slice }) => slice))
     if (change.kind === 'draft') {
       this.#setDraft(change.slice, direction === 'undo' ? change.before : change.after)
       return
     }
-    const [add, remove] = direction === 'undo' ? [change.removed, change.added] : [change.added, change.removed]
-    const current = this.masks.get(change.labelId, change.slice)
-    const flips = xor(current, difference(union(current, add), remove)) // voxels that others changed since stay theirs
-    if (isEmpty(flips)) return
+    const slices = change.parts.map(({ slice, added, removed }) => {
+      const [add, remove] = direction === 'undo' ? [removed, added] : [added, removed]
+      const current = this.masks.get(change.labelId, slice)
+      return { slice, flips: xor(current, difference(union(current, add), remove)) } // what others changed since stays theirs
+    }).filter(({ flips }) => !isEmpty(flips))
+    if (slices.length === 0) return
     const id = this.#newId()
-    this.#flip(change.labelId, change.slice, flips)
-    this.#onAccepted({
-      id, labelId: change.labelId, slice: change.slice, flips, origin: 'undo', prompts: [], model: null,
-      reverts: change.revision,
-    })
+    this.#flip(change.labelId, slices)
+    const { labelId, revision } = change
+    this.#onAccepted({ id, labelId, slices, origin: 'undo', prompts: [], model: null, reverts: revision })
     change.revision = id
+  }
+
+  /** A change that nobody sees is no undo: looks at one of the slices unless one is on the screen. */
+  #goTo(slices: readonly number[]): void {
+    const seen = this.view.axis.value === 0 && slices.includes(this.view.slice.value)
+    if (seen) return
+    this.view.setAxis(0)
+    this.view.setSlice(slices[Math.floor(slices.length / 2)])
   }
 }

@@ -34,11 +34,11 @@ test('clicking writes nothing; accepting writes one revision with prompts and mo
   assert.ok(session.accept())
   assert.equal(accepted.length, 1)
   const [revision] = accepted
-  assert.deepEqual({ ...revision, flips: null, id: null }, {
-    id: null, labelId: LIVER, slice: 2, flips: null, origin: 'sam', model: 'sammed-small', reverts: null,
+  assert.deepEqual({ ...revision, slices: null, id: null }, {
+    id: null, labelId: LIVER, slices: null, origin: 'sam', model: 'sammed-small', reverts: null,
     prompts: [{ kind: 'point', x: 10, y: 10, positive: true }],
   })
-  assert.ok(sameMask(revision.flips, rect(8, 8, 12, 12)))
+  assert.ok(sameMask(revision.slices[0].flips, rect(8, 8, 12, 12)))
   assert.ok(sameMask(session.masks.get(LIVER, 2), rect(8, 8, 12, 12)))
   assert.equal(session.draft.value, null)
 })
@@ -50,7 +50,7 @@ test('a second object is added to the first', () => {
   answer(session, union(rect(18, 18, 22, 22), rect(5, 5, 6, 6)))
   session.accept()
   assert.ok(sameMask(session.masks.get(LIVER, 2), union(union(rect(0, 0, 5, 5), rect(18, 18, 22, 22)), rect(5, 5, 6, 6))))
-  assert.equal(area(accepted[0].flips), 25 + 3, 'voxels that were inside before are not flipped')
+  assert.equal(area(accepted[0].slices[0].flips), 25 + 3, 'voxels that were inside before are not flipped')
 })
 
 test('a click inside an accepted object re-opens it: the proposal takes its place', () => {
@@ -117,7 +117,7 @@ test('a proposal waits on its slice while others are looked at', () => {
   assert.equal(session.accept(), false)
   show(session, 2)
   assert.ok(session.accept())
-  assert.equal(accepted[0].slice, 2)
+  assert.equal(accepted[0].slices[0].slice, 2)
 })
 
 test('a brush stroke is one manual revision at pointer-up', () => {
@@ -125,7 +125,7 @@ test('a brush stroke is one manual revision at pointer-up', () => {
   stroke(session, 3, 3, 6, 3)
   assert.equal(accepted.length, 1)
   assert.equal(accepted[0].origin, 'manual')
-  assert.ok(sameMask(accepted[0].flips, rect(3, 3, 6, 3)))
+  assert.ok(sameMask(accepted[0].slices[0].flips, rect(3, 3, 6, 3)))
   stroke(session, 3, 3, 6, 3)
   assert.equal(accepted.length, 1, 'a stroke that changes nothing is no revision')
   stroke(session, 4, 3, 4, 3, true)
@@ -155,7 +155,7 @@ test('the brush corrects an open proposal: click, fix, Enter is one revision, an
   assert.ok(sameMask(proposalOf(session.draft.value!), expected))
   session.accept()
   assert.equal(accepted.length, 1)
-  assert.ok(sameMask(accepted[0].flips, expected))
+  assert.ok(sameMask(accepted[0].slices[0].flips, expected))
 })
 
 test('without a model the brush still gets through: what was painted into the proposal is accepted as manual', () => {
@@ -164,7 +164,7 @@ test('without a model the brush still gets through: what was painted into the pr
   stroke(session, 8, 10, 12, 10)
   assert.ok(session.accept())
   assert.deepEqual([accepted[0].origin, accepted[0].model], ['manual', null])
-  assert.ok(sameMask(accepted[0].flips, rect(8, 10, 12, 10)))
+  assert.ok(sameMask(accepted[0].slices[0].flips, rect(8, 10, 12, 10)))
 })
 
 test('undo after accepting takes the revision back by a new one and gives the proposal back', () => {
@@ -178,7 +178,7 @@ test('undo after accepting takes the revision back by a new one and gives the pr
   assert.ok(sameMask(session.masks.get(LIVER, 2), NONE))
   assert.ok(session.draft.value?.answered)
   assert.deepEqual(accepted.map(({ origin, reverts }) => [origin, reverts]), [['sam', null], ['undo', accepted[0].id]])
-  assert.ok(sameMask(accepted[0].flips, accepted[1].flips))
+  assert.ok(sameMask(accepted[0].slices[0].flips, accepted[1].slices[0].flips))
   session.redo()
   assert.ok(sameMask(session.masks.get(LIVER, 2), rect(8, 8, 12, 12)))
   assert.equal(session.draft.value, null)
@@ -253,7 +253,7 @@ test('flips of every revision replayed on the server give the mask on the screen
   session.undo()
   session.undo()
   session.redo()
-  const replayed = accepted.reduce((mask, { flips }) => xor(mask, flips), NONE)
+  const replayed = accepted.reduce((mask, { slices }) => xor(mask, slices[0].flips), NONE)
   assert.ok(sameMask(replayed, session.masks.get(LIVER, 2)))
 })
 

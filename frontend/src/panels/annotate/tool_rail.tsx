@@ -15,9 +15,9 @@ const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],
 ]
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
-  ['edit.fill', 'box'], ['edit.largest', 'points'], ['edit.smooth', 'brush'],
-  null, ['edit.interpolate', 'slices'], ['edit.copyPrevious', 'previous'], ['edit.copyNext', 'next'],
-  null, ['edit.clearSlice', 'eraser'],
+  ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
+  null, ['edit.interpolate', 'slices'], ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'],
+  null, ['edit.clearSlice', 'trash'],
 ]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
@@ -31,25 +31,28 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
   const text = t().annotate
   const button = ([id, icon]: readonly [string, IconName]) =>
     <ActionButton key={id} action={actionById(id)} icon={icon} annotator={annotator} page={page} />
+  const menu = (label: string, icon: IconName, entries: typeof VIEW_MENU) => (
+    <Menu label={label} button={<Icon name={icon} />} align="left">
+      {entries.map((entry, index) => {
+        if (!entry) return <hr key={index} />
+        const action = actionById(entry[0])
+        const on = action.active?.(annotator)
+        return (
+          <button key={action.id} type="button" role={on === undefined ? 'menuitem' : 'menuitemcheckbox'} aria-checked={on}
+            disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
+            <Icon name={entry[1]} />{actionName(action)}{on && <Icon name="check" size={16} />}<span class="end">{actionKey(action)}</span>
+          </button>
+        )
+      })}
+    </Menu>
+  )
   return (
     <div class="tool-rail" role="group" aria-label={text.tools} onMouseDown={keepFocus}>
-      {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}</div>}
+      {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}{menu(text.maskTools, 'edit', EDIT_MENU)}</div>}
       <div class="rail-group">{LOOKING.map(button)}</div>
       <div class="rail-group">
         {button(['view.fit', 'fit'])}
-        <Menu label={text.viewTools} button={<Icon name="settings" />} align="left">
-          {VIEW_MENU.map((entry, index) => {
-            if (!entry) return <hr key={index} />
-            const action = actionById(entry[0])
-            const on = action.active?.(annotator)
-            return (
-              <button key={action.id} type="button" role={on === undefined ? 'menuitem' : 'menuitemcheckbox'} aria-checked={on}
-                disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
-                <Icon name={entry[1]} />{actionName(action)}{on && <Icon name="check" size={16} />}<span class="end">{actionKey(action)}</span>
-              </button>
-            )
-          })}
-        </Menu>
+        {menu(text.viewTools, 'settings', VIEW_MENU)}
       </div>
       {mayAnnotate && <div class="rail-group">{button(['edit.undo', 'undo'])}{button(['edit.redo', 'redo'])}</div>}
       <div class="rail-group last">{button(['case.help', 'help'])}</div>
