@@ -83,8 +83,14 @@ def test_damaged_weights_are_found(tmp_path: Path) -> None:
     assert verdicts(doctor.check_weights(tmp_path)) == {"Bundled model": Verdict.OK}
     weights.write_bytes(b"weightz")
     assert verdicts(doctor.check_weights(tmp_path)) == {"Bundled model": Verdict.FAILED}
+    card.write_text("{}")
+    assert verdicts(doctor.check_weights(tmp_path)) == {"Bundled model": Verdict.NOTE}
     weights.unlink()
     assert verdicts(doctor.check_weights(tmp_path)) == {"Bundled model": Verdict.FAILED}
+
+
+def test_the_model_that_ships_is_the_one_its_card_describes(tmp_path: Path) -> None:
+    assert not any(finding.is_fatal for finding in doctor.check_bundled_model(Settings(data_dir=tmp_path)))
 
 
 def test_both_forms_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
