@@ -70,6 +70,8 @@ export const ACTIONS: readonly Action[] = [
   tool('box', ['x'], true),
   tool('brush', ['b'], true),
   tool('eraser', ['e'], true),
+  tool('lasso', ['j'], true),
+  tool('polygon', ['g'], true),
   tool('window', ['l'], false),
   tool('pan', ['m'], false),
   tool('zoom', ['z'], false),

@@ -246,7 +246,7 @@ class OpenAnnotator implements Annotator {
     const stops = [
       mountRenderer(this.#session, canvases),
       mountInput(this.#session, this.#host, canvases.overlay),
-      bindKeys(this, this.#page, window, () => this.#host.cancel()),
+      bindKeys(this, this.#page, window, this.#host),
       () => globalThis.removeEventListener('online', online),
       () => globalThis.removeEventListener('beforeunload', leaving),
     ]

@@ -39,13 +39,17 @@ export function formatKeys(keys: string, mac: boolean): string {
   return [...names, name].join(mac ? '' : '+')
 }
 
-/** Listens on the window until the returned function is called. `cancelGesture` ends a drag and says whether there was one. */
+/** What keys do to a gesture that is going on; each says whether there was one that had a use for it. */
+export interface GestureKeys { cancel(): boolean; complete(): boolean; back(): boolean }
+
+/** Listens on the window until the returned function is called. */
 export function bindKeys(
-  annotator: Annotator, page: PageCommands, target: Window, cancelGesture: () => boolean,
+  annotator: Annotator, page: PageCommands, target: Window, gesture: GestureKeys,
 ): () => void {
   const down = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing || isTyping(event.target)) return
-    if (event.key === 'Escape' && cancelGesture()) {
+    const forGesture = { Escape: () => gesture.cancel(), Enter: () => gesture.complete(), Backspace: () => gesture.back() }[event.key]
+    if (forGesture?.()) {
       event.preventDefault()
       return
     }

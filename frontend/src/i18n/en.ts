@@ -361,7 +361,7 @@ export const en = {
     },
   },
   actions: {
-    'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.window': 'Window and level', 'tool.pan': 'Move',
+    'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.lasso': 'Lasso', 'tool.polygon': 'Polygon', 'tool.window': 'Window and level', 'tool.pan': 'Move',
     'action.move_pointer': 'Move the pointer by keys', 'action.move_pointer_finely': 'Move the pointer finely', 'action.press_pointer': 'Click there; begin or end a box or a stroke', 'action.press_opposite': 'The same as negative point, or as eraser',
     'action.fill_mask': 'Fill holes', 'action.largest_mask': 'Keep the largest object', 'action.smooth_mask': 'Smooth the outline', 'action.interpolate_slices': 'Fill the slices in between',
     'tool.zoom': 'Zoom', 'tool.scroll': 'Leaf through slices', 'tool.probe': 'Probe and crosshair', 'tool.ruler': 'Ruler',

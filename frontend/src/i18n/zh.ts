@@ -353,7 +353,7 @@ export const zh: Catalogue = {
     },
   },
   actions: {
-    'tool.point': '点', 'tool.box': '框', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
+    'tool.point': '点', 'tool.box': '框', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦',
     'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',
     'tool.zoom': '缩放', 'tool.scroll': '翻阅层面', 'tool.probe': '探针与十字线', 'tool.ruler': '标尺',

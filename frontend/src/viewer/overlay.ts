@@ -6,6 +6,7 @@ import type { Session } from './session.ts'
 
 export type Draw =
   | { readonly kind: 'line'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly width: number; readonly dashed?: boolean }
+  | { readonly kind: 'path'; readonly points: readonly ScreenPoint[]; readonly color: string }
   | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
   | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
   | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly newest: boolean }
@@ -48,6 +49,10 @@ function prompts(session: Session, out: Draw[]): void {
       const at = toScreen(view, slicePoint(prompt.x, prompt.y))
       out.push({ kind: 'prompt', at, positive: prompt.positive, newest: n === draft!.prompts.length - 1 })
     }
+  }
+  const outline = session.outline.value
+  if (outline && outline.slice === session.view.slice.value && session.view.axis.value === 0) {
+    out.push({ kind: 'path', points: outline.points.map((p) => toScreen(view, p)), color })
   }
   const band = session.rubberBand.value
   if (band) out.push({ kind: 'rect', from: toScreen(view, band.from), to: toScreen(view, band.to), color, dashed: true })

@@ -248,6 +248,12 @@ class OverlayPainter {
         this.#cased(path, command.color, command.width, command.dashed)
         return
       }
+      case 'path': {
+        const path = new Path2D()
+        for (const [x, y] of command.points) path.lineTo(x, y)
+        this.#cased(path, command.color, 1.5)
+        return
+      }
       case 'rect': {
         const [x0, y0] = command.from, [x1, y1] = command.to
         const path = new Path2D()

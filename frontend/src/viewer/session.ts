@@ -16,6 +16,7 @@ import {
   ByteMask, difference, intersection, isEmpty, objectAt, sameMask, union, xor, type Mask,
 } from './mask.ts'
 import { between } from './morphology.ts'
+import { polygonMask } from './polygon.ts'
 import { paint, type Brush } from './stroke.ts'
 import type { ToolId } from './tools/tool.ts'
 import { ViewState, type ViewedVolume } from './view_state.ts'
@@ -100,6 +101,8 @@ export class Session {
   readonly changes: ReadonlySignal<number>
   /** The box that is being drawn. */
   readonly rubberBand = signal<{ readonly from: SlicePoint; readonly to: SlicePoint } | null>(null)
+  /** The outline that is being drawn, on this slice. */
+  readonly outline = signal<{ readonly slice: number; readonly points: readonly SlicePoint[] } | null>(null)
   readonly drafts: ReadonlySignal<ReadonlyMap<number, Draft>>
 
   readonly #masksVersion = signal(0)
@@ -244,7 +247,7 @@ export class Session {
   /** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it. */
   editMask(edit: (mask: Mask) => Mask): void {
     const labelId = this.activeLabelId.value
-    if (!this.canDraw.value || labelId === null) return
+    if (!this.canDraw.value || labelId === null || this.view.image.value === null) return
     const draft = this.draft.value, slice = this.view.slice.value
     this.history.mark()
     if (draft !== null) {
@@ -254,6 +257,14 @@ export class Session {
       const before = this.masks.get(labelId, slice)
       this.#change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
     }
+  }
+
+  /** Adds what a closed outline encloses, or takes it away. */
+  fillOutline(points: readonly SlicePoint[], away: boolean): void {
+    const { rows, columns } = this.view.shape.value
+    if (points.length < 3) return
+    const region = polygonMask(rows, columns, points)
+    this.editMask((mask) => (away ? difference(mask, region) : union(mask, region)))
   }
 
   /** The slices of the active label below and above the visible one, when that one lies in a gap between them. */

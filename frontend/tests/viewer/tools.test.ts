@@ -227,3 +227,67 @@ test('with keys alone: points, a box, a stroke, and Escape', () => {
   hand.move(-9999, 9999)
   assert.deepEqual([...session.view.pointer.value!], [0, 480])
 })
+
+test('lasso: what a drag encloses is added, with Alt taken away; a click or Escape leaves nothing', () => {
+  const { session, host, accepted } = open('lasso')
+  const around = (alt: boolean) => {
+    const corners = [[4, 4], [12, 4], [12, 10], [4, 10]]
+    host.down('left', over(session, 3.6, 3.6, { alt }))
+    for (const [x, y] of corners) host.move(over(session, x + (x > 8 ? 0.4 : -0.4), y + (y > 7 ? 0.4 : -0.4), { alt }))
+    host.up(over(session, 3.6, 10.4, { alt }))
+  }
+  around(false)
+  assert.equal(area(session.masks.get(LIVER, 2)), 9 * 7)
+  around(true)
+  assert.equal(area(session.masks.get(LIVER, 2)), 0)
+  host.down('left', over(session, 4, 4))
+  host.up(over(session, 4, 4))
+  host.down('left', over(session, 4, 4))
+  host.move(over(session, 14, 4))
+  assert.ok(host.cancel())
+  assert.equal(session.outline.value, null)
+  assert.equal(accepted.length, 2)
+})
+
+test('polygon: corner by corner, with panning in between, closed at its first corner', () => {
+  const { session, host, accepted } = open('polygon')
+  const corner = (x: number, y: number) => {
+    host.down('left', over(session, x, y))
+    host.up(over(session, x, y))
+    host.move(over(session, x + 1, y + 1))
+  }
+  corner(3.6, 3.6)
+  corner(12.4, 3.6)
+  host.down('middle', over(session, 8, 8))
+  host.move(moved(over(session, 8, 8), 40, 10))
+  host.up(over(session, 8, 8))
+  corner(12.4, 10.4)
+  corner(3.6, 10.4)
+  assert.equal(accepted.length, 0)
+  corner(3.6, 3.6)
+  assert.equal(accepted.length, 1)
+  assert.equal(area(session.masks.get(LIVER, 2)), 9 * 7)
+  assert.equal(session.outline.value, null)
+})
+
+test('polygon: Enter closes, Backspace takes a corner back, Escape all of it', () => {
+  const { session, host, accepted } = open('polygon')
+  const corner = (x: number, y: number) => {
+    host.down('left', over(session, x, y))
+    host.up(over(session, x, y))
+  }
+  for (const [x, y] of [[3.6, 3.6], [12.4, 3.6], [12.4, 10.4], [30, 20]]) corner(x, y)
+  assert.ok(host.back())
+  corner(3.6, 10.4)
+  assert.ok(host.complete())
+  assert.equal(area(session.masks.get(LIVER, 2)), 9 * 7)
+  assert.equal(host.complete(), false, 'Enter belongs to the proposal again')
+  corner(5, 5)
+  assert.ok(host.back(), 'without its only corner there is no polygon')
+  assert.equal(session.outline.value, null)
+  corner(5, 5)
+  corner(9, 9)
+  assert.ok(host.cancel())
+  assert.equal(session.outline.value, null)
+  assert.equal(accepted.length, 1)
+})

@@ -10,6 +10,7 @@ import { actionKey, actionName } from './action_text.ts'
 
 const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.point', 'points'], ['tool.box', 'box'], ['tool.brush', 'brush'], ['tool.eraser', 'eraser'],
+  ['tool.polygon', 'polygon'], ['tool.lasso', 'lasso'],
 ]
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],

@@ -4,12 +4,13 @@ import { toSlice } from '../camera.ts'
 import { voxelAt, type ScreenPoint } from '../geometry.ts'
 import type { Session } from '../session.ts'
 import { pan, probe, ruler, scroll, window, zoom } from './navigation.ts'
+import { lasso, polygon } from './outlines.ts'
 import { brush, eraser } from './painting.ts'
 import { box, point } from './prompts.ts'
 import { movedFar, type PointerEventType, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
 
 export const TOOLS: Readonly<Record<ToolId, Tool>> = {
-  pan, zoom, window, scroll, probe, ruler, brush, eraser, point, box,
+  pan, zoom, window, scroll, probe, ruler, brush, eraser, lasso, polygon, point, box,
 } as Readonly<Record<ToolId, Tool>> // the one cast: a table of states is closed inside its tool
 
 export type Button = 'left' | 'middle' | 'right'
@@ -21,9 +22,19 @@ export interface RawPointer {
   readonly shift: boolean
 }
 
+interface Gesture {
+  readonly tool: Tool
+  readonly context: ToolContext
+  state: string
+  /** Null between the presses of a gesture that takes several. */
+  button: Button | null
+}
+
 export class ToolHost {
   readonly #session: Session
-  #gesture: { readonly tool: Tool; state: string; readonly context: ToolContext; readonly button: Button } | null = null
+  #gesture: Gesture | null = null
+  /** A gesture of several presses (polygon) while the picture is panned or zoomed in between. */
+  #suspended: Gesture | null = null
 
   constructor(session: Session) {
     this.#session = session
@@ -33,17 +44,24 @@ export class ToolHost {
     return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : TOOLS[this.#session.tool.value].cursor
   }
 
-  /** A gesture is going on. */
+  /** A button is held down. */
   get busy(): boolean {
-    return this.#gesture !== null
+    return this.#gesture !== null && this.#gesture.button !== null
   }
 
   down(button: Button, raw: RawPointer): void {
-    if (this.#gesture !== null) return // a second button during a gesture is not a gesture
+    const going = this.#gesture
+    if (going !== null && going.button !== null) return // a second button during a gesture is not a gesture
     const event = this.#event(raw)
     const { view } = this.#session
     const tool = button === 'middle' || (button === 'left' && raw.shift) ? pan as Tool
       : button === 'right' ? zoom as Tool : TOOLS[this.#session.tool.value]
+    if (going !== null && tool === going.tool) {
+      going.button = button
+      this.#step('pointerDown', event)
+      return
+    }
+    this.#suspended = going
     const press = {
       screen: raw.screen, last: raw.screen, point: event.point, camera: view.camera.value,
       window: view.window.value, slice: view.slice.value,
@@ -68,7 +86,7 @@ export class ToolHost {
 
   up(raw: RawPointer): void {
     const gesture = this.#gesture
-    if (gesture === null) return
+    if (gesture === null || gesture.button === null) return
     const event = this.#event(raw)
     if (gesture.button === 'right' && gesture.state === 'idle') {
       const tool = TOOLS[this.#session.tool.value]
@@ -76,16 +94,40 @@ export class ToolHost {
     } else {
       this.#step('pointerUp', event)
     }
-    this.#gesture = null
+    if (gesture.state === gesture.tool.initial) {
+      this.#gesture = this.#suspended
+      this.#suspended = null
+    } else {
+      gesture.button = null
+    }
+  }
+
+  /** Enter and Backspace in a gesture of several presses. True when the tool had a use for it. */
+  complete(): boolean {
+    return this.#key('complete')
+  }
+
+  back(): boolean {
+    return this.#key('back')
   }
 
   /** Escape, a second finger, a lost pointer. True when there was a gesture to end. */
   cancel(): boolean {
     const gesture = this.#gesture
     if (gesture === null) return false
-    this.#gesture = null
+    this.#gesture = this.#suspended
+    this.#suspended = null
     gesture.tool.on[gesture.state].cancel?.(gesture.context)
     return gesture.state !== gesture.tool.initial
+  }
+
+  #key(key: 'complete' | 'back'): boolean {
+    const gesture = this.#gesture
+    const handler = gesture?.button === null ? gesture.tool.on[gesture.state][key] : undefined
+    if (!gesture || !handler) return false
+    gesture.state = handler(gesture.context)
+    if (gesture.state === gesture.tool.initial) this.#gesture = null
+    return true
   }
 
   leave(): void {

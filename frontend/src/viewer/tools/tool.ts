@@ -5,7 +5,8 @@ import type { ScreenPoint, SlicePoint, VoxelIndex } from '../geometry.ts'
 import type { Session } from '../session.ts'
 import type { WindowLevel } from '../windowing.ts'
 
-export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'ruler'
+export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'lasso' | 'polygon'
+  | 'ruler'
 
 export interface PointerInfo {
   readonly screen: ScreenPoint
@@ -45,6 +46,10 @@ export interface Tool<State extends string = string> {
       readonly pointerUp?: Handler<State>
       /** The right button went down and up in place. */
       readonly secondaryClick?: Handler<State>
+      /** Enter: what was begun over several presses is done. */
+      readonly complete?: (context: ToolContext) => State
+      /** Backspace: the newest part of it goes. */
+      readonly back?: (context: ToolContext) => State
       readonly cancel?: (context: ToolContext) => State
     }
   }
