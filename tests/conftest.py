@@ -20,7 +20,9 @@ from psycopg import sql
 from backend.db.migrate import migrate
 from backend.db.session import Database
 from backend.embedded import PrivateServices
+from backend.services.access import Principal
 from backend.settings import ENV_PREFIX, ServiceUrls, Settings
+from backend.wiring import Services, build_services
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -121,6 +123,20 @@ def settings(
         cache_redis_url=cache_redis_url,
         objects_url=objects_url,
     )
+
+
+@pytest.fixture(scope="module")
+def services(settings: Settings) -> Iterator[Services]:
+    """The whole object graph of an installation in which only the first administrator is."""
+    built = build_services(settings)
+    built.accounts.bootstrap(None)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def admin(services: Services) -> Principal:
+    return services.accounts.administrator()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,23 +13,9 @@ from backend.imaging.geometry import VolumeGeometry
 from backend.services.access import Principal
 from backend.services.imports import NewVolume
 from backend.services.projects import LabelDraft
-from backend.settings import Settings
-from backend.wiring import Services, build_services
+from backend.wiring import Services
 
 SHAPE_KJI = (5, 12, 10)
-
-
-@pytest.fixture(scope="module")
-def services(settings: Settings) -> Iterator[Services]:
-    built = build_services(settings)
-    built.accounts.bootstrap(None)
-    yield built
-    built.close()
-
-
-@pytest.fixture(scope="module")
-def admin(services: Services) -> Principal:
-    return services.accounts.administrator()
 
 
 def person(services: Services, admin: Principal, email: str) -> Principal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,23 +16,9 @@ from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.services.access import Principal
 from backend.services.jobs import Progress
-from backend.settings import Settings
 from backend.stores.objects import file_sha256
-from backend.wiring import Services, build_services
+from backend.wiring import Services
 from workers.ingest import Ingest
-
-
-@pytest.fixture(scope="module")
-def services(settings: Settings) -> Iterator[Services]:
-    built = build_services(settings)
-    built.accounts.bootstrap(None)
-    yield built
-    built.close()
-
-
-@pytest.fixture(scope="module")
-def admin(services: Services) -> Principal:
-    return services.accounts.administrator()
 
 
 @pytest.fixture
