@@ -52,7 +52,11 @@ function prompts(session: Session, out: Draw[]): void {
   }
   const outline = session.outline.value
   if (outline && outline.slice === session.view.slice.value && session.view.axis.value === 0) {
-    out.push({ kind: 'path', points: outline.points.map((p) => toScreen(view, p)), color })
+    const points = outline.points.map((p) => toScreen(view, p))
+    out.push({ kind: 'path', points, color: WHITE })
+    if (session.tool.value === 'polygon') {
+      for (const at of points.slice(0, -1)) out.push({ kind: 'ellipse', at, radiusX: 3, radiusY: 3, color: WHITE })
+    }
   }
   const band = session.rubberBand.value
   if (band) out.push({ kind: 'rect', from: toScreen(view, band.from), to: toScreen(view, band.to), color, dashed: true })
