@@ -11,7 +11,8 @@ from pathlib import Path
 import anyio.to_thread
 import structlog
 from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -44,7 +45,7 @@ def create_app(services: Services) -> FastAPI:
         title="sammed",
         version=version("sammed"),
         description="Annotate medical images: click, get a mask. Errors are problem details (RFC 9457).",
-        docs_url="/api/docs",
+        docs_url=None,  # see _serve_docs
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
@@ -55,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
 
     app.add_middleware(Observe, metrics=services.metrics)
+    _serve_docs(app)
     _serve_pages(app, services.settings.frontend_dir)
     return app
 
@@ -69,6 +71,20 @@ async def _sweep(services: Services) -> None:
         except AppError as error:
             log.warning("sweep failed", code=error.code, detail=error.detail)
         await asyncio.sleep(SWEEP_S)
+
+
+def _serve_docs(app: FastAPI) -> None:
+    """The API's own page, with files that the frontend's build puts into `docs/`: it works without the internet."""
+
+    @app.get("/api/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/api/openapi.json",
+            title="sammed API",
+            swagger_js_url="/docs/swagger-ui-bundle.js",
+            swagger_css_url="/docs/swagger-ui.css",
+            swagger_favicon_url="/docs/favicon-32x32.png",
+        )
 
 
 def _serve_pages(app: FastAPI, folder: Path) -> None:
