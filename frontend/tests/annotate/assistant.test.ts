@@ -50,7 +50,7 @@ test('the next click sends all prompts and the mask on the screen', async () => 
 })
 
 test('the newest prompts win: the older request is aborted and its late answer is ignored', async () => {
-  const { session, server, click } = start()
+  const { session, server, assistant, click } = start()
   const first = later<unknown>(), second = later<unknown>()
   const answers = [first, second]
   server.on('POST', PREDICT, () => answers.shift()!.promise)
@@ -58,9 +58,11 @@ test('the newest prompts win: the older request is aborted and its late answer i
   click(12, 12)
   const requests = server.asked.filter(({ path }) => PREDICT.test(path))
   assert.ok(requests[0].signal!.aborted)
-  second.give(predicted(mask(0, 0, 1, 1)))
-  await settle()
   first.give(predicted(mask(5, 5, 20, 20)))
+  await settle()
+  assert.equal(session.draft.value!.answered, false)
+  assert.equal(assistant.state.value.kind, 'encoding', 'the newer request is still on its way')
+  second.give(predicted(mask(0, 0, 1, 1)))
   await settle()
   assert.ok(sameMask(proposalOf(session.draft.value!), mask(0, 0, 1, 1)))
 })
@@ -175,10 +177,12 @@ test('offline: recovers by itself', async () => {
 })
 
 test('a refused question is not asked again, the next prompt is', async () => {
-  const { server, time, assistant, click } = start()
+  const { session, server, time, assistant, click } = start()
   server.on('POST', PREDICT, () => new Refusal(422, 'invalid_prompts'))
   click(10, 10)
   await settle()
+  show(session, 3)
+  show(session, 2)
   await time.pass(60_000)
   assert.equal(server.count('POST', PREDICT), 1)
   assert.ok(assistant.state.value.kind === 'failed' && assistant.state.value.problem.code === 'invalid_prompts')

@@ -33,7 +33,7 @@ test('text that is no mask of its size is refused', () => {
 
 test('runs of length zero are read as pycocotools reads them', () => {
   // runs 0 2 0 3 7 of a 3 x 4 slice: the zero joins two runs
-  assert.deepEqual(rowsOf(fromCoco({ size: [3, 4], counts: '02017' })), rowsOf(fromCoco(toCoco(maskOf(['1100', '1100', '1000'])))))
+  assert.ok(sameMask(fromCoco({ size: [3, 4], counts: '02017' }), maskOf(['1100', '1100', '1000'])))
 })
 
 test('set operations on runs are those on voxels', () => {

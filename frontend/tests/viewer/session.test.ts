@@ -158,6 +158,27 @@ test('the brush corrects an open proposal: click, fix, Enter is one revision, an
   assert.ok(sameMask(accepted[0].slices[0].flips, expected))
 })
 
+test('the last word of the hand counts: what was erased and painted again is inside', () => {
+  const { session } = openSession()
+  click(session, 10, 10)
+  answer(session, rect(8, 8, 12, 12))
+  stroke(session, 8, 10, 12, 10, true)
+  stroke(session, 10, 10, 11, 10)
+  assert.ok(sameMask(proposalOf(session.draft.value!), difference(rect(8, 8, 12, 12), union(rect(8, 10, 9, 10), rect(12, 10, 12, 10)))))
+})
+
+test('an answer that comes while the hand is painting is kept, with the stroke on top', () => {
+  const { session } = openSession()
+  click(session, 10, 10)
+  session.setBrushRadiusMm(0.4)
+  session.beginStroke(slicePoint(20, 4), false)
+  answer(session, rect(8, 8, 12, 12))
+  session.extendStroke(slicePoint(22, 4))
+  session.endStroke()
+  assert.ok(sameMask(proposalOf(session.draft.value!), union(rect(8, 8, 12, 12), rect(20, 4, 22, 4))))
+  assert.ok(session.draft.value!.answered)
+})
+
 test('without a model the brush still gets through: what was painted into the proposal is accepted as manual', () => {
   const { session, accepted } = openSession()
   click(session, 10, 10)

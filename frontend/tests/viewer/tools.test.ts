@@ -50,7 +50,8 @@ test('a right click is a negative point; a right drag zooms', () => {
   const { session, host } = open('point')
   const start = over(session, 10, 6)
   host.down('right', start)
-  host.up(start)
+  host.move(moved(start, 2, 1)) // a hand trembles
+  host.up(moved(start, 2, 1))
   assert.deepEqual(session.draft.value!.prompts, [{ kind: 'point', x: 10, y: 6, positive: false }])
   const before = session.view.view.value.camera.zoom
   host.down('right', start)
