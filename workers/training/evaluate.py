@@ -1,5 +1,6 @@
 """How good the bundled model is on patients and sets it has not seen: Dice after 1, 3 and 5 points and after one tight
-box, beside GrabCut in the same box. Everything goes through `SamModel`, as in the product.
+box, beside what the same box gives for nothing: filled in, and GrabCut. Everything goes through `SamModel`, as in the
+product.
 
 The first point is the deepest pixel of the object; each further point stands where the last mask is most wrong, and the
 last logits go in as mask prompt. An object is a mask value of a picture, in one piece or several.
@@ -26,7 +27,14 @@ from workers.training.data import MODALITIES, Picture, load_pictures, modality_o
 SPLITS = {"val", "heldout-dataset"}
 POINT_BUDGETS = (1, 3, 5)
 MIN_OBJECT_PX = 25
-COLUMNS = ("points_1", "points_3", "points_5", "box", "grabcut")
+COLUMNS = {
+    "points_1": "1 point",
+    "points_3": "3 points",
+    "points_5": "5 points",
+    "box": "box",
+    "filled_box": "box filled in",
+    "grabcut": "GrabCut in box",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class ObjectScore:
     points_3: float
     points_5: float
     box: float
+    filled_box: float
+    """the box itself taken for the mask: what a box prompt must beat"""
     grabcut: float
     """NaN when not asked for"""
 
@@ -91,6 +101,7 @@ def _score_picture(
             int(mask.sum()),
             *(by_points[budget - 1] for budget in POINT_BUDGETS),
             by_box,
+            dice(box_mask(mask.shape, box), mask),
             by_grabcut,
         )
 
@@ -115,14 +126,21 @@ def clicks_to_dice(
         logits = answer.low_res_logits
 
 
+def box_mask(shape_hw: tuple[int, ...], box_xyxy: FloatArray) -> BoolArray:
+    """All pixels of the box.  -> [H, W] bool"""
+    x0, y0, x1, y1 = (int(v) for v in box_xyxy)
+    inside = np.zeros(shape_hw, bool)
+    inside[y0 : y1 + 1, x0 : x1 + 1] = True
+    return inside
+
+
 def grabcut_in_box(image: NDArray[np.uint8], box_xyxy: FloatArray, iterations: int = 5) -> BoolArray:
     """What anyone has for nothing: OpenCV's GrabCut, told that outside the box is background.  -> [H, W] bool"""
     colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    x0, y0, x1, y1 = (int(v) for v in box_xyxy)
-    state = np.full(image.shape[:2], cv2.GC_BGD, np.uint8)
-    state[y0 : y1 + 1, x0 : x1 + 1] = cv2.GC_PR_FGD
-    if (state == cv2.GC_BGD).sum() < 10 or (state == cv2.GC_PR_FGD).sum() < 10:
-        return state == cv2.GC_PR_FGD  # too few pixels for its colour models: the box itself
+    inside = box_mask(image.shape[:2], box_xyxy)
+    state = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    if min(inside.sum(), (~inside).sum()) < 10:
+        return inside  # too few pixels for its colour models
     cv2.setRNGSeed(0)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(colour, state, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
@@ -154,8 +172,8 @@ def markdown_report(scores: list[ObjectScore]) -> str:
     ]
     lines = []
     for title, entries in groups:
-        lines.append(f"| {title} | sets | objects | 1 point | 3 points | 5 points | box | GrabCut, same box |")
-        lines.append("|---|---|---|---|---|---|---|---|")
+        lines.append(f"| {title} | sets | objects | {' | '.join(COLUMNS.values())} |")
+        lines.append("|---|---|---|" + "---|" * len(COLUMNS))
         for entry, names in entries:
             if names:
                 objects = sum(len(rows[n]) for n in names)
