@@ -15,14 +15,18 @@ import json
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from backend.errors import Conflict, Unavailable
 
 SOCKET_PATH_MAX_BYTES = 100  # the kernel's limit is 107 on Linux and 103 on macOS
+LOCK_PATIENCE_S = 1.0
+LOCK_POLL_S = 0.05
 
 
 class DataFolderInUse(Conflict):
@@ -50,17 +54,28 @@ def hold_data_dir(data_dir: Path) -> Iterator[None]:
             f"{data_dir} cannot be used: {error.strerror}.", hint="Choose another folder with --data-dir."
         ) from error
     with open(data_dir / "lock", "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             lock.seek(0)
-            raise _in_use(data_dir, lock.read()) from None
+            raise _in_use(data_dir, lock.read())
         holder = {"pid": os.getpid(), "user": getpass.getuser(), "host": socket.gethostname(), "since": _now()}
         lock.truncate(0)
         lock.write(json.dumps(holder))
         lock.flush()
         yield
         lock.truncate(0)
+
+
+def _locked(file: TextIO) -> bool:
+    """Take the lock, waiting a moment for a holder that was killed and has not quite gone yet."""
+    deadline_s = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                return False
+        time.sleep(LOCK_POLL_S)
 
 
 def _in_use(data_dir: Path, holder_json: str) -> DataFolderInUse:

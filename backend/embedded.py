@@ -28,7 +28,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-import psutil
 import psycopg
 import redis
 from psycopg import sql
@@ -354,13 +353,14 @@ class _Postgres:
             )
 
     def _clear_leftovers(self) -> None:
-        """End a server that outlived its supervisor; drop a pid file whose number belongs to somebody else by now."""
+        """End what outlived its supervisor, then drop the lock files: nobody is left whom they could protect from.
+
+        Postgres itself would believe a file whose number belongs to somebody else by now, or to a process that has died
+        and that nobody has taken note of yet.
+        """
         end_orphans(("postgres",), str(self._cluster), signal.SIGINT, STOP_PATIENCE_S)
-        pid_file = self._cluster / "postmaster.pid"
-        if pid_file.exists():
-            pid = int(pid_file.read_text().split("\n", 1)[0])
-            if psutil.pid_exists(pid):
-                pid_file.unlink()
+        for lock in (self._cluster / "postmaster.pid", self._sockets / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)
 
     def _write_access_rules(self) -> None:
         """Only the user who runs sammed, over the socket, as the one role."""

@@ -117,8 +117,8 @@ def end_orphans(program_names: Sequence[str], path: str, stop_signal: signal.Sig
     Call it only while holding the lock of the folder that `path` lies in: then nobody else owns them.
     """
     orphans = []
-    for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] in program_names and _serves(process.info["cmdline"] or [], path):
+    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
+        if process.info["name"] in program_names and _serves(process.info["cmdline"] or [], process.info["cwd"], path):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(stop_signal)
                 orphans.append(process)
@@ -130,6 +130,8 @@ def end_orphans(program_names: Sequence[str], path: str, stop_signal: signal.Sig
     return [process.pid for process in orphans]
 
 
-def _serves(command_line: Sequence[str], path: str) -> bool:
-    """Postgres keeps its arguments; Redis replaces them by a title that ends in the socket it listens on."""
-    return path in command_line or " ".join(command_line).rstrip().endswith(f" unixsocket:{path}")
+def _serves(command_line: Sequence[str], working_folder: str | None, path: str) -> bool:
+    """Whether a process belongs to the server on `path`. All processes of a Postgres work in its folder, and its first
+    keeps its arguments; Redis replaces them by a title that ends in the socket it listens on."""
+    title = " ".join(command_line).rstrip()
+    return path in command_line or path == working_folder or title.endswith(f" unixsocket:{path}")

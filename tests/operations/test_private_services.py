@@ -204,11 +204,31 @@ def test_orphaned_servers_are_ended_before_new_ones_start(data_dir: Path) -> Non
         assert redis.Redis.from_url(services.redis_url).ping()
 
 
+def test_backends_whose_postmaster_was_killed_are_gone_before_the_next_one_starts(
+    data_dir: Path, holder: subprocess.Popen[str]
+) -> None:
+    """Two servers writing one cluster would destroy it; the lock files that prevent it are dropped only after this."""
+    url, postmaster_pid, *_ = first_line(holder)
+    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://")):
+        postmaster = psutil.Process(int(postmaster_pid))
+        backends = postmaster.children(recursive=True)
+        assert len(backends) > 3
+        holder.kill()
+        postmaster.kill()  # at once, before the death signal makes it stop in order
+        with PrivateServices(data_dir, cache_bytes=CACHE_BYTES) as services:
+            assert [one for one in backends if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+            assert query(services.database_url, "SELECT 1") == [(1,)]
+
+
 def test_a_pid_file_with_a_number_that_now_belongs_to_somebody_else_is_ignored(data_dir: Path) -> None:
     with PrivateServices(data_dir, cache_bytes=CACHE_BYTES):
         pass
     pid_file = data_dir / "postgres" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{data_dir / 'postgres'}\n0\n5432\n\n\n")
+    socket_lock = data_dir / "run" / "postgres" / ".s.PGSQL.5432.lock"
+    somebody = psutil.Process(os.getppid()).pid
+    for lock in (pid_file, socket_lock):
+        lock.write_text(f"{somebody}\n{data_dir / 'postgres'}\n0\n5432\n\n\n")
+        lock.chmod(0o644)
     with PrivateServices(data_dir, cache_bytes=CACHE_BYTES) as services:
         assert query(services.database_url, "SELECT 1") == [(1,)]
 
