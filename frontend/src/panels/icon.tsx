@@ -7,12 +7,9 @@ const SHAPES = {
   project: () => <><path d="M2.75 6.25a1.5 1.5 0 0 1 1.5-1.5h3.1l1.9 2h6.5a1.5 1.5 0 0 1 1.5 1.5v6a1.5 1.5 0 0 1-1.5 1.5H4.25a1.5 1.5 0 0 1-1.5-1.5z" /></>,
   picture: () => <><rect x="3" y="3" width="14" height="14" rx="2" /><circle cx="10" cy="10" r="4" /><path d="M10 6v8" /></>,
   user: () => <><circle cx="10" cy="7" r="3.25" /><path d="M3.75 17c.6-3.2 3.1-4.75 6.25-4.75S15.65 13.8 16.25 17" /></>,
-  users: () => <><circle cx="7.5" cy="7.25" r="2.75" /><path d="M2.25 16c.5-2.7 2.5-4 5.25-4s4.75 1.3 5.25 4" /><path d="M12.75 4.75a2.75 2.75 0 0 1 0 5.1M14.75 12.4c1.6.6 2.65 1.8 3 3.6" /></>,
   tag: () => <><path d="M3.25 3.25h6l7.5 7.5-6 6-7.5-7.5z" /><circle cx="6.75" cy="6.75" r="1" fill="currentColor" stroke="none" /></>,
   key: () => <><circle cx="6.75" cy="10" r="3.25" /><path d="M10 10h7M14.5 10v2.75" /></>,
   worker: () => <><rect x="5" y="5" width="10" height="10" rx="1.5" /><path d="M8 2.5V5m4-2.5V5m-4 10v2.5m4-2.5v2.5M2.5 8H5m-2.5 4H5m10-4h2.5M15 12h2.5" /></>,
-  globe: () => <><circle cx="10" cy="10" r="7.25" /><path d="M2.75 10h14.5M10 2.75c2.2 2 3.1 4.5 3.1 7.25s-.9 5.25-3.1 7.25c-2.2-2-3.1-4.5-3.1-7.25s.9-5.25 3.1-7.25z" /></>,
-  keyboard: () => <><rect x="2.25" y="5" width="15.5" height="10" rx="1.5" /><path d="M5.5 8.25h.01M8.5 8.25h.01M11.5 8.25h.01M14.5 8.25h.01M6.75 11.75h6.5" /></>,
   file: () => <><path d="M5 2.75h6.25L15.25 6.75v10.5H5z" /><path d="M11 2.75V7h4.25" /></>,
   // Actions
   plus: () => <path d="M10 4v12M4 10h12" />,
@@ -38,7 +35,6 @@ const SHAPES = {
   eye: () => <><path d="M1.75 10C3.5 6.5 6.5 4.75 10 4.75S16.5 6.5 18.25 10c-1.75 3.5-4.75 5.25-8.25 5.25S3.5 13.5 1.75 10z" /><circle cx="10" cy="10" r="2.5" /></>,
   hidden: () => <><path d="M3.5 6.9A11 11 0 0 0 1.75 10c1.75 3.5 4.75 5.25 8.25 5.25 1.3 0 2.5-.25 3.6-.7M7.3 5.1A9 9 0 0 1 10 4.75c3.5 0 6.5 1.75 8.25 5.25-.5 1-1.1 1.85-1.8 2.55M3 3l14 14" /></>,
   warning: () => <><path d="M10 3 18 16.75H2z" /><path d="M10 8.25v4M10 14.5v.01" /></>,
-  info: () => <><circle cx="10" cy="10" r="7.25" /><path d="M10 9v5M10 6.25v.01" /></>,
   offline: () => <><path d="M2 7.5a12 12 0 0 1 4-2.3M9 4.3a12 12 0 0 1 9 3.2M5 11a7.5 7.5 0 0 1 3.5-2M12.5 9.5A7.5 7.5 0 0 1 15 11M10 15.5v.01M3 3l14 14" /></>,
   help: () => <><circle cx="10" cy="10" r="7.25" /><path d="M7.75 8a2.25 2.25 0 1 1 3.3 2c-.7.4-1.05.8-1.05 1.6M10 14.25v.01" /></>,
   // Tools of the viewer
@@ -51,7 +47,6 @@ const SHAPES = {
   eraser: () => <><path d="m3.25 12.5 8.5-8.75 5 5-7.5 7.75H6.5z" /><path d="m7.5 8.25 5 5M9 16.5h8" /></>,
   polygon: () => <><path d="M4.5 15.5 3.5 7l7-3.5 6 5-3 7.5z" /><circle cx="3.5" cy="7" r="1.25" fill="currentColor" stroke="none" /><circle cx="10.5" cy="3.5" r="1.25" fill="currentColor" stroke="none" /><circle cx="16.5" cy="8.5" r="1.25" fill="currentColor" stroke="none" /><circle cx="13.5" cy="16" r="1.25" fill="currentColor" stroke="none" /><circle cx="4.5" cy="15.5" r="1.25" fill="currentColor" stroke="none" /></>,
   lasso: () => <><path d="M4.5 11.5C1.5 8.5 3.5 4 9.5 3.5s8.5 3.5 7 6.5-7.5 4.5-11 2.5" /><path d="M6.5 12a1.75 1.75 0 1 1-2.2 2.7c-.6 1.3-.4 2.1.7 2.8" /></>,
-  scissors: () => <><circle cx="5.25" cy="5.5" r="2" /><circle cx="5.25" cy="14.5" r="2" /><path d="M7 6.5 16.5 14M7 13.5 16.5 6" /></>,
   fill: () => <><path d="m8.5 3 6.5 6.5-5.5 5.5L3 8.5z" /><path d="M3.5 9h11M16.5 12.5c1 1.5 1.25 2.25 1.25 2.9a1.25 1.25 0 0 1-2.5 0c0-.65.25-1.4 1.25-2.9z" /></>,
   ruler: () => <><path d="m2.75 12.75 10-10 4.5 4.5-10 10z" /><path d="m6 9.5 1.5 1.5M8.25 7.25l2.25 2.25M10.5 5l1.5 1.5" /></>,
   crosshair: () => <><path d="M10 2.5v5.5M10 12v5.5M2.5 10H8M12 10h5.5" /></>,
@@ -64,7 +59,6 @@ const SHAPES = {
   play: () => <path d="M6 3.75v12.5L16 10z" />,
   slices: () => <><path d="m10 3 7.25 3.5L10 10 2.75 6.5z" /><path d="m2.75 10 7.25 3.5L17.25 10M2.75 13.5 10 17l7.25-3.5" /></>,
   settings: () => <><path d="M3 6h7.5M14.5 6H17M3 14h2.5M9.5 14H17" /><circle cx="12.5" cy="6" r="2" /><circle cx="7.5" cy="14" r="2" /></>,
-  panel: () => <><rect x="2.75" y="3.75" width="14.5" height="12.5" rx="1.5" /><path d="M12.25 3.75v12.5" /></>,
 } as const
 
 export type IconName = keyof typeof SHAPES

@@ -26,8 +26,6 @@ export type Triple = readonly [k: number, j: number, i: number]
 export type Affine = readonly (readonly number[])[]
 export type Plane = 'axial' | 'coronal' | 'sagittal'
 
-export const AXES: readonly Axis[] = [0, 1, 2]
-
 const OPPOSITE: Readonly<Record<AxisLetter, AxisLetter>> = { L: 'R', R: 'L', A: 'P', P: 'A', S: 'I', I: 'S' }
 const PLANE_BY_NORMAL: Readonly<Record<AxisLetter, Plane>> = {
   S: 'axial', I: 'axial', A: 'coronal', P: 'coronal', L: 'sagittal', R: 'sagittal',
@@ -117,21 +115,12 @@ export interface Orientation {
 
 export const AS_STORED: Orientation = { transpose: false, flipX: false, flipY: false }
 
-export type Convention = 'radiological' | 'neurological'
-
-/** What points to the right and down on the screen. Radiological: the reader looks from the feet and faces the patient,
- *  so the patient's right is on the left; a sagittal slice shows anterior on the left. */
-function screenLetters(plane: Plane, convention: Convention): { readonly right: AxisLetter; readonly down: AxisLetter } {
-  const right = plane === 'sagittal' ? 'P' : convention === 'radiological' ? 'L' : 'R'
-  return { right, down: plane === 'axial' ? 'P' : 'I' }
-}
-
-/** How the raw slices along an axis must be laid on the screen so that they look as radiologists expect. */
-export function displayOrientation(
-  letters: AxisLetters, axis: Axis, convention: Convention = 'radiological',
-): Orientation {
+/** How the raw slices along an axis must be laid on the screen so that they look as radiologists expect: the reader looks
+ *  from the feet and faces the patient, so the patient's right is on the left; a sagittal slice shows anterior on the left. */
+export function displayOrientation(letters: AxisLetters, axis: Axis): Orientation {
   const { row, column } = sliceAxes(axis)
-  const { right, down } = screenLetters(PLANE_BY_NORMAL[letters[axis]], convention)
+  const plane = PLANE_BY_NORMAL[letters[axis]]
+  const right = plane === 'sagittal' ? 'P' : 'L', down = plane === 'axial' ? 'P' : 'I'
   const columnRunsAcross = letters[column] === right || letters[column] === OPPOSITE[right]
   const across = columnRunsAcross ? letters[column] : letters[row]
   const along = columnRunsAcross ? letters[row] : letters[column]
