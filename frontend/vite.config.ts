@@ -50,7 +50,6 @@ export default defineConfig({
     rolldownOptions: {
       // What most pages share is one file: many small ones compress worse. The annotate page stays below 60 kB (gzip).
       output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 5 }] } },
-      treeshake: { propertyReadSideEffects: false },
     },
   },
   server: {

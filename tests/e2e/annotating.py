@@ -83,6 +83,7 @@ class AnnotatePage:
     def click_voxel(self, i: int, j: int, *, positive: bool = True) -> None:
         x, y = self.screen_of(i, j)
         self.page.mouse.click(x, y, button="left" if positive else "right")
+        self._rendered()
 
     def box_voxels(self, i0: int, j0: int, i1: int, j1: int) -> None:
         start, end = self.screen_of(i0, j0), self.screen_of(i1, j1)
@@ -91,6 +92,11 @@ class AnnotatePage:
         self.page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
         self.page.mouse.move(*end, steps=4)
         self.page.mouse.up()
+        self._rendered()
+
+    def _rendered(self) -> None:
+        """The panels have drawn what the last gesture changed: a button that was enabled before is looked at anew."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
     def wait_for_proposal(self) -> None:
         expect(self.assistant.get_by_role("button", name="Accept")).to_be_enabled(timeout=60_000)
