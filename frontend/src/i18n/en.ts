@@ -288,6 +288,7 @@ export const en = {
     opacity: 'Opacity',
     score: 'Model confidence',
     scoreHint: 'The model’s own estimate of its overlap with the truth. A low value asks for another click.',
+    foundNothing: 'The model found nothing here. Another click or a box helps.',
     unsure: 'The model is unsure. Another click or a box helps.',
     points: (n: number) => plural(n, 'point', 'points'),
     boxes: (n: number) => plural(n, 'box', 'boxes'),

@@ -283,6 +283,7 @@ export const zh: Catalogue = {
     opacity: '不透明度',
     score: '模型置信度',
     scoreHint: '模型对自身重叠度的估计。数值较低时请再点击一次。',
+    foundNothing: '模型在这里没有找到目标，再点击一次或画一个框会有帮助。',
     unsure: '模型不太确定，再点击一次或画一个框会有帮助。',
     points: (n) => `${n} 个点`,
     boxes: (n) => `${n} 个框`,

@@ -97,6 +97,7 @@ function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator:
   const label = annotator.labels.value.find(({ id }) => id === proposal.labelId)
   const points = proposal.prompts.filter((prompt) => prompt.kind === 'point').length
   const boxes = proposal.prompts.length - points
+  const nothing = !proposal.waiting && proposal.voxels === 0
   const percent = proposal.score === null ? null : Math.round(100 * proposal.score)
   return (
     <>
@@ -114,7 +115,7 @@ function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator:
           </div>
         </div>
       )}
-      {percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
+      {nothing ? <p>{text.foundNothing}</p> : percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
       {proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
     </>
   )
