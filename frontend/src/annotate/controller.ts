@@ -2,7 +2,7 @@
 // The interface that panels build on is in annotator.ts; what a person can do is in actions.ts.
 import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import { ApiError, type Client, type Result } from '../api/client.ts'
+import { ApiError, OFFLINE, problem, type Client, type Result } from '../api/client.ts'
 import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
 import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
@@ -444,6 +444,9 @@ class OpenAnnotator implements Annotator {
   async restore(sequence: number): Promise<Problem | null> {
     const labelId = this.activeLabelId.peek(), annotationId = this.#activeAnnotation()
     if (labelId === null || annotationId === null) return null
+    if (this.saving.peek().kind === 'offline') {
+      return problem(OFFLINE, 'The server cannot be reached', 'Changes wait to be saved; they come first.')
+    }
     await this.#outbox.flush()
     const { data, error } = await this.#api.post<RevisionOut>(`/api/annotations/${annotationId}/restore`, {
       json: { id: this.#newId(), sequence, parent: this.#outbox.head(labelId) }, idempotent: true,

@@ -138,6 +138,16 @@ test('restoring waits for what is on its way, then shows what the server has', a
   assert.equal(annotator.labels.value[0].voxels, 9)
 })
 
+test('restoring does not hang while nothing can be saved', async (t) => {
+  const { server } = world()
+  const annotator = await open(server)
+  t.after(() => annotator.close())
+  server.reachable = false
+  annotator.clearSlice()
+  await settle()
+  assert.equal((await annotator.restore(1))?.code, 'offline')
+})
+
 test('a volume that cannot be opened rejects with the server\'s problem', async () => {
   const { server } = world()
   server.on('GET', /volumes\/v$/, () => new Refusal(404, 'volume_not_found'))
