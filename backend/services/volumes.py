@@ -49,7 +49,8 @@ class Volumes:
         shape_kji = (row.slices, row.rows, row.columns)
         if axis not in (0, 1, 2) or not 0 <= index < shape_kji[axis]:
             raise SliceNotFound(
-                f"There is no slice {index} along axis {axis}.", hint=f"The volume has {shape_kji} slices a axis."
+                f"There is no slice {index} along axis {axis}.",
+                hint=f"The volume has {shape_kji} slices along its axes (k, j, i).",
             )
         shape = shape_kji if row.channels == 1 else (*shape_kji, row.channels)
         return row.voxels_hash, self._planes.read(row.voxels_hash, shape, np.dtype(row.dtype), axis, index)
