@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ THREADS = 64
 """Threads for requests; each waiting click holds one."""
 
 SWEEP_S = 5.0
+SWEEPS_AN_HOUR = int(3600 / SWEEP_S)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -62,9 +64,12 @@ def create_app(services: Services) -> FastAPI:
 
 
 async def _sweep(services: Services) -> None:
-    """Until cancelled: send again what the courier lost. A failure is logged and tried again, never fatal."""
-    while True:
+    """Until cancelled: send again what the courier lost and, every hour, forget sessions and links that have expired.
+    A failure is logged and tried again, never fatal."""
+    for sweep in itertools.count():
         try:
+            if sweep % SWEEPS_AN_HOUR == 0:
+                await run_in_threadpool(services.accounts.forget_expired)
             sent = await run_in_threadpool(services.jobs.sweep)
             if sent:
                 log.info("jobs sent again", count=sent)

@@ -148,17 +148,17 @@ def model_window(
     return _robust_window(modality, statistics)
 
 
-def model_input(pixels: NDArray[Any], window: Window | None, *, inverted: bool = False) -> NDArray[np.uint8]:
+def model_input(pixels: NDArray[Any], window: Window | None) -> NDArray[np.uint8]:
     """One slice -> the 8-bit image that the model sees.
 
     `pixels` [rows, columns] of any real dtype with a window -> uint8 [rows, columns]; or [rows, columns, 3] uint8 with
-    None -> the same values. `inverted` turns black and white round, for volumes whose small values are shown bright.
-    NaN and -infinity become the black of the window, +infinity its white.
+    None -> the same values. NaN and -infinity become the black of the window, +infinity its white. MONOCHROME1 needs
+    nothing here: its values were mirrored at import.
     """
     if pixels.ndim == 3:
         if window is not None or pixels.dtype != np.uint8 or pixels.shape[2] != 3:
             raise ValueError(f"a colour slice is [rows, columns, 3] uint8 without a window, not {pixels.shape}")
-        return np.subtract(255, pixels, dtype=np.uint8) if inverted else np.ascontiguousarray(pixels)
+        return np.ascontiguousarray(pixels)
     if pixels.ndim != 2 or window is None:
         raise ValueError(f"a grey slice is [rows, columns] with a window, not {pixels.shape} and {window}")
     scaled = pixels.astype(np.float32)
@@ -167,8 +167,6 @@ def model_input(pixels: NDArray[Any], window: Window | None, *, inverted: bool =
     scaled -= np.float32(window.low)
     scaled *= np.float32(255.0 / window.width)
     np.rint(scaled, out=scaled)
-    if inverted:
-        np.subtract(255.0, scaled, out=scaled)
     return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
 
 

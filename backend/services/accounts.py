@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from redis import Redis, RedisError
@@ -23,6 +24,8 @@ from backend.db.tables import Credential, User
 from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
 from backend.services import audit
 from backend.services.access import Principal, require_admin
+
+log = structlog.get_logger(__name__)
 
 SESSION_LIFE = timedelta(days=14)
 ONE_TIME_LIFE = timedelta(hours=24)
@@ -327,11 +330,12 @@ class Accounts:
         return Secret(credential, value)
 
     def _throttle(self, buckets: tuple[str, ...]) -> None:
-        """Raises TooManyLogins after LOGIN_TRIES failures in LOGIN_WINDOW_S. Without Redis nobody can sign in by
-        password for long anyway, and argon2 is slow: then we let the attempt pass."""
+        """Raises TooManyLogins after LOGIN_TRIES failures in LOGIN_WINDOW_S. While Redis is away nothing is counted and
+        the log says so: people can still sign in, and argon2 alone slows down who guesses."""
         try:
             counts = [int(self._redis.get(bucket) or 0) for bucket in buckets]
         except RedisError:
+            log.warning("logins are not rate-limited: Redis does not answer")
             return
         if max(counts) >= LOGIN_TRIES:
             raise TooManyLogins(
@@ -346,7 +350,7 @@ class Accounts:
                 pipeline.expire(bucket, LOGIN_WINDOW_S)
                 pipeline.execute()
         except RedisError:
-            return
+            log.warning("a failed login is not counted: Redis does not answer")
 
 
 def _hash(secret: str) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
@@ -199,11 +199,6 @@ class Jobs:
                 self._queue.submit(job.id, queue, attempt=job.attempts)
                 sent += 1
         return sent
-
-    def unfinished(self) -> int:
-        with self._db.begin() as session:
-            states = (JobState.QUEUED, JobState.RUNNING)
-            return int(session.scalar(select(func.count()).select_from(Job).where(Job.state.in_(states))) or 0)
 
 
 def _may_see(session: Session, who: Principal, job: Job) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import numpy as np
@@ -64,10 +64,6 @@ class Objects:
         """A binary writer (write, close); the object appears at close."""
         with _translated(f"writing {key}"):
             return obstore.open_writer(self._store, key)
-
-    def open_reader(self, key: str) -> BinaryIO:
-        with _translated(f"reading {key}"):
-            return obstore.open_reader(self._store, key)  # type: ignore[return-value]
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """The bytes of an object in pieces, for streaming to a client."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import time
@@ -51,7 +52,7 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "workers", "worker", "--queues", queues],
-                env={**_clean_environment(), **settings.environment()},
+                env={**os.environ, **settings.environment()},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -69,12 +70,6 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
                 process.terminate()
             for process in processes:
                 process.wait(timeout=30)
-
-
-def _clean_environment() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
@@ -249,7 +250,7 @@ def test_exports_lie_where_the_image_lies(
     archive = zipfile.ZipFile(io.BytesIO(exported.content))
     image_name = next(name for name in archive.namelist() if name.endswith(".nii.gz"))
     sidecar = json.loads(archive.read(next(name for name in archive.namelist() if name.endswith(".json"))))
-    image = nib.Nifti1Image.from_bytes(__import__("gzip").decompress(archive.read(image_name)))
+    image = nib.Nifti1Image.from_bytes(gzip.decompress(archive.read(image_name)))
     labels = np.asarray(image.dataobj)
     indices = np.argwhere(labels == label["value"])
     assert len(indices) == kidney.sum()
