@@ -26,13 +26,21 @@ def train_bundled(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, weights and the log; resumes from it.")],
     minutes: Annotated[float, typer.Option(help="Length of the whole training by the clock.")] = 90.0,
     data: Annotated[Path | None, typer.Option(help="Folder of training sets.")] = None,
+    start_from: Annotated[Path | None, typer.Option(help="Weights to go on from; random ones without it.")] = None,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1.0e-3,
     seed: Annotated[int, typer.Option()] = 0,
     threads: Annotated[int, typer.Option()] = 2,
 ) -> None:
     """Train the bundled model `sammed-small`."""
     from workers.training.train import TrainConfig, train
 
-    config = TrainConfig(minutes=minutes, seed=seed, threads=threads)
+    config = TrainConfig(
+        minutes=minutes,
+        seed=seed,
+        start_from=str(start_from or ""),
+        learning_rate=learning_rate,
+        threads=threads,
+    )
     losses: list[tuple[float, float, float]] = []
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.csv").open("a") as log:

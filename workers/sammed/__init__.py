@@ -8,31 +8,42 @@ prompts = Prompts(np.array([[120, 80]]), np.array([1]))           # x, y of one 
 mask = model.decode(embedding, prompts).mask                      # bool [H, W]
 """
 
+from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
 from workers.sammed.registry import MODELS, ModelCard, available, load_sam, pull
-from workers.sammed.sam import PREPROCESSING_VERSION, SamModel
+from workers.sammed.sam import PREPROCESSING_VERSION, EncodedSlices, SamModel
 from workers.sammed.types import (
+    AnnotatedSlice,
     CheckpointError,
     EmptyMask,
     InvalidPrompt,
+    NotEnoughSlices,
     Prediction,
     Prompts,
     SammedError,
     SliceEmbedding,
+    Slices,
 )
 
 __all__ = [
     "MODELS",
     "PREPROCESSING_VERSION",
+    "AnnotatedSlice",
+    "AssistConfig",
     "CheckpointError",
     "EmptyMask",
+    "EncodedSlices",
     "InvalidPrompt",
+    "LearnedPrompt",
     "ModelCard",
+    "NotEnoughSlices",
     "Prediction",
     "Prompts",
     "SamModel",
     "SammedError",
     "SliceEmbedding",
+    "Slices",
     "available",
+    "learn_prompt",
     "load_sam",
     "pull",
 ]

@@ -7,7 +7,10 @@ Nothing is remembered between calls: the embedding is a value, the mask a functi
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +24,9 @@ from torch import Tensor
 from workers.sammed.fast_encoder import FastImageEncoder
 from workers.sammed.small import SmallSam
 from workers.sammed.types import CheckpointError, FloatArray, InvalidPrompt, Prediction, Prompts, SliceEmbedding
+
+if TYPE_CHECKING:
+    from workers.sammed.assist import LearnedPrompt
 
 PREPROCESSING_VERSION: int = 1
 """Part of every embedding's cache key; raise it when `encode` gives other features for the same pixels and weights."""
@@ -58,6 +64,7 @@ class SamModel:
         self.name = name
         self.checksum = checksum
         self.device = torch.device(device)
+        self.learned: LearnedPrompt | None = None
         self.network = network.to(self.device).eval()
         for parameter in self.network.parameters():
             parameter.requires_grad_(False)
@@ -65,6 +72,21 @@ class SamModel:
         self._resize = ResizeLongestSide(self.image_size)
         self._encoder = self._choose_encoder()
         self._image_pe = self.network.prompt_encoder.get_dense_pe()  # [1, C, h, w]
+
+    def with_prompt(self, learned: LearnedPrompt) -> SamModel:
+        """This model with a learned prompt: one image encoder and one mask decoder, shared, and a prompt encoder of its
+        own. Embeddings of either serve both. Raises CheckpointError when the prompt was learned on other weights."""
+        if learned.model_checksum != self.checksum:
+            raise CheckpointError(
+                f"The prompt was learned on another model than {self.name}.", "Learn it again with this one."
+            )
+        other = copy.copy(self)
+        other.network = copy.copy(self.network)
+        other.network._modules = dict(self.network._modules)
+        other.network.prompt_encoder = copy.deepcopy(self.network.prompt_encoder)
+        other.learned = learned
+        learned.load_into(other.network.prompt_encoder)
+        return other
 
     def _choose_encoder(self) -> torch.nn.Module:
         """The ViT of segment_anything is re-arranged for speed; the small encoder is fast as it is."""
@@ -104,8 +126,10 @@ class SamModel:
 
     @torch.inference_mode()
     def decode(self, embedding: SliceEmbedding, prompts: Prompts) -> Prediction:
-        """The mask that the prompts ask for. One point alone: the best of three masks by predicted IoU; otherwise SAM's
-        single mask. Raises InvalidPrompt, and CheckpointError for an embedding of other weights."""
+        """The mask that the prompts ask for. One point alone: the best of three masks by predicted IoU; otherwise, and
+        always with a learned prompt, which knows how far its object reaches, SAM's single mask.
+
+        Raises InvalidPrompt, and CheckpointError for an embedding of other weights."""
         tensors = self.prompt_tensors(prompts, embedding)
         sparse, dense = self.network.prompt_encoder(tensors.points, tensors.boxes, tensors.masks)
         logits, scores = self.network.mask_decoder(
@@ -113,7 +137,7 @@ class SamModel:
             image_pe=self._image_pe,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
-            multimask_output=tensors.ambiguous,
+            multimask_output=tensors.ambiguous and self.learned is None,
         )  # [1, 1 or 3, h4, w4], [1, 1 or 3]
         best = int(scores[0].argmax())
         low = logits[:, best : best + 1]  # [1, 1, h4, w4]
@@ -182,6 +206,28 @@ class SamModel:
         outside = torch.full((side, side), -MASK_PROMPT_LOGIT)
         outside[:height, :width] = (2 * share - 1) * MASK_PROMPT_LOGIT
         return outside
+
+
+class EncodedSlices:
+    """Pictures as `Slices`: each encoded when first asked for, and kept."""
+
+    def __init__(self, model: SamModel, images: Sequence[NDArray[np.uint8]]) -> None:
+        self._model = model
+        self._images = images
+        self._embeddings: dict[int, SliceEmbedding] = {}
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """[H, W] or [H, W, 3] uint8"""
+        return self._images[index]
+
+    def embedding(self, index: int) -> SliceEmbedding:
+        """Of the model given at the start."""
+        if index not in self._embeddings:
+            self._embeddings[index] = self._model.encode(self._images[index])
+        return self._embeddings[index]
 
 
 def _checked_points(prompts: Prompts, original_hw: tuple[int, int]) -> FloatArray:

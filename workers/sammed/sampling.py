@@ -6,6 +6,7 @@ Masks are [H, W] bool; points (x, y) = (column, row) at pixel centres; boxes (x0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -13,9 +14,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from workers.sammed.types import BoolArray, EmptyMask, FloatArray
+from workers.sammed.types import BoolArray, EmptyMask, FloatArray, Prompts
 
 Scheme = Literal["uniform", "center", "boundary"]
+PromptKind = Literal["points", "boxes", "composite"]
+
+MOST_POINTS = 64
+"""More points than this are not drawn for one slice, however many instances it shows: nobody clicks so often."""
 
 
 def depth_px(mask: BoolArray) -> NDArray[np.float32]:
@@ -113,3 +118,54 @@ def next_correction(
         return draw_pixels(part, 1, rng, scheme)[0], label
     depth = depth_px(part)
     return draw_pixels(depth == depth.max(), 1, rng)[0], label
+
+
+def draw_prompts(
+    mask: BoolArray,
+    kind: PromptKind,
+    n_positive: int,
+    n_negative: int,
+    rng: Generator,
+    *,
+    scheme: Scheme = "uniform",
+    per_instance: bool = True,
+    inwards_px: float = 0.0,
+    outwards_px: float = 0.0,
+) -> Prompts:
+    """What a user might give for this mask: points, a jittered box, or both (composite).
+
+    `n_positive` foreground points for each connected instance (in all, without `per_instance`) and `n_negative`
+    background points. `inwards_px` and `outwards_px` are the jitter's d_in and d_out; both 0: a twentieth of the mean
+    side of the tight box each. Raises EmptyMask."""
+    points = np.zeros((0, 2), np.float32)
+    labels = np.zeros(0, np.int32)
+    if kind != "boxes":
+        if per_instance:
+            positive = points_per_instance(mask, n_positive, rng, scheme)
+            if len(positive) > MOST_POINTS:
+                positive = positive[rng.choice(len(positive), MOST_POINTS, replace=False)]
+        else:
+            positive = draw_pixels(mask, n_positive, rng, scheme)
+        negative = sample_points(mask, 0, n_negative, rng)[0]
+        points = np.concatenate([positive, negative])
+        labels = np.repeat(np.array([1, 0], np.int32), [len(positive), len(negative)])
+    if kind == "points":
+        return Prompts(points, labels)
+    if inwards_px == outwards_px == 0.0:
+        tight = tight_box(mask)
+        inwards_px = outwards_px = float((tight[2:] - tight[:2] + 1).mean()) / 20
+    return Prompts(points, labels, jittered_box(mask, rng, inwards_px, outwards_px))
+
+
+def choose_slices(foreground: Sequence[int], count: int, rng: Generator) -> list[int]:
+    """Which slices a user annotates first: `count` of the foreground slices, drawn from N(m, s^2) without replacement,
+    m their median and s the standard deviation of their indices (PAPER.md section 1).  -> sorted indices
+
+    All of them where there are no more."""
+    candidates = np.array(sorted(foreground))
+    if len(candidates) <= count:
+        return [int(k) for k in candidates]
+    middle, spread = np.median(candidates), max(float(candidates.std()), 0.5)
+    weight = np.exp(-((candidates - middle) ** 2) / (2 * spread**2))
+    chosen = rng.choice(candidates, size=count, replace=False, p=weight / weight.sum())
+    return sorted(int(k) for k in chosen)

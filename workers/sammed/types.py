@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class EmptyMask(SammedError):
 
 class CheckpointError(SammedError):
     """A weight file is missing, damaged, of an unknown shape, or not the one an embedding was made with."""
+
+
+class NotEnoughSlices(SammedError):
+    """There are fewer annotated slices than a method needs to learn from."""
 
 
 def _no_points() -> FloatArray:
@@ -126,3 +131,27 @@ class SliceEmbedding:
             raise ValueError("Not an embedding: its length does not fit its shape.")
         features = np.frombuffer(data, dtype="<f2", offset=start).reshape(shape)
         return cls(features, original_hw, input_hw, checksum)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedSlice:
+    """One annotated slice of one label: (I_T, L_T) of the paper, with the slice as its embedding."""
+
+    index: int
+    """position in the volume, or number of the picture in its set"""
+    embedding: SliceEmbedding
+    mask: BoolArray
+    """[H, W] bool in the pixels of the original slice; empty for a background slice, which only SAM^auto uses"""
+
+
+class Slices(Protocol):
+    """A volume, or a set of pictures, as the method sees it. Encodes when asked and keeps what it likes."""
+
+    def __len__(self) -> int:
+        """Number of slices."""
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """[H, W] or [H, W, 3] uint8, windowed: what the model sees."""
+
+    def embedding(self, index: int) -> SliceEmbedding:
+        """The embedding of that image."""

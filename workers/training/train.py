@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from workers.sammed.losses import dice_loss, focal_loss, hard_iou
@@ -45,8 +45,10 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema_decay: float = 0.998
     focal_weight: float = 20.0
-    balance: float = 0.5
+    balance: float = 0.4
     seed: int = 0
+    start_from: str = ""
+    """weights of an earlier training to go on from, with a fresh optimizer; empty: random weights"""
     threads: int = 2
     checkpoint_minutes: float = 5.0
 
@@ -73,8 +75,10 @@ def train(data_folder: Path, out: Path, config: TrainConfig) -> Iterator[StepRep
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    model = SmallSam(SmallConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = SmallSam(SmallConfig())
+    model = SmallSam(SmallConfig(hints=True)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.start_from:
+        _start_from(model, Path(config.start_from))
+    average = SmallSam(model.config)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(_parameter_groups(model, config), lr=config.learning_rate, betas=(0.9, 0.98))
     step, before_s = 0, 0.0
@@ -112,6 +116,14 @@ def train(data_folder: Path, out: Path, config: TrainConfig) -> Iterator[StepRep
     _save(out, model, average, optimizer, step, before_s + time.monotonic() - started)
 
 
+def _start_from(model: SmallSam, path: Path) -> None:
+    """Weights of an earlier training; parts that it did not have keep their initial values."""
+    state = {n: t.float() if t.is_floating_point() else t for n, t in load_file(path).items()}
+    missing, unknown = model.load_state_dict(state, strict=False)
+    if unknown or any("hint" not in name and "dense_skip" not in name for name in missing):
+        raise ValueError(f"{path} holds another network: missing {missing}, unknown {unknown}.")
+
+
 def _schedule(step: int, progress: float, warmup_steps: int) -> float:
     """Linear warm-up by steps times half a cosine by the clock, from 1 to 0."""
     return min(1.0, (step + 1) / warmup_steps) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -146,12 +158,16 @@ def _backward(
             points, labels = _add_correction(points, labels, previous, target, rng)
         sparse = embed_sparse(model, points, labels, boxes, has_box)
         dense = model.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand(len(points), -1, 64, 64)
+        hints = model.prompt_encoder.draw_hints((points, labels), boxes)
+        hints = torch.cat([hints[:, :2] * has_box[:, None, None, None], hints[:, 2:]], dim=1)
         with torch.autocast("cpu", torch.bfloat16):
             if previous is not None and rng.random() < config.mask_prompt_share:
                 dense = model.prompt_encoder.mask_downscaling(
                     F.interpolate(previous[:, None], scale_factor=2.0, mode="bilinear")
                 )
-            logits, iou_predicted = model.mask_decoder.predict_half_masks(embedding, image_pe, sparse, dense)
+            logits, iou_predicted = model.mask_decoder.predict_half_masks(
+                embedding, image_pe, sparse, dense, (hints, model.prompt_encoder.hint_embeddings)
+            )
         ambiguous = (~has_box) & ((labels >= 0).sum(dim=1) == 1)
         loss, previous = _round_loss(logits, iou_predicted, target, ambiguous, config)
         (loss / rounds).backward()

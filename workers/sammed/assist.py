@@ -1,0 +1,312 @@
+"""SAM^assist: teach SAM's prompt encoder one label from a few annotated slices (PAPER.md section 2, Eq. 1).
+
+    argmin_theta  Loss( F_theta(I_T, P_T), L_T )          theta: the prompt encoder's parameters, and nothing else
+
+The image encoder and the mask decoder stay frozen, so each slice is embedded once and learning runs on embeddings
+alone. Every iteration draws fresh prompts from the reference masks, as a user might have given them.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.random import Generator
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as save_tensors
+from torch import Tensor, nn
+
+from workers.sammed.losses import dice_loss
+from workers.sammed.sam import SamModel
+from workers.sammed.sampling import PromptKind, Scheme, draw_prompts
+from workers.sammed.small import SmallMaskDecoder
+from workers.sammed.types import (
+    AnnotatedSlice,
+    BoolArray,
+    CheckpointError,
+    FloatArray,
+    NotEnoughSlices,
+    Prompts,
+    SliceEmbedding,
+)
+
+CODE_VERSION = 1
+"""Part of every learned prompt's provenance; raise it when the same slices, seed and config give another prompt."""
+
+FORMAT = "sammed-prompt-1"
+
+ANY: tuple[PromptKind, ...] = ("points", "points", "boxes", "composite")
+"""What `any` draws from: points twice, as users click more often than they draw boxes."""
+
+StepCallback = Callable[[int, int], None]
+"""Called with the step just done and the most there will be; may raise to abort."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistConfig:
+    """Every choice of section 3.3 of the paper, and ours where it is silent."""
+
+    kind: PromptKind | Literal["any"] = "any"
+    """`any` draws one of the three anew for every step: one learned prompt for whatever the user does next"""
+    scheme: Scheme = "uniform"
+    max_points: int = 6
+    """N_pt: every draw has n in [1, N_pt) foreground points for each instance and as many background points"""
+    foreground_only_share: float = 0.3
+    """share of point draws without background points, as a first click comes (0 in the paper)"""
+    per_instance: bool = True
+    inwards_px: float = 0.0
+    outwards_px: float = 0.0
+    """d_in and d_out of the box's jitter in pixels of the slice; both 0: a twentieth of each side of the box"""
+    steps: int = 160
+    draws_per_slice: int = 1
+    slices_per_step: int = 4
+    """of more annotated slices than this, so many are drawn for each step"""
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.0
+    patience: int = 60
+    """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPrompt:
+    """A prompt encoder that was taught one label: thousands of numbers, and how they came about."""
+
+    tensors: dict[str, FloatArray]
+    """parameters of the prompt encoder by name, float32"""
+    provenance: dict[str, Any]
+    """model, model_checksum, label, slices, seed, config, steps, seconds, loss, code_version; JSON"""
+
+    @property
+    def model_checksum(self) -> str:
+        """sha256 of the weights that it was learned on; it fits no others."""
+        return str(self.provenance["model_checksum"])
+
+    @property
+    def checksum(self) -> str:
+        """sha256 hex of the tensors: the same for the same slices, seed and config on the same machine."""
+        digest = hashlib.sha256()
+        for name in sorted(self.tensors):
+            digest.update(name.encode() + np.ascontiguousarray(self.tensors[name], "<f4").tobytes())
+        return digest.hexdigest()
+
+    def load_into(self, prompt_encoder: nn.Module) -> None:
+        """Set the parameters of a prompt encoder. Raises CheckpointError when names or shapes are others."""
+        own = dict(prompt_encoder.named_parameters())
+        if own.keys() != self.tensors.keys() or any(own[n].shape != t.shape for n, t in self.tensors.items()):
+            raise CheckpointError("The learned prompt does not fit this prompt encoder.", "Learn it again.")
+        with torch.no_grad():
+            for name, tensor in self.tensors.items():
+                own[name].copy_(torch.from_numpy(tensor))
+
+    def to_bytes(self) -> bytes:
+        """safetensors, with the provenance as JSON in its metadata."""
+        data: bytes = save_tensors(self.tensors, {"format": FORMAT, "provenance": json.dumps(self.provenance)})
+        return data
+
+    def save(self, path: Path) -> None:
+        """`to_bytes` as a file."""
+        path.write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> LearnedPrompt:
+        """The inverse of `save`. Raises CheckpointError for a file that holds no learned prompt."""
+        try:
+            with safe_open(path, framework="np") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} cannot be read as a learned prompt: {error}") from error
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(f"{path} does not hold a learned prompt of the kind {FORMAT}.")
+        return cls(tensors, json.loads(metadata["provenance"]))
+
+
+def learn_prompt(
+    model: SamModel,
+    slices: Sequence[AnnotatedSlice],
+    config: AssistConfig | None = None,
+    *,
+    seed: int = 0,
+    label: str = "",
+    on_step: StepCallback | None = None,
+) -> LearnedPrompt:
+    """Learn a prompt for one label from its annotated slices (background slices are ignored).
+
+    `model` is the plain model; only a copy of its prompt encoder is trained. Raises NotEnoughSlices when no slice has a
+    foreground, CheckpointError when an embedding is of other weights."""
+    config = config or AssistConfig()
+    lessons = [_Lesson.of(model, s) for s in slices if s.mask.any()]
+    if not lessons:
+        raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
+    started = time.perf_counter()
+    rng = np.random.default_rng([seed, len(lessons)])
+    prompt_encoder = copy.deepcopy(model.network.prompt_encoder).requires_grad_(True)
+    optimizer = torch.optim.AdamW(
+        prompt_encoder.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    image_pe = prompt_encoder.get_dense_pe().detach()
+    smoothed, best, best_step, step = 0.0, np.inf, 0, 0
+    for step in range(1, config.steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _schedule(step, config.steps)
+        chosen = lessons
+        if len(lessons) > config.slices_per_step:
+            chosen = [lessons[i] for i in rng.choice(len(lessons), config.slices_per_step, replace=False)]
+        loss = _step_loss(model, prompt_encoder, image_pe, chosen, config, rng)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if on_step:
+            on_step(step, config.steps)
+        smoothed = float(loss.detach()) if step == 1 else 0.9 * smoothed + 0.1 * float(loss.detach())
+        if smoothed < 0.99 * best:
+            best, best_step = smoothed, step
+        elif step - best_step >= config.patience:
+            break
+    tensors = {n: p.detach().cpu().numpy().astype(np.float32) for n, p in prompt_encoder.named_parameters()}
+    provenance = {
+        "model": model.name,
+        "model_checksum": model.checksum,
+        "label": label,
+        "slices": [lesson.index for lesson in lessons],
+        "seed": seed,
+        "config": asdict(config),
+        "steps": step,
+        "loss": round(smoothed, 4),
+        "seconds": round(time.perf_counter() - started, 3),
+        "code_version": CODE_VERSION,
+    }
+    return LearnedPrompt(tensors, provenance)
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Full rate for the first half, then down to a tenth in a straight line."""
+    return min(1.0, 2.0 - 1.8 * step / steps - 0.1) if step > steps / 2 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """An annotated slice with everything that does not change from step to step."""
+
+    index: int
+    mask: BoolArray
+    """[H, W] bool"""
+    embedding: SliceEmbedding
+    features: Tensor
+    """[1, C, h, w]"""
+    target: Tensor
+    """[h4, w4] float32, the share of each low-resolution cell that the mask covers"""
+    inside: Tensor
+    """[h4, w4] float32, 1 where the cell shows the slice, 0 where it is padding"""
+
+    @classmethod
+    def of(cls, model: SamModel, annotated: AnnotatedSlice) -> _Lesson:
+        embedding = annotated.embedding
+        features = model.features(embedding)
+        side = model.network.prompt_encoder.mask_input_size[0]
+        (height, width), size = embedding.input_hw, model.image_size
+
+        def on_the_square(image: Tensor) -> Tensor:
+            scaled = F.interpolate(image[None, None], (height, width), mode="bilinear", antialias=True)
+            padded = F.pad(scaled, (0, size - width, 0, size - height))
+            return F.interpolate(padded, (side, side), mode="area")[0, 0].to(model.device)
+
+        mask = torch.from_numpy(annotated.mask).float()
+        return cls(
+            annotated.index,
+            annotated.mask,
+            embedding,
+            features,
+            on_the_square(mask),
+            (on_the_square(torch.ones_like(mask)) > 0.5).float(),
+        )
+
+
+def _step_loss(
+    model: SamModel,
+    prompt_encoder: nn.Module,
+    image_pe: Tensor,
+    lessons: Sequence[_Lesson],
+    config: AssistConfig,
+    rng: Generator,
+) -> Tensor:
+    """Cross-entropy plus Dice on low-resolution logits, mean over slices and draws."""
+    kind: PromptKind = ANY[rng.integers(len(ANY))] if config.kind == "any" else config.kind
+    n_points = int(rng.integers(1, config.max_points)) if config.max_points > 1 else 1
+    with_background = rng.random() >= config.foreground_only_share or kind == "composite"
+    drawn = [
+        draw_prompts(
+            lesson.mask,
+            kind,
+            n_points,
+            n_points if with_background else 0,
+            rng,
+            scheme=config.scheme,
+            per_instance=config.per_instance,
+            inwards_px=config.inwards_px,
+            outwards_px=config.outwards_px,
+        )
+        for lesson in lessons
+        for _ in range(config.draws_per_slice)
+    ]
+    embeddings = [lesson.embedding for lesson in lessons for _ in range(config.draws_per_slice)]
+    sparse, dense = _embed_prompts(model, prompt_encoder, drawn, embeddings)
+    logits = _decode(model, torch.cat([lesson.features for lesson in lessons]), image_pe, sparse, dense)
+    repeats = config.draws_per_slice
+    target = torch.stack([lesson.target for lesson in lessons]).repeat_interleave(repeats, 0)
+    inside = torch.stack([lesson.inside for lesson in lessons]).repeat_interleave(repeats, 0)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, weight=inside, reduction="none")
+    cross_entropy = cross_entropy.sum((-2, -1)) / inside.sum((-2, -1))
+    outside = (1 - inside) * 1e4
+    return (cross_entropy + dice_loss(logits - outside, target)).mean()
+
+
+def _embed_prompts(
+    model: SamModel, prompt_encoder: nn.Module, drawn: Sequence[Prompts], embeddings: Sequence[SliceEmbedding]
+) -> tuple[Tensor, Tensor]:
+    """Prompts of one kind -> sparse [N, T, C], dense [N, C, h, w]. Shorter ones are filled up with SAM's own pad."""
+    most = max(len(p.points_xy) for p in drawn)
+    tensors = [model.prompt_tensors(p, e) for p, e in zip(drawn, embeddings, strict=True)]
+    points = boxes = None
+    if most:
+        coords = torch.zeros(len(drawn), most, 2, device=model.device)
+        labels = torch.full((len(drawn), most), -1, dtype=torch.int32, device=model.device)
+        for row, prompt in enumerate(tensors):
+            if prompt.points is not None:
+                n = prompt.points[1].shape[1]
+                coords[row, :n], labels[row, :n] = prompt.points[0][0], prompt.points[1][0]
+        points = (coords, labels)
+    if all(prompt.boxes is not None for prompt in tensors):
+        boxes = torch.cat([prompt.boxes for prompt in tensors if prompt.boxes is not None])
+    sparse, dense = prompt_encoder(points, boxes, None)
+    return sparse, dense
+
+
+def _decode(model: SamModel, features: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
+    """SAM's single mask for N prompts on B images, image-major -> logits [N, h4, w4]."""
+    decoder = model.network.mask_decoder
+    repeats = len(sparse) // len(features)
+    batches = [slice(0, len(sparse))]
+    if not isinstance(decoder, SmallMaskDecoder):  # segment_anything's takes one image at a time
+        batches = [slice(i * repeats, (i + 1) * repeats) for i in range(len(features))]
+    images = [features] if len(batches) == 1 else [features[i : i + 1] for i in range(len(features))]
+    logits = [
+        decoder(
+            image_embeddings=image,
+            image_pe=image_pe,
+            sparse_prompt_embeddings=sparse[batch],
+            dense_prompt_embeddings=dense[batch],
+            multimask_output=False,
+        )[0]
+        for image, batch in zip(images, batches, strict=True)
+    ]
+    return torch.cat(logits)[:, 0]
