@@ -42,7 +42,7 @@ def test_dice_loss_is_one_minus_soft_dice_with_one_pixel_added() -> None:
 
 def test_focal_loss_of_one_pixel_by_hand() -> None:
     logits, target = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-    assert float(focal_loss(logits, target)) == pytest.approx(0.25 * 0.5**2 * np.log(2))
+    assert float(focal_loss(logits, target)) == pytest.approx(0.5 * 0.5**2 * np.log(2))
 
 
 def test_hard_iou_agrees_with_the_metric() -> None:
