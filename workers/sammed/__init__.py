@@ -9,6 +9,7 @@ mask = model.decode(embedding, prompts).mask                      # bool [H, W]
 """
 
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
+from workers.sammed.guards import Verdict, judge
 from workers.sammed.registry import MODELS, ModelCard, available, load_sam, pull
 from workers.sammed.sam import PREPROCESSING_VERSION, EncodedSlices, SamModel
 from workers.sammed.types import (
@@ -42,7 +43,9 @@ __all__ = [
     "SammedError",
     "SliceEmbedding",
     "Slices",
+    "Verdict",
     "available",
+    "judge",
     "learn_prompt",
     "load_sam",
     "pull",

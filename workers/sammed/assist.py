@@ -137,11 +137,13 @@ def learn_prompt(
     *,
     seed: int = 0,
     label: str = "",
+    start: LearnedPrompt | None = None,
     on_step: StepCallback | None = None,
 ) -> LearnedPrompt:
     """Learn a prompt for one label from its annotated slices (background slices are ignored).
 
-    `model` is the plain model; only a copy of its prompt encoder is trained. Raises NotEnoughSlices when no slice has a
+    `model` is the plain model; only a copy of its prompt encoder is trained, beginning with `start` where one was
+    learned on an earlier case (warm start), else with SAM's own. Raises NotEnoughSlices when no slice has a
     foreground, CheckpointError when an embedding is of other weights."""
     config = config or AssistConfig()
     lessons = [_Lesson.of(model, s) for s in slices if s.mask.any()]
@@ -150,6 +152,10 @@ def learn_prompt(
     started = time.perf_counter()
     rng = np.random.default_rng([seed, len(lessons)])
     prompt_encoder = copy.deepcopy(model.network.prompt_encoder).requires_grad_(True)
+    if start is not None:
+        if start.model_checksum != model.checksum:
+            raise CheckpointError("The prompt to start from was learned on another model.", "Start without it.")
+        start.load_into(prompt_encoder)
     optimizer = torch.optim.AdamW(
         prompt_encoder.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -179,6 +185,7 @@ def learn_prompt(
         "label": label,
         "slices": [lesson.index for lesson in lessons],
         "seed": seed,
+        "started_from": start.checksum if start else None,
         "config": asdict(config),
         "steps": step,
         "loss": round(smoothed, 4),

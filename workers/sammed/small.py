@@ -197,7 +197,7 @@ class SmallPromptEncoder(PromptEncoder):  # type: ignore[misc]  # the package ca
         cell = self.input_image_size[0] / side
         centre = (torch.arange(side, device=self.hint_embeddings.device, dtype=torch.float32) + 0.5) * cell - 0.5
         count = points[0].shape[0] if points is not None else boxes.shape[0] if boxes is not None else 1
-        maps = centre.new_zeros(count, len(self.HINTS), side, side)
+        maps: Tensor = centre.new_zeros(count, len(self.HINTS), side, side)
         if boxes is not None:
             x0, y0, x1, y1 = boxes.reshape(-1, 4).float().T[:, :, None]  # 4 x [N, 1]
             across_x = ((x1 + 0.5 - centre) / cell + 0.5).clamp(0, 1) * ((centre - x0 + 0.5) / cell + 0.5).clamp(0, 1)
