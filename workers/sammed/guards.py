@@ -1,8 +1,8 @@
 """Whether a learned prompt deserves to be used: it must be better than the plain model on slices that it did not learn
 from, and must still listen to its user (DESIGN: guards).
 
-Both are measured by leaving one annotated slice out, learning on the others, and answering the same simulated prompts on
-the slice left out with and without what was learned.
+Both are measured by leaving one annotated slice out, learning on the others, and answering the same simulated prompts
+on the slice left out with and without what was learned.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workers.sammed.sampling import PromptKind, draw_prompts
 from workers.sammed.types import AnnotatedSlice, NotEnoughSlices, Prompts
 
 MOST_FOLDS = 3
-"""Of more annotated slices, so many are left out, one at a time, spread over them: the estimate has to come in seconds."""
+"""Of more annotated slices, so many are left out, one at a time: the estimate has to come in seconds."""
 
 FOLD_STEPS_SHARE = 0.6
 """A fold learns for so much of the steps: enough to tell better from worse."""
