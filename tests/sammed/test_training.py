@@ -18,7 +18,7 @@ from workers.sammed import load_sam
 from workers.sammed.small import SmallConfig, SmallSam
 from workers.training import train as training
 from workers.training.data import BatchSource, augment, draw_prompts, load_pictures
-from workers.training.evaluate import EvaluationConfig, evaluate, grabcut_in_box, markdown_report
+from workers.training.evaluate import EvaluationConfig, evaluate, markdown_report
 
 NARROW = SmallConfig(
     embed_dim=32, stem_widths=(8, 8), stage_depths=(1, 1, 1), stage_widths=(8, 16, 24, 48), attention_depth=1
@@ -130,10 +130,3 @@ def test_the_cosine_follows_the_clock() -> None:
     assert training._schedule(step=1000, progress=0.5, warmup_steps=100) == pytest.approx(0.5)
     assert training._schedule(step=1000, progress=1.0, warmup_steps=100) == pytest.approx(0.0)
     assert training._schedule(step=0, progress=0.0, warmup_steps=100) == pytest.approx(0.01)
-
-
-def test_grabcut_finds_a_disc_in_colour(rng: np.random.Generator) -> None:
-    mask = disc((100, 100), (50, 45), 20)
-    image = np.stack([disc_picture(mask, rng)] * 3, axis=2)
-    found = grabcut_in_box(image, np.array([25, 20, 75, 70], np.float32))
-    assert (found & mask).sum() > 0.9 * mask.sum()

@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from workers.sammed.baselines import box_mask, grabcut
 from workers.sammed.metrics import dice
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import depth_px, draw_pixels, next_correction, tight_box
@@ -91,7 +90,7 @@ def _score_picture(
         by_points = clicks_to_dice(model, embedding, mask, max(POINT_BUDGETS), rng)
         box = tight_box(mask)
         by_box = dice(model.decode(embedding, Prompts(box_xyxy=box)).mask, mask)
-        by_grabcut = dice(grabcut_in_box(picture.image, box), mask) if config.grabcut else float("nan")
+        by_grabcut = dice(grabcut(picture.image, Prompts(box_xyxy=box)), mask) if config.grabcut else float("nan")
         yield ObjectScore(
             picture.set_name,
             modality_of(picture.set_name),
@@ -124,27 +123,6 @@ def clicks_to_dice(
         points.append(click[0])
         labels.append(click[1])
         logits = answer.low_res_logits
-
-
-def box_mask(shape_hw: tuple[int, ...], box_xyxy: FloatArray) -> BoolArray:
-    """All pixels of the box.  -> [H, W] bool"""
-    x0, y0, x1, y1 = (int(v) for v in box_xyxy)
-    inside = np.zeros(shape_hw, bool)
-    inside[y0 : y1 + 1, x0 : x1 + 1] = True
-    return inside
-
-
-def grabcut_in_box(image: NDArray[np.uint8], box_xyxy: FloatArray, iterations: int = 5) -> BoolArray:
-    """What anyone has for nothing: OpenCV's GrabCut, told that outside the box is background.  -> [H, W] bool"""
-    colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    inside = box_mask(image.shape[:2], box_xyxy)
-    state = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    if min(inside.sum(), (~inside).sum()) < 10:
-        return inside  # too few pixels for its colour models
-    cv2.setRNGSeed(0)
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(colour, state, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
-    return (state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)
 
 
 # ---- tables -----------------------------------------------------------------------------------------------------
