@@ -9,9 +9,11 @@ mask = model.decode(embedding, prompts).mask                      # bool [H, W]
 """
 
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
+from workers.sammed.auto import AutoConfig, SliceProposal, auto_segment
 from workers.sammed.guards import Verdict, judge
 from workers.sammed.registry import MODELS, ModelCard, available, load_sam, pull
 from workers.sammed.sam import PREPROCESSING_VERSION, EncodedSlices, SamModel
+from workers.sammed.sapnet import ABLATION, SapNet, SapNetConfig, train_sapnet
 from workers.sammed.types import (
     AnnotatedSlice,
     CheckpointError,
@@ -26,10 +28,12 @@ from workers.sammed.types import (
 )
 
 __all__ = [
+    "ABLATION",
     "MODELS",
     "PREPROCESSING_VERSION",
     "AnnotatedSlice",
     "AssistConfig",
+    "AutoConfig",
     "CheckpointError",
     "EmptyMask",
     "EncodedSlices",
@@ -41,12 +45,17 @@ __all__ = [
     "Prompts",
     "SamModel",
     "SammedError",
+    "SapNet",
+    "SapNetConfig",
     "SliceEmbedding",
+    "SliceProposal",
     "Slices",
     "Verdict",
+    "auto_segment",
     "available",
     "judge",
     "learn_prompt",
     "load_sam",
     "pull",
+    "train_sapnet",
 ]

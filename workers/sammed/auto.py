@@ -1,0 +1,189 @@
+"""SAM^auto: masks without a user (PAPER.md section 3, Eq. 2).
+
+A generator learns from a few annotated slices where the object is, its coarse mask gives prompts, and the model with
+its learned prompt (SAM^assist) turns them into the mask. Slice by slice, each with a confidence; nothing is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from workers.sammed.classification import ClassifierConfig, train_classifier
+from workers.sammed.coarse import CoarseMask, PromptRule, prompts_from
+from workers.sammed.metrics import iou
+from workers.sammed.propagation import PropagationConfig, propagate_all
+from workers.sammed.sam import SamModel
+from workers.sammed.sampling import PromptKind
+from workers.sammed.sapnet import SapNetConfig, train_sapnet
+from workers.sammed.types import AnnotatedSlice, BoolArray, NotEnoughSlices, Prompts, SammedError, Slices
+
+ProgressCallback = Callable[[float, str], None]
+"""Called with the share done, in [0, 1], and what is being done; may raise to abort."""
+
+LEARNING_SHARE = 0.3
+"""Share of the progress that learning counts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoConfig:
+    """Which generator, which prompts, and the parts' own choices."""
+
+    generator: Literal["sapnet", "classification", "propagation"] = "sapnet"
+    prompts: PromptKind = "points"
+    per_component: bool = False
+    """one prompt for each connected part of the coarse mask: for many instances, as in microscopy"""
+    positional: bool = True
+    """the slices are of one volume; False for a set of pictures: PANet without positions, and no propagation"""
+    top_k: int | None = None
+    """how many targets a slice shows at most; None: what `sapnet` and `classification` say"""
+    rule: PromptRule = field(default_factory=PromptRule)
+    """how points and boxes are drawn; its kind and per_component are set from here"""
+    sapnet: SapNetConfig = field(default_factory=SapNetConfig)
+    classification: ClassifierConfig = field(default_factory=ClassifierConfig)
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    least_area: float = 0.1
+    """a coarse mask below this share of the smallest annotated area counts as nothing found"""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceProposal:
+    """What SAM^auto proposes for one slice."""
+
+    index: int
+    mask: BoolArray
+    """[H, W] bool; empty when nothing was found"""
+    confidence: float
+    """in [0, 1]; ranks the slices of one run by how good their masks probably are"""
+    prompts: Prompts | None
+    """what SAM was asked; with one prompt per component, all their points or the box around all; None: nothing found"""
+    coarse: BoolArray | None
+    """[H, W] bool, the generator's own mask; None for propagation, which has none"""
+
+
+def auto_segment(
+    model: SamModel,
+    slices: Slices,
+    support: Sequence[AnnotatedSlice],
+    targets: Sequence[int],
+    config: AutoConfig | None = None,
+    *,
+    seed: int = 0,
+    on_progress: ProgressCallback | None = None,
+) -> Iterator[SliceProposal]:
+    """Learn from `support` (slices with the label, and background slices), then propose a mask for each target as it is
+    made. Closing the iterator or raising from `on_progress` stops it.
+
+    `model` is best given with the label's learned prompt. Raises NotEnoughSlices when no annotated slice shows the
+    label, SammedError for propagation in a set of pictures, IndexError for a target that does not exist."""
+    config = config or AutoConfig()
+    if not any(s.mask.any() for s in support):
+        raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
+    if config.generator == "propagation" and not config.positional:
+        raise SammedError(
+            "Prompts cannot be propagated in a set of pictures: neighbours are not slices of one object.",
+            "Choose sapnet or classification.",
+        )
+    for index in targets:
+        if not 0 <= index < len(slices):
+            raise IndexError(f"There is no slice {index} among {len(slices)}.")
+    report = on_progress or (lambda share, text: None)
+    if config.generator == "propagation":
+        return _by_propagation(model, slices, support, targets, config, seed, report)
+    return _by_coarse_mask(model, slices, support, targets, config, seed, report)
+
+
+def _by_propagation(
+    model: SamModel,
+    slices: Slices,
+    support: Sequence[AnnotatedSlice],
+    targets: Sequence[int],
+    config: AutoConfig,
+    seed: int,
+    report: ProgressCallback,
+) -> Iterator[SliceProposal]:
+    def on_slice(done: int, most: int) -> None:
+        report(done / most, "Following the points")
+
+    found = propagate_all(model, slices, support, config.propagation, np.random.default_rng(seed), on_slice=on_slice)
+    for index in targets:
+        if index not in found:
+            yield SliceProposal(index, np.zeros(slices.image(index).shape[:2], np.bool_), 0.5, None, None)
+            continue
+        votes, prompts = found[index]
+        agreement = float(votes.probability[votes.mask].mean()) if votes.mask.any() else 0.0
+        yield SliceProposal(index, votes.mask, agreement, prompts, None)
+    report(1.0, "Done")
+
+
+def _by_coarse_mask(
+    model: SamModel,
+    slices: Slices,
+    support: Sequence[AnnotatedSlice],
+    targets: Sequence[int],
+    config: AutoConfig,
+    seed: int,
+    report: ProgressCallback,
+) -> Iterator[SliceProposal]:
+    segment = _learn(slices, support, config, seed, report)
+    rule = replace(config.rule, kind=config.prompts, per_component=config.per_component)
+    smallest = min(np.count_nonzero(s.mask) / s.mask.size for s in support if s.mask.any())
+    for done, index in enumerate(targets):
+        coarse = segment(index)
+        if np.count_nonzero(coarse.mask) < config.least_area * smallest * coarse.mask.size:
+            coarse = CoarseMask(coarse.probability, np.zeros_like(coarse.mask))
+        yield _propose(model, slices, index, coarse, rule, seed)
+        report(LEARNING_SHARE + (1 - LEARNING_SHARE) * (done + 1) / len(targets), "Segmenting")
+
+
+def _learn(
+    slices: Slices, support: Sequence[AnnotatedSlice], config: AutoConfig, seed: int, report: ProgressCallback
+) -> Callable[[int], CoarseMask]:
+    """The trained generator as a function from the number of a slice to its coarse mask."""
+
+    def on_step(step: int, steps: int) -> None:
+        report(LEARNING_SHARE * step / steps, "Learning")
+
+    if config.generator == "classification":
+        chosen = replace(config.classification, top_k=config.top_k or config.classification.top_k)
+        classifier = train_classifier(support, chosen, on_step=on_step)
+        return lambda index: classifier.segment(slices.embedding(index))
+    sapnet_config = config.sapnet
+    if config.top_k is not None:
+        sapnet_config = replace(sapnet_config, top_k=config.top_k)
+    if not config.positional and sapnet_config.features == "sam+position":
+        sapnet_config = replace(sapnet_config, features="sam")
+    net = train_sapnet(support, sapnet_config, images=slices, seed=seed, on_step=on_step)
+
+    def segment(index: int) -> CoarseMask:
+        image = slices.image(index) if sapnet_config.features == "pixels" else None
+        return net.segment(slices.embedding(index), index=index, image=image)
+
+    return segment
+
+
+def _propose(
+    model: SamModel, slices: Slices, index: int, coarse: CoarseMask, rule: PromptRule, seed: int
+) -> SliceProposal:
+    """Coarse mask -> prompts -> SAM. Draws depend on seed and slice alone, not on which slices came before."""
+    rng = np.random.default_rng([seed, index])
+    asked = prompts_from(coarse, rule, rng)
+    if not asked:
+        return SliceProposal(index, coarse.mask, 1 - float(coarse.probability.max()), None, coarse.mask)
+    answers = [model.decode(slices.embedding(index), prompts) for prompts in asked]
+    mask = np.logical_or.reduce([answer.mask for answer in answers])
+    score = float(np.mean([answer.score for answer in answers]))
+    confidence = float(np.sqrt(iou(coarse.mask, mask) * score))
+    return SliceProposal(index, mask, confidence, _united(asked), coarse.mask)
+
+
+def _united(asked: Sequence[Prompts]) -> Prompts:
+    """Several prompts as one, to be shown: all points, and the box around all boxes."""
+    if len(asked) == 1:
+        return asked[0]
+    boxes = np.array([p.box_xyxy for p in asked if p.box_xyxy is not None], np.float32)
+    box = np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)]) if len(boxes) else None
+    return Prompts(np.concatenate([p.points_xy for p in asked]), np.concatenate([p.point_labels for p in asked]), box)

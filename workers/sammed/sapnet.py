@@ -1,0 +1,436 @@
+"""SAP-Net: the few-shot segmenter of SAM^auto, whose coarse mask yields prompts (PAPER.md section 3, Eq. 3 to 7).
+
+    F(x, y) = [ T(E(I))(x, y), gamma(x, y) ]                                   Eq. 5: tuned SAM features and position
+    gamma(x, y) = [ cos(2 pi B (x, y)), sin(2 pi B (x, y)) ]                   Eq. 6
+    class of a cell: softmax over c of alpha * cosine similarity(F, p_c)       Eq. 4
+    loss: query by the support's prototypes, and support by the query's        Eq. 3, with the biased Dice of Eq. 7
+
+It works on cached embeddings alone, so an episode costs milliseconds. PANet is the same network without position.
+
+Letters in the shape comments: B slices, C channels of the input, F features, d frequencies, K prototypes per class,
+h w cells of the grid; class 0 is the background, 1 the foreground.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.random import Generator
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from workers.sammed.coarse import CoarseMask, cells_of_slice, components, keep_largest, pixels_from_grid, share_on_grid
+from workers.sammed.types import AnnotatedSlice, CheckpointError, NotEnoughSlices, SliceEmbedding, Slices
+
+CODE_VERSION = 1
+"""Part of the provenance; raise it when the same slices, seed and config give another network."""
+
+FORMAT = "sammed-sapnet-1"
+
+PIXELS_PER_CELL = 4
+"""Pixels of the input of the `pixels` backbone along one cell of the grid."""
+
+StepCallback = Callable[[int, int], None]
+"""Called with the episode just done and how many there will be; may raise to abort."""
+
+
+@dataclass(frozen=True, slots=True)
+class SapNetConfig:
+    """Every part of SAP-Net; the defaults are the whole of it."""
+
+    features: Literal["pixels", "sam", "sam+position"] = "sam+position"
+    """`pixels`: PANet as it was before SAM, a backbone of its own on the picture"""
+    position_dim: int = 16
+    """d: columns of B"""
+    position_sigma: float = 1.0
+    """sigma of B's entries, in periods across the longest side of the slice"""
+    slice_sigma: float = 0.0
+    """sigma of B's row for the slice's position z, in periods across the annotated range; 0: no z, as in the paper"""
+    width: int = 64
+    """channels of T"""
+    depth: int = 2
+    """layers of T: the first looks at single cells, the others at 3 x 3"""
+    temperature: float = 20.0
+    """alpha of Eq. 4"""
+    loss: Literal["cross_entropy", "dice"] = "dice"
+    """d of Eq. 3"""
+    beta: float = 2.0
+    """weight of false positives in Eq. 7; 1 is plain Dice"""
+    align_weight: float = 1.0
+    prototypes: int = 1
+    """prototypes per class (1 in the paper); more are found by clustering the cells of the class"""
+    support_sets: int = 1
+    """sets of prototypes whose answers are averaged: all annotated slices, and random halves of them"""
+    top_k: int | Literal["support"] | None = "support"
+    """connected parts that stay; `support`: as many as the annotated slice with most parts shows"""
+    episodes: int = 60
+    slices_per_episode: int = 6
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+
+
+_PANET = SapNetConfig(features="pixels", loss="cross_entropy", beta=1.0, top_k=None)
+
+ABLATION: dict[str, SapNetConfig] = {
+    "PANet": _PANET,
+    "+ SAM features": replace(_PANET, features="sam"),
+    "+ position encoding": replace(_PANET, features="sam+position"),
+    "+ biased Dice": SapNetConfig(top_k=None),
+    "+ top-K": SapNetConfig(),
+}
+"""The rows of Table 5, each with one part more. PANet's own backbone is a VGG, trained on photographs; in its place a
+small convolutional network learns from the pixels alone, in the same episodes."""
+
+
+def biased_dice_loss(probability: Tensor, target: Tensor, weight: Tensor, beta: float) -> Tensor:
+    """Eq. 7 with soft counts: 1 - 2 TP / (2 TP + beta FP + FN), one cell added to both so that an empty target is
+    defined. probability, target, weight [B, h, w] in [0, 1] -> [B]"""
+    true_positive = (weight * probability * target).sum((-2, -1))
+    false_positive = (weight * probability * (1 - target)).sum((-2, -1))
+    false_negative = (weight * (1 - probability) * target).sum((-2, -1))
+    return 1 - (2 * true_positive + 1) / (2 * true_positive + beta * false_positive + false_negative + 1)
+
+
+def pooled_prototype(features: Tensor, share: Tensor) -> Tensor:
+    """Masked average pooling: the mean feature of each slice under its mask, averaged over the slices that show it.
+
+    features [B, F, h, w], share [B, h, w] in [0, 1] -> [F]; zeros when no slice shows anything."""
+    mass = share.sum((-2, -1))  # [B]
+    means = torch.einsum("bfhw,bhw->bf", features, share) / (mass + 1e-5)[:, None]
+    shown = (mass > 0.5).float()
+    return (means * shown[:, None]).sum(0) / shown.sum().clamp_min(1)
+
+
+class SapNet(nn.Module):
+    """T, gamma and, after training, the prototypes of the annotated slices. Made by `train_sapnet`."""
+
+    def __init__(self, channels: int, config: SapNetConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.provenance: dict[str, Any] = {"channels": channels, "seed": seed, "config": asdict(config)}
+        generator = torch.Generator().manual_seed(seed)
+        if config.features == "pixels":
+            self.backbone: nn.Module = _PixelBackbone()
+            channels = _PixelBackbone.WIDTH
+        else:
+            self.backbone = nn.Identity()
+        self.tune = _Fcn(channels, config.width, config.depth)
+        for parameter in self.parameters():  # one generator for all: the same network for the same seed
+            if parameter.ndim > 1:
+                fan_in = parameter[0].numel()
+                with torch.no_grad():
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator) * (2 / fan_in) ** 0.5)
+        self.register_buffer("channel_mean", torch.zeros(channels))
+        self.register_buffer("channel_scale", torch.ones(channels))
+        frequencies = torch.randn(3, config.position_dim, generator=generator)
+        scale = torch.tensor([config.position_sigma, config.position_sigma, config.slice_sigma])
+        self.register_buffer("frequencies", frequencies * scale[:, None])  # B of Eq. 6, rows x, y, z
+        self.register_buffer("support_prototypes", torch.zeros(config.support_sets, 2, config.prototypes, 1))
+        self.register_buffer("slice_range", torch.tensor([0.0, 1.0]))
+        self.register_buffer("parts", torch.tensor(1))
+        self.channel_mean: Tensor
+        self.channel_scale: Tensor
+        self.frequencies: Tensor
+        self.support_prototypes: Tensor
+        """[sets, 2, K, F]"""
+        self.slice_range: Tensor
+        """first and last annotated index"""
+        self.parts: Tensor
+        """most connected parts on an annotated slice"""
+
+    # ---- the paper's parts ----------------------------------------------------------------------------------------
+
+    def position(self, grid_hw: tuple[int, int], index: Tensor) -> Tensor:
+        """gamma of Eq. 6 at the centres of the cells. index [B]: numbers of the slices -> [B, 2 d, h, w]"""
+        height, width = grid_hw
+        y, x = torch.meshgrid(
+            (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij"
+        )  # the square of the embedding is the unit square
+        first, last = self.slice_range
+        z = (index.float() - first) / (last - first).clamp_min(1)  # [B]
+        where = torch.stack([x.flatten(), y.flatten()], 1)  # [h w, 2]
+        angle = 2 * torch.pi * (where @ self.frequencies[:2])[None]  # [1, h w, d]
+        angle = angle + 2 * torch.pi * (z[:, None] * self.frequencies[2])[:, None]  # [B, h w, d]
+        gamma = torch.cat([angle.cos(), angle.sin()], 2)  # [B, h w, 2 d]
+        return gamma.transpose(1, 2).reshape(len(index), -1, height, width)
+
+    def features(self, inputs: Tensor, index: Tensor) -> Tensor:
+        """F of Eq. 5. inputs [B, C, h, w] embeddings, or [B, 3, 4 h, 4 w] pixels -> [B, F, h, w], of length 1"""
+        x = self.backbone(inputs)
+        x = (x - self.channel_mean[:, None, None]) / self.channel_scale[:, None, None]
+        tuned: Tensor = self.tune(x)
+        if self.config.features == "sam+position":
+            gamma = self.position((tuned.shape[2], tuned.shape[3]), index)
+            tuned = torch.cat([tuned, gamma], 1)
+        return F.normalize(tuned, dim=1)
+
+    def prototypes(self, features: Tensor, share: Tensor, inside: Tensor) -> Tensor:
+        """Background and foreground prototypes of some slices: [B, F, h, w], [B, h, w], [B, h, w] -> [2, K, F]"""
+        classes = (inside * (1 - share), inside * share)
+        if self.config.prototypes == 1:
+            return torch.stack([pooled_prototype(features, s)[None] for s in classes])
+        return torch.stack([_clustered(features, s, self.config.prototypes) for s in classes])
+
+    def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
+        """alpha * cosine similarity to the nearest prototype of each class (Eq. 4).  -> [B, 2, h, w]"""
+        directions = F.normalize(prototypes, dim=2)
+        similarity = torch.einsum("bfhw,ckf->bckhw", features, directions)
+        return self.config.temperature * similarity.amax(2)
+
+    def loss(self, logits: Tensor, share: Tensor, inside: Tensor) -> Tensor:
+        """d of Eq. 3, mean over the slices. [B, 2, h, w], [B, h, w], [B, h, w] -> scalar"""
+        if self.config.loss == "dice":
+            return biased_dice_loss(logits.softmax(1)[:, 1], share, inside, self.config.beta).mean()
+        log_probability = logits.log_softmax(1)
+        cross_entropy = -(share * log_probability[:, 1] + (1 - share) * log_probability[:, 0])
+        return ((cross_entropy * inside).sum((-2, -1)) / inside.sum((-2, -1))).mean()
+
+    def episode(self, batch: _Batch, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """L_seg and L_align of one split; support and query hold positions in the batch."""
+        features = self.features(batch.inputs, batch.index)
+        share, inside = batch.share, batch.inside
+        prototypes = self.prototypes(features[support], share[support], inside[support])
+        logits = self.logits(features[query], prototypes)
+        segmentation = self.loss(logits, share[query], inside[query])
+        predicted = (logits.argmax(1) == 1).float()  # [query, h, w]
+        if not predicted.any():  # no foreground, no prototype to align with
+            return segmentation, torch.zeros(())
+        backwards = self.prototypes(features[query], predicted, inside[query])
+        align = self.loss(self.logits(features[support], backwards), share[support], inside[support])
+        return segmentation, align
+
+    # ---- after training -------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def grid_probability(
+        self, embedding: SliceEmbedding, *, index: int = 0, image: NDArray[np.uint8] | None = None
+    ) -> Tensor:
+        """[h, w] float32: probability of the foreground in each cell, 0 in the padding. `index` matters only with
+        `slice_sigma`; `image` (uint8 [H, W] or [H, W, 3]) only for the `pixels` backbone."""
+        inputs = _input(embedding, image, self.config)
+        features = self.features(inputs[None], torch.tensor([index]))
+        probability = torch.stack([self.logits(features, p).softmax(1)[0, 1] for p in self.support_prototypes]).mean(0)
+        return probability * (torch.from_numpy(cells_of_slice(embedding)) > 0)
+
+    def segment(
+        self, embedding: SliceEmbedding, *, index: int = 0, image: NDArray[np.uint8] | None = None
+    ) -> CoarseMask:
+        """The coarse mask of a slice; arguments as for `grid_probability`."""
+        return self.coarse_mask(self.grid_probability(embedding, index=index, image=image), embedding)
+
+    def coarse_mask(self, grid_probability: Tensor, embedding: SliceEmbedding) -> CoarseMask:
+        """Probabilities of cells -> the coarse mask in pixels, with its largest parts only (top-K)."""
+        probability = pixels_from_grid(grid_probability, embedding)
+        mask = probability > 0.5
+        top_k = int(self.parts) if self.config.top_k == "support" else self.config.top_k
+        return CoarseMask(probability, mask if top_k is None else keep_largest(mask, top_k))
+
+    def to_bytes(self) -> bytes:
+        """safetensors, with the provenance as JSON in its metadata."""
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        data: bytes = save_tensors(tensors, {"format": FORMAT, "provenance": json.dumps(self.provenance)})
+        return data
+
+    def save(self, path: Path) -> None:
+        """`to_bytes` as a file."""
+        path.write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> SapNet:
+        """The inverse of `save`. Raises CheckpointError for a file that holds no SAP-Net."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} cannot be read as a SAP-Net: {error}") from error
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(f"{path} does not hold a SAP-Net of the kind {FORMAT}.")
+        provenance = json.loads(metadata["provenance"])
+        net = cls(provenance["channels"], SapNetConfig(**provenance["config"]), seed=provenance["seed"])
+        net.support_prototypes = tensors["support_prototypes"]
+        net.load_state_dict(tensors)
+        net.provenance = provenance
+        return net.eval()
+
+
+class _Fcn(nn.Module):
+    """T of Eq. 5: a layer over single cells, then layers over 3 x 3 cells with a shortcut."""
+
+    def __init__(self, channels: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, width, 1)
+        self.layers = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(depth - 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.reduce(x)
+        for layer in self.layers:
+            x = x + layer(F.relu(x))
+        return x
+
+
+class _PixelBackbone(nn.Module):
+    """[B, 3, 4 h, 4 w] -> [B, 64, h, w], trained from nothing."""
+
+    WIDTH = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 2, 1)
+        self.conv2 = nn.Conv2d(16, 32, 3, 2, 1)
+        self.conv3 = nn.Conv2d(32, self.WIDTH, 3, 1, 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = F.relu(self.conv1(pixels))
+        x = F.relu(self.conv2(x))
+        return F.relu(self.conv3(x))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Annotated slices as tensors."""
+
+    inputs: Tensor
+    """[B, C, h, w] embeddings or [B, 3, 4 h, 4 w] pixels"""
+    index: Tensor
+    """[B] numbers of the slices"""
+    share: Tensor
+    """[B, h, w] share of each cell under the mask"""
+    inside: Tensor
+    """[B, h, w] share of each cell inside the slice"""
+
+    @classmethod
+    def of(cls, slices: Sequence[AnnotatedSlice], images: Slices | None, config: SapNetConfig) -> _Batch:
+        pictures = [None if images is None else images.image(s.index) for s in slices]
+        return cls(
+            torch.stack([_input(s.embedding, p, config) for s, p in zip(slices, pictures, strict=True)]),
+            torch.tensor([s.index for s in slices]),
+            torch.from_numpy(np.stack([share_on_grid(s.mask, s.embedding) for s in slices])),
+            torch.from_numpy(np.stack([cells_of_slice(s.embedding) for s in slices])),
+        )
+
+    def take(self, chosen: Tensor) -> _Batch:
+        return _Batch(self.inputs[chosen], self.index[chosen], self.share[chosen], self.inside[chosen])
+
+
+def _input(embedding: SliceEmbedding, image: NDArray[np.uint8] | None, config: SapNetConfig) -> Tensor:
+    """[C, h, w] embedding, or [3, 4 h, 4 w] pixels in [-1, 1] with padding 0, on the square of the embedding."""
+    if config.features != "pixels":
+        return torch.from_numpy(embedding.features.astype(np.float32))
+    if image is None:
+        raise ValueError("The backbone on pixels needs the pictures of the slices.")
+    side = max(embedding.input_hw)
+    rows, columns = (PIXELS_PER_CELL * n for n in embedding.features.shape[1:])
+    height = max(1, round(embedding.input_hw[0] / side * rows))
+    width = max(1, round(embedding.input_hw[1] / side * columns))
+    planes = np.repeat(image[None], 3, 0) if image.ndim == 2 else image.transpose(2, 0, 1)
+    pixels = torch.from_numpy(planes.astype(np.float32))[None] / 127.5 - 1
+    scaled = F.interpolate(pixels, (height, width), mode="bilinear", antialias=True)[0]
+    return F.pad(scaled, (0, columns - width, 0, rows - height))
+
+
+def _clustered(features: Tensor, share: Tensor, count: int) -> Tensor:
+    """`count` prototypes of a class by k-means on directions, started on cells that lie far apart.  -> [count, F]
+
+    The clusters are found without gradient; the prototypes are weighted means with one."""
+    weight = share.flatten()  # [n]
+    points = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # [n, F]
+    chosen = weight > 0.5
+    if int(chosen.sum()) < count:
+        return pooled_prototype(features, share).expand(count, -1)
+    points, weight = points[chosen], weight[chosen]
+    with torch.no_grad():
+        centres = F.normalize((points * weight[:, None]).mean(0, keepdim=True), dim=1)
+        while len(centres) < count:
+            farthest = (points @ centres.T).amax(1).argmin()
+            centres = torch.cat([centres, points[farthest : farthest + 1]])
+        for _ in range(5):
+            member = F.one_hot((points @ centres.T).argmax(1), count).float() * weight[:, None]  # [n, K]
+            centres = F.normalize(member.T @ points + 1e-5 * centres, dim=1)
+    return (member.T @ points) / (member.sum(0)[:, None] + 1e-5)
+
+
+def train_sapnet(
+    slices: Sequence[AnnotatedSlice],
+    config: SapNetConfig | None = None,
+    *,
+    images: Slices | None = None,
+    seed: int = 0,
+    on_step: StepCallback | None = None,
+) -> SapNet:
+    """Train on the annotated slices of one label, background slices among them if there are any.
+
+    Every episode splits them anew into support and query; a single slice with foreground is both. `images` gives the
+    pictures, for the `pixels` backbone only. Raises NotEnoughSlices when no slice shows the label."""
+    config = config or SapNetConfig()
+    shown = [s.index for s in slices if s.mask.any()]
+    if not shown:
+        raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
+    rng = np.random.default_rng([seed, len(slices)])
+    batch = _Batch.of(slices, images, config)
+    net = SapNet(batch.inputs.shape[1], config, seed=seed)
+    net.parts = torch.tensor(max(len(components(s.mask)) for s in slices))
+    net.slice_range = torch.tensor([float(min(shown)), float(max(shown))])
+    if config.features != "pixels":
+        net.channel_mean = batch.inputs.mean((0, 2, 3))
+        net.channel_scale = batch.inputs.std((0, 2, 3)) + 1e-5
+    foreground = np.array([bool(s.mask.any()) for s in slices])
+    optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.episodes), config.learning_rate / 20)
+    losses: list[float] = []
+    for episode in range(1, config.episodes + 1):
+        support, query = _split(foreground, config.slices_per_episode, rng)
+        both = torch.from_numpy(np.concatenate([support, query]))
+        positions = torch.arange(len(both))
+        segmentation, align = net.episode(batch.take(both), positions[: len(support)], positions[len(support) :])
+        loss = segmentation + config.align_weight * align
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        losses.append(float(segmentation.detach()))
+        if on_step:
+            on_step(episode, config.episodes)
+    _remember_support(net, batch, foreground, rng)
+    net.provenance |= {
+        "slices": [s.index for s in slices],
+        "model_checksum": slices[0].embedding.model_checksum,
+        "loss": round(float(np.mean(losses[-10:])), 4) if losses else None,
+        "code_version": CODE_VERSION,
+    }
+    return net.eval()
+
+
+def _split(foreground: NDArray[np.bool_], most: int, rng: Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of support and query slices, at most `most` in all; each has a slice that shows the label."""
+    shown, empty = rng.permutation(np.flatnonzero(foreground)), rng.permutation(np.flatnonzero(~foreground))
+    if len(shown) == 1:
+        return np.concatenate([shown, empty[: max(0, most - 2)]]), np.concatenate([shown, empty[: max(0, most - 2)]])
+    shown = shown[: max(2, (most + 1) // 2 if len(empty) else most)]
+    empty = empty[: max(0, most - len(shown))]
+    cut = int(rng.integers(1, len(shown)))
+    cut_empty = int(rng.integers(0, len(empty) + 1))
+    support = np.concatenate([shown[:cut], empty[:cut_empty]])
+    query = np.concatenate([shown[cut:], empty[cut_empty:]])
+    return support, query
+
+
+@torch.no_grad()
+def _remember_support(net: SapNet, batch: _Batch, foreground: NDArray[np.bool_], rng: Generator) -> None:
+    """At inference all annotated slices are support; further sets are random halves of them."""
+    features = net.features(batch.inputs, batch.index)
+    sets = [np.arange(len(foreground))]
+    while len(sets) < net.config.support_sets:
+        sets.append(_split(foreground, len(foreground), rng)[0])
+    net.support_prototypes = torch.stack(
+        [net.prototypes(features[s], batch.share[s], batch.inside[s]) for s in map(torch.from_numpy, sets)]
+    )
