@@ -13,7 +13,10 @@ from backend.services.cases import Cases
 from backend.services.exports import Exports
 from backend.services.imports import Imports
 from backend.services.jobs import Jobs
+from backend.services.learned_prompts import LearnedPrompts
+from backend.services.learning import Learning
 from backend.services.projects import Projects
+from backend.services.proposals import Proposals
 from backend.services.segmentation import Segmentation
 from backend.services.system import System
 from backend.services.volumes import Volumes
@@ -46,6 +49,9 @@ class Services:
     volumes: Volumes
     annotations: Annotations
     segmentation: Segmentation
+    learned_prompts: LearnedPrompts
+    learning: Learning
+    proposals: Proposals
     jobs: Jobs
     imports: Imports
     exports: Exports
@@ -71,7 +77,12 @@ def build_services(settings: Settings) -> Services:
     queue = JobQueue(settings.redis_url)
     planes = Planes(objects, settings.data_dir / "cache" / "planes", max_bytes=settings.plane_cache_bytes)
     jobs = Jobs(db, queue)
-    segmentation = Segmentation(db, queue, embeddings, default_model=settings.model, timeout_s=settings.click_timeout_s)
+    learned_prompts = LearnedPrompts(db)
+    segmentation = Segmentation(
+        db, queue, embeddings, learned_prompts, default_model=settings.model, timeout_s=settings.click_timeout_s
+    )
+    learning = Learning(db, queue, jobs, learned_prompts, segmentation)
+    annotations = Annotations(db, learning)
     return Services(
         settings=settings,
         db=db,
@@ -82,8 +93,11 @@ def build_services(settings: Settings) -> Services:
         projects=Projects(db),
         cases=Cases(db),
         volumes=Volumes(db, planes),
-        annotations=Annotations(db),
+        annotations=annotations,
         segmentation=segmentation,
+        learned_prompts=learned_prompts,
+        learning=learning,
+        proposals=Proposals(db, annotations),
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
         exports=Exports(db, objects, jobs),

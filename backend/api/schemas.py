@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.db import tables
 from backend.domain.annotation import Code, Origin, RevisionDraft, SliceFlips
 from backend.domain.jobs import JobKind, JobState
+from backend.domain.learning import PromptSource
 from backend.domain.prompts import MaskPrompt, PointPrompt, PromptSet
+from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import CaseState, Role
 from backend.services.annotations import AnnotationView, Appended, Masks
 from backend.services.cases import CaseView
+from backend.services.learned_prompts import UsedPrompt
 from backend.services.projects import LabelDraft, ProjectView, code_of
 from backend.services.segmentation import Encodings, Prediction
 from backend.services.volumes import VolumeView
@@ -55,6 +58,7 @@ class Me(Schema):
     name: str
     is_admin: bool
     must_set_password: bool
+    auto_learn: bool = Field(description="Learning starts by itself once a label has two annotated slices")
 
     @classmethod
     def of(cls, user: tables.User) -> Me:
@@ -64,7 +68,12 @@ class Me(Schema):
             name=user.name,
             is_admin=user.is_admin,
             must_set_password=user.password_hash is None,
+            auto_learn=user.auto_learn,
         )
+
+
+class MePatch(Schema):
+    auto_learn: bool
 
 
 class TokenIn(Schema):
@@ -127,13 +136,14 @@ class LabelPatch(Schema):
     color: str | None = None
     code: CodeValue | None = None
     shortcut: str | None = None
+    warm_start_id: UUID | None = Field(default=None, description="Learned prompt that the next cases start from")
 
     def changes(self) -> dict[str, Any]:
-        """Only what was sent; null clears `code` and `shortcut`."""
+        """Only what was sent; null clears `code`, `shortcut` and `warm_start_id`."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
         if "code" in sent:
             sent["code"] = _code(self.code)
-        return {name: value for name, value in sent.items() if value is not None or name in ("code", "shortcut")}
+        return {name: value for name, value in sent.items() if value is not None or name not in ("name", "color")}
 
 
 class Label(Schema):
@@ -143,6 +153,7 @@ class Label(Schema):
     value: int
     code: CodeValue | None
     shortcut: str | None
+    warm_start_id: UUID | None
 
     @classmethod
     def of(cls, row: tables.LabelRow) -> Label:
@@ -154,6 +165,7 @@ class Label(Schema):
             value=row.value,
             code=CodeValue(scheme=code.scheme, value=code.value, meaning=code.meaning) if code else None,
             shortcut=row.shortcut,
+            warm_start_id=row.warm_start_id,
         )
 
 
@@ -353,6 +365,9 @@ class PredictionIn(Schema):
     box: tuple[float, float, float, float] | None = Field(default=None, description="[x0, y0, x1, y1], both inside")
     mask: Rle | None = Field(default=None, description="An earlier mask of the slice as a prompt")
     model: str | None = None
+    learned_prompt: UUID | Literal["auto"] | None = Field(
+        default="auto", description="`auto`: what is active for the label, if any; null: the plain model"
+    )
 
     def to_domain(self) -> PromptSet:
         return PromptSet(
@@ -368,10 +383,26 @@ class Milliseconds(Schema):
     decode: float
 
 
+class LearnedPromptUsed(Schema):
+    """The learned prompt that answers, and why: `volume` and `pictures` were learned there, `warm_start` is kept by the
+    project, `chosen` was named by the request."""
+
+    id: UUID
+    source: PromptSource
+    gain: float = Field(description="Dice over the plain model on held-out slices, when it was learned")
+    examples: int = Field(description="Slices that it was learned from")
+
+    @classmethod
+    def of(cls, used: UsedPrompt) -> LearnedPromptUsed:
+        row = used.row
+        return cls(id=row.id, source=used.source, gain=row.verdict["gain"], examples=len(row.provenance["examples"]))
+
+
 class PredictionOut(Schema):
     mask: Rle
     score: float = Field(description="The model's own estimate of its IoU, 0 to 1")
     model: str
+    learned_prompt: LearnedPromptUsed | None = Field(description="null: the plain model answered")
     cached: bool = Field(description="The slice was encoded before this click")
     ms: Milliseconds
 
@@ -381,6 +412,7 @@ class PredictionOut(Schema):
             mask=rle(prediction.mask),
             score=prediction.score,
             model=prediction.model,
+            learned_prompt=LearnedPromptUsed.of(prediction.learned_prompt) if prediction.learned_prompt else None,
             cached=prediction.cached,
             ms=Milliseconds(total=prediction.total_ms, encode=prediction.encode_ms, decode=prediction.decode_ms),
         )
@@ -465,7 +497,7 @@ class RevisionIn(Schema):
     prompts: dict[str, Any] | None = None
     model: dict[str, Any] | None = None
     reverts: UUID | None = None
-    telemetry: dict[str, Any] = {}
+    telemetry: Telemetry = Telemetry()
 
     def to_domain(self) -> RevisionDraft:
         return RevisionDraft(
@@ -476,7 +508,7 @@ class RevisionIn(Schema):
             prompts=self.prompts,
             model=self.model,
             reverts=self.reverts,
-            telemetry=self.telemetry,
+            telemetry=self.telemetry.to_json(),
         )
 
 
@@ -549,6 +581,8 @@ class Job(Schema):
     kind: JobKind
     state: JobState
     project_id: UUID | None
+    volume_id: UUID | None = Field(description="Of jobs that learn on a volume")
+    label_id: UUID | None = Field(description="Of jobs that learn")
     progress: float
     message: str
     result: dict[str, Any] | None
@@ -564,6 +598,8 @@ class Job(Schema):
             kind=JobKind(row.kind),
             state=JobState(row.state),
             project_id=row.project_id,
+            volume_id=row.payload.get("volume_id"),
+            label_id=row.payload.get("label_id"),
             progress=row.progress,
             message=row.message,
             result=row.result,

@@ -1,7 +1,8 @@
 """All tables. Rows are records of what happened or of what is; rules about them live in the services.
 
-Times are UTC. Identifiers are UUIDv7. `revisions`, `revision_slices` and `audit_events` are append-only: services only
-insert, an ORM listener refuses anything else, and so does a trigger in the database (migrations).
+Times are UTC. Identifiers are UUIDv7. `revisions`, `revision_slices`, `learned_prompts` and `audit_events` are
+append-only: services only insert, an ORM listener refuses anything else, and so does a trigger in the database
+(migrations).
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -52,6 +55,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(120))
     password_hash: Mapped[str | None] = mapped_column(Text)  # argon2id; None until the first password is set
     is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
+    auto_learn: Mapped[bool] = mapped_column(Boolean, default=True)  # learn from annotated slices without being asked
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
 
@@ -108,6 +112,9 @@ class LabelRow(Base):
     code_value: Mapped[str | None] = mapped_column(String(64))
     code_meaning: Mapped[str | None] = mapped_column(String(64))
     shortcut: Mapped[str | None] = mapped_column(String(1))
+    warm_start_id: Mapped[UUID | None] = mapped_column(  # where the label's next cases start from
+        ForeignKey("learned_prompts.id", use_alter=True, name="labels_warm_start_id_fkey")
+    )
     created_at: Mapped[datetime] = _now()
 
     __table_args__ = (
@@ -244,6 +251,89 @@ class CurrentMask(Base):
     voxels: Mapped[int] = mapped_column(Integer)
 
 
+# -- learning ---------------------------------------------------------------------------------------------------------
+class LearnedPromptRow(Base):
+    """What SAM^assist learned of a label. Without a volume it was learned on the project's pictures."""
+
+    __tablename__ = "learned_prompts"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    volume_id: Mapped[UUID | None] = mapped_column(ForeignKey("volumes.id"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id"))
+    annotator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    model: Mapped[str] = mapped_column(String(120))
+    model_checksum: Mapped[str] = mapped_column(String(64))
+    checksum: Mapped[str] = mapped_column(String(64))  # of the tensors
+    tensors: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # safetensors, about 15 kB
+    provenance: Mapped[dict[str, Any]]  # config, seed, steps, seconds, and `examples`: volume, slice, revision
+    verdict: Mapped[dict[str, Any]]  # domain.learning.Verdict
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        Index("learned_prompts_by_label", "label_id", "annotator_id", "volume_id"),
+        Index("learned_prompts_by_project", "project_id", "id"),
+    )
+
+
+class ActivePrompt(Base):
+    """Which learned prompt answers an annotator's clicks on a label of a volume (none: of the project's pictures). A
+    row without a learned prompt says that the plain model does."""
+
+    __tablename__ = "active_prompts"
+
+    id: Mapped[UUID] = _id()
+    volume_id: Mapped[UUID | None] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id", ondelete="CASCADE"))
+    annotator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    learned_prompt_id: Mapped[UUID | None] = mapped_column(ForeignKey("learned_prompts.id"))
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+    __table_args__ = (UniqueConstraint("label_id", "annotator_id", "volume_id", postgresql_nulls_not_distinct=True),)
+
+
+class Proposal(Base):
+    """A mask of one slice that nobody accepted yet, and later what became of it. At most one is open a slice."""
+
+    __tablename__ = "proposals"
+
+    id: Mapped[UUID] = _id()
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    volume_id: Mapped[UUID] = mapped_column(ForeignKey("volumes.id"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id"))
+    annotator_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    slice_index: Mapped[int] = mapped_column(Integer)
+    counts: Mapped[str] = mapped_column(Text)
+    voxels: Mapped[int] = mapped_column(Integer)
+    confidence: Mapped[float] = mapped_column(Float)
+    prompts: Mapped[dict[str, Any] | None]
+    generator: Mapped[str] = mapped_column(String(16))
+    learned_prompt_id: Mapped[UUID | None] = mapped_column(ForeignKey("learned_prompts.id"))
+    model: Mapped[str] = mapped_column(String(120))
+    model_checksum: Mapped[str] = mapped_column(String(64))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16), default="open")
+    revision_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))  # that accepting made
+    made_at: Mapped[datetime] = _now()
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state in ('open', 'accepted', 'corrected', 'rejected', 'absent')", name="proposal_state"),
+        CheckConstraint("confidence between 0 and 1", name="proposal_confidence"),
+        Index("proposals_by_volume", "volume_id", "label_id", "annotator_id", "id"),
+        Index(
+            "one_open_proposal_a_slice",
+            "volume_id",
+            "label_id",
+            "annotator_id",
+            "slice_index",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+
 # -- work and record --------------------------------------------------------------------------------------------------
 class Job(Base):
     """A background job. This row is the record; the queue carries only its id."""
@@ -255,6 +345,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(16), default="queued")
     project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    subject: Mapped[str | None] = mapped_column(String(120))  # of one kind, only a subject's newest job is wanted
     payload: Mapped[dict[str, Any]]
     progress: Mapped[float] = mapped_column(Float, default=0.0)  # 0..1
     message: Mapped[str] = mapped_column(Text, default="")
@@ -272,6 +363,7 @@ class Job(Base):
         CheckConstraint("progress between 0 and 1", name="job_progress"),
         Index("jobs_by_state", "state", "created_at"),
         Index("jobs_by_project", "project_id", "created_at"),
+        Index("jobs_by_subject", "subject", "kind", "id"),
     )
 
 
@@ -291,4 +383,4 @@ class AuditEvent(Base):
     __table_args__ = (Index("audit_by_project", "project_id", "at"),)
 
 
-APPEND_ONLY = (Revision, RevisionSlice, AuditEvent)
+APPEND_ONLY = (Revision, RevisionSlice, LearnedPromptRow, AuditEvent)

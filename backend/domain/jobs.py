@@ -7,11 +7,13 @@ waits for the answer and asks again when it is lost.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.errors import AppError, Conflict, Unavailable
+from backend.domain.learning import Generator, PromptKind
+from backend.errors import AppError, Conflict, TooManyRequests, Unavailable
 
 
 class QueueName(StrEnum):
@@ -24,9 +26,20 @@ class QueueName(StrEnum):
 class JobKind(StrEnum):
     IMPORT = "import"
     EXPORT = "export"
+    LEARN_PROMPT = "learn_prompt"
+    AUTO_SEGMENT = "auto_segment"
+    PROPAGATE = "propagate"
 
 
-QUEUE_OF: dict[JobKind, QueueName] = {JobKind.IMPORT: QueueName.IO, JobKind.EXPORT: QueueName.IO}
+QUEUE_OF: dict[JobKind, QueueName] = {
+    JobKind.IMPORT: QueueName.IO,
+    JobKind.EXPORT: QueueName.IO,
+    JobKind.LEARN_PROMPT: QueueName.TRAIN,
+    JobKind.AUTO_SEGMENT: QueueName.TRAIN,
+    JobKind.PROPAGATE: QueueName.TRAIN,
+}
+
+LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)
 
 
 class JobState(StrEnum):
@@ -65,6 +78,45 @@ class ExportPayload(_Payload):
     annotator_id: UUID | None = None
 
 
+class LearningPayload(_Payload):
+    """What learning is about. Without a volume: all pictures (volumes of one slice) of the label's project; without a
+    model: the installation's (filled in when the job is queued)."""
+
+    volume_id: UUID | None
+    label_id: UUID
+    annotator_id: UUID
+    model: str | None = None
+    seed: int = 0
+
+    @property
+    def subject(self) -> str:
+        """Of one kind, only the newest job of a subject is wanted."""
+        return f"{self.volume_id or 'pictures'}/{self.label_id}/{self.annotator_id}"
+
+
+class LearnPromptPayload(LearningPayload):
+    automatic: bool = False
+
+
+class AutoSegmentPayload(LearningPayload):
+    """`targets`: the slices to propose on, None for all that are not annotated. `top_k`: at most so many parts a slice;
+    `per_component`: one prompt for each part, for many instances."""
+
+    generator: Generator = Generator.SAPNET
+    prompts: PromptKind = PromptKind.POINTS
+    per_component: bool = False
+    top_k: int | None = None
+    targets: tuple[int, ...] | None = None
+
+
+class PropagatePayload(LearningPayload):
+    """From slice `start` upwards (1), downwards (-1) or both (None), at most `most_slices` each way."""
+
+    start: int
+    direction: Literal[1, -1] | None = None
+    most_slices: int | None = None
+
+
 class SliceSource(_Payload):
     """How a worker finds the pixels of one slice without asking the database. `window` is (width, center)."""
 
@@ -88,12 +140,14 @@ class EncodeCall(_Payload):
 
 
 class PredictCall(_Payload):
-    """Points are (x, y, positive) in voxel indices; the box has both corners inside; the mask is COCO RLE counts."""
+    """Points are (x, y, positive) in voxel indices; the box has both corners inside; the mask is COCO RLE counts.
+    With a `learned_prompt` the model answers as it was taught."""
 
     source: SliceSource
     points: tuple[tuple[float, float, bool], ...]
     box_xyxy: tuple[float, float, float, float] | None
     mask_counts: str | None
+    learned_prompt: UUID | None = None
 
 
 class ModelInfo(_Payload):
@@ -127,8 +181,15 @@ class JobIsOver(Conflict):
     title = "The job is already over"
 
 
+class TooManyJobs(TooManyRequests):
+    """The caller has as many unfinished learning jobs as one person may. Raised by services.learning."""
+
+    code = "too_many_jobs"
+    title = "Too many jobs are waiting"
+
+
 class NoWorker(Unavailable):
-    """No process serves the queue that the request needs. Raised by stores.queue."""
+    """No process serves the queue that the request needs. Raised by stores.queue, segmentation and learning."""
 
     code = "no_worker"
     title = "No worker is running"

@@ -253,6 +253,14 @@ class Accounts:
         with self._db.begin() as session:
             return session.get_one(User, who.id)
 
+    def change_me(self, who: Principal, *, auto_learn: bool) -> User:
+        """Change one's own preferences: whether learning starts by itself."""
+        with self._db.begin() as session:
+            user = session.get_one(User, who.id)
+            user.auto_learn = auto_learn
+            audit.record(session, who, "user.changed", subject=user.id, auto_learn=auto_learn)
+            return user
+
     def create_user(self, who: Principal, email: str, name: str, *, is_admin: bool = False) -> Secret:
         """A new account and its one-time login. Raises InvalidUser, UserExists, AdministratorsOnly."""
         require_admin(who)

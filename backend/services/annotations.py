@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, CurrentMask, LabelRow, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import Annotation, Case, CurrentMask, Revision, RevisionSlice, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.workflow import Action, CaseState
@@ -23,7 +23,8 @@ from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
 from backend.services import audit
 from backend.services.access import Principal, require_volume, role_in
-from backend.services.projects import LabelNotFound
+from backend.services.learning import Learning
+from backend.services.projects import label_on
 
 MAX_SLICES_A_REVISION = 4096
 
@@ -103,8 +104,9 @@ class Appended:
 
 
 class Annotations:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, learning: Learning) -> None:
         self._db = db
+        self._learning = learning
 
     # -- reading ------------------------------------------------------------------------------------------------------
     def mine(self, who: Principal, volume_id: UUID) -> list[AnnotationView]:
@@ -167,9 +169,7 @@ class Annotations:
         """The caller's annotation of a label on a volume; made once, found again afterwards."""
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
-            label = session.get(LabelRow, label_id)
-            if label is None or label.project_id != volume.project_id:
-                raise LabelNotFound("The project of this volume has no such label.")
+            label = label_on(session, volume, label_id)
             session.execute(
                 insert(Annotation)
                 .values(id=annotation_id or new_id(), volume_id=volume.id, label_id=label.id, annotator_id=who.id)
@@ -187,21 +187,27 @@ class Annotations:
             return self._view(session, annotation)
 
     def append(self, who: Principal, annotation_id: UUID, draft: RevisionDraft) -> Appended:
-        """Append one accepted change.
+        """Append one accepted change; where it adds a slice to learn from, learning is queued.
 
         Raises StaleRevision when `draft.parent` is not the newest revision, InvalidRevision or a mask error for what
         cannot be stored. Sending the same id again returns what was stored the first time.
         """
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
-            stored = session.get(Revision, draft.id, options=[selectinload(Revision.slices)])
-            if stored is not None:
-                if stored.annotation_id != annotation.id:
-                    raise RevisionIdTaken("A revision of another annotation has this id.", hint="Make a new UUIDv7.")
-                return Appended(stored, list(stored.slices), created=False)
-            head = self._need_newest(session, annotation, draft.parent)
-            flips = _checked(draft.slices, volume)
-            return self._store(session, who, annotation, volume, head, draft, flips)
+            examples = self._learning.count(session, volume, annotation.label_id, who.id)
+            appended = self._append(session, who, annotation, volume, draft)
+            self._learning.corrected(session, annotation, [change.slice_index for change in appended.slices])
+            job = None
+            if appended.created and self._learning.count(session, volume, annotation.label_id, who.id) > examples:
+                job = self._learning.grown(session, who, volume, annotation.label_id)
+        if job is not None:
+            self._learning.dispatch_settled(job)
+        return appended
+
+    def append_within(self, session: Session, who: Principal, annotation_id: UUID, draft: RevisionDraft) -> Appended:
+        """`append` in the caller's unit of work, for changes that teach nothing new."""
+        annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
+        return self._append(session, who, annotation, volume, draft)
 
     def restore(
         self, who: Principal, annotation_id: UUID, *, revision_id: UUID, sequence: int, parent: UUID | None
@@ -240,6 +246,18 @@ class Annotations:
         if action is Action.ANNOTATE and not mine:
             raise NotYourAnnotation("Only its annotator draws in an annotation.", hint="Open the case as your own.")
         return annotation, volume
+
+    def _append(
+        self, session: Session, who: Principal, annotation: Annotation, volume: VolumeRow, draft: RevisionDraft
+    ) -> Appended:
+        stored = session.get(Revision, draft.id, options=[selectinload(Revision.slices)])
+        if stored is not None:
+            if stored.annotation_id != annotation.id:
+                raise RevisionIdTaken("A revision of another annotation has this id.", hint="Make a new UUIDv7.")
+            return Appended(stored, list(stored.slices), created=False)
+        head = self._need_newest(session, annotation, draft.parent)
+        flips = _checked(draft.slices, volume)
+        return self._store(session, who, annotation, volume, head, draft, flips)
 
     @staticmethod
     def _need_newest(session: Session, annotation: Annotation, parent: UUID | None) -> Revision | None:

@@ -6,6 +6,7 @@ sends queued rows again when the courier lost them, and gives a job whose worker
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
@@ -35,6 +36,8 @@ LOST_BY_COURIER_AFTER = timedelta(seconds=10)
 MAX_ATTEMPTS = 2
 
 Clock = Callable[[], datetime]
+Postpone = Callable[[float, Callable[[], None]], None]
+"""Calls something after so many seconds, or never when the process ends before."""
 
 
 class JobNotFound(NotFound):
@@ -48,18 +51,46 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_a_thread(delay_s: float, act: Callable[[], None]) -> None:
+    """Postpone by a timer of this process."""
+    timer = threading.Timer(delay_s, act)
+    timer.daemon = True
+    timer.start()
+
+
 class Jobs:
-    def __init__(self, db: Database, queue: JobQueue, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, db: Database, queue: JobQueue, clock: Clock = utc_now, *, postpone: Postpone = in_a_thread
+    ) -> None:
         self._db = db
         self._queue = queue
         self._clock = clock
+        self._postpone = postpone
 
     # -- for people ---------------------------------------------------------------------------------------------------
     def add(
-        self, session: Session, who: Principal, kind: JobKind, payload: BaseModel, *, project_id: UUID, id: UUID
+        self,
+        session: Session,
+        who: Principal,
+        kind: JobKind,
+        payload: BaseModel,
+        *,
+        project_id: UUID,
+        id: UUID,
+        subject: str | None = None,
     ) -> Job:
-        """A queued row in the caller's unit of work. Call `dispatch` after the commit."""
-        job = Job(id=id, kind=kind, payload=payload.model_dump(mode="json"), project_id=project_id, created_by=who.id)
+        """A queued row in the caller's unit of work. Call `dispatch` after the commit. With a subject the row takes the
+        place of older ones of its kind and subject: queued ones are cancelled, running ones are asked to stop."""
+        if subject is not None:
+            self._supersede(session, kind, subject)
+        job = Job(
+            id=id,
+            kind=kind,
+            payload=payload.model_dump(mode="json"),
+            project_id=project_id,
+            created_by=who.id,
+            subject=subject,
+        )
         session.add(job)
         session.flush()
         session.refresh(job)
@@ -72,6 +103,11 @@ class Jobs:
             self._queue.submit(job.id, QUEUE_OF[JobKind(job.kind)], attempt=job.attempts)
         except QueueUnavailable as error:
             log.warning("job not dispatched", job=str(job.id), reason=error.detail)
+
+    def dispatch_later(self, job: Job, delay_s: float) -> None:
+        """Like `dispatch`, but a job that is cancelled within the delay never reaches a worker. Should this process end
+        before, the sweeper sends the row."""
+        self._postpone(delay_s, lambda: self.dispatch(job))
 
     def get(self, who: Principal, job_id: UUID) -> Job:
         with self._db.begin() as session:
@@ -94,6 +130,20 @@ class Jobs:
                 job.cancel_requested = True
             audit.record(session, who, "job.cancelled", project_id=job.project_id, subject=job.id)
             return job
+
+    def _supersede(self, session: Session, kind: JobKind, subject: str) -> None:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{subject}", 0))))
+        older = session.scalars(
+            select(Job)
+            .where(Job.subject == subject, Job.kind == kind, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+            .with_for_update()
+        )
+        for job in older:
+            if job.state == JobState.QUEUED:
+                job.state, job.finished_at = JobState.CANCELLED, self._clock()
+                job.message = "A newer request took its place"
+            else:
+                job.cancel_requested = True
 
     def _visible(self, session: Session, who: Principal, job_id: UUID, *, lock: bool = False) -> Job:
         job = session.get(Job, job_id, with_for_update=lock)

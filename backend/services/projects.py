@@ -13,13 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, LabelRow, Member, Project, User, VolumeRow
+from backend.db.tables import Annotation, Case, LabelRow, LearnedPromptRow, Member, Project, User, VolumeRow
 from backend.domain.annotation import Code, InvalidLabel, Label
 from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
 from backend.services.access import Principal, require, role_in
 from backend.services.accounts import UserNotFound
+from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
 
 
@@ -31,7 +32,7 @@ class InvalidProject(Rejected):
 
 
 class LabelNotFound(NotFound):
-    """No such label in the caller's projects. Raised by services.projects and services.annotations."""
+    """No such label in the caller's projects. Raised by services.projects, for itself and others."""
 
     code = "label_not_found"
     title = "There is no such label"
@@ -150,7 +151,8 @@ class Projects:
             return row
 
     def change_label(self, who: Principal, label_id: UUID, changes: dict[str, Any]) -> LabelRow:
-        """Change `name`, `color`, `code` or `shortcut`. The value stays: exports rely on it."""
+        """Change `name`, `color`, `code`, `shortcut` or `warm_start_id`, the learned prompt that the label's next cases
+        start from. The value stays: exports rely on it. Raises LearnedPromptNotFound."""
         with self._db.begin() as session:
             row = self._label(session, who, label_id)
             label = Label(
@@ -161,6 +163,8 @@ class Projects:
                 shortcut=changes.get("shortcut", row.shortcut),
             )
             _fill(row, label)
+            if "warm_start_id" in changes:
+                row.warm_start_id = _warm_start(session, row, changes["warm_start_id"])
             self._flush_label(session, label)
             audit.record(session, who, "label.changed", project_id=row.project_id, subject=row.id)
             return row
@@ -244,11 +248,26 @@ class Projects:
             audit.record(session, who, "member.set", project_id=project_id, subject=user.id, role=role)
 
 
+def label_on(session: Session, volume: VolumeRow, label_id: UUID) -> LabelRow:
+    """The label, which must be of the volume's project. Raises LabelNotFound."""
+    label = session.get(LabelRow, label_id)
+    if label is None or label.project_id != volume.project_id:
+        raise LabelNotFound("The project of this volume has no such label.")
+    return label
+
+
 def code_of(row: LabelRow) -> Code | None:
     """The coded concept of a label's row."""
     if row.code_scheme is None or row.code_value is None:
         return None
     return Code(row.code_scheme, row.code_value, row.code_meaning or row.name)
+
+
+def _warm_start(session: Session, row: LabelRow, learned_prompt_id: UUID | None) -> UUID | None:
+    learned = session.get(LearnedPromptRow, learned_prompt_id) if learned_prompt_id else None
+    if learned_prompt_id and (learned is None or learned.label_id != row.id):
+        raise LearnedPromptNotFound(f"'{row.name}' has no such learned prompt.")
+    return learned_prompt_id
 
 
 def _fill(row: LabelRow, label: Label) -> None:

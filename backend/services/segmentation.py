@@ -9,7 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import VolumeRow
@@ -29,11 +32,16 @@ from backend.domain.workflow import Action
 from backend.errors import Rejected
 from backend.imaging import intensity, masks
 from backend.services.access import Principal, require_volume
+from backend.services.learned_prompts import LearnedPrompts, UsedPrompt
+from backend.services.projects import label_on
 from backend.services.volumes import SliceNotFound
 from backend.stores.embeddings import Embeddings
 from backend.stores.queue import JobQueue
 
 MAX_SLICES_AHEAD = 64
+
+PromptChoice = UUID | Literal["auto"] | None
+"""Which learned prompt shall answer: this one, whichever is active for the label, or none."""
 
 
 class TooManySlices(Rejected):
@@ -50,6 +58,7 @@ class Prediction:
     mask: masks.Rle
     score: float
     model: str
+    learned_prompt: UsedPrompt | None
     cached: bool
     total_ms: float
     encode_ms: float
@@ -67,11 +76,19 @@ class Encodings:
 
 class Segmentation:
     def __init__(
-        self, db: Database, queue: JobQueue, embeddings: Embeddings, *, default_model: str, timeout_s: float
+        self,
+        db: Database,
+        queue: JobQueue,
+        embeddings: Embeddings,
+        prompts: LearnedPrompts,
+        *,
+        default_model: str,
+        timeout_s: float,
     ) -> None:
         self._db = db
         self._queue = queue
         self._embeddings = embeddings
+        self._prompts = prompts
         self._default_model = default_model
         self._timeout_s = timeout_s
 
@@ -88,19 +105,33 @@ class Segmentation:
         return found
 
     def predict(
-        self, who: Principal, volume_id: UUID, slice_index: int, prompts: PromptSet, model: str | None
+        self,
+        who: Principal,
+        volume_id: UUID,
+        slice_index: int,
+        prompts: PromptSet,
+        *,
+        label_id: UUID | None = None,
+        model: str | None = None,
+        learned_prompt: PromptChoice = "auto",
     ) -> Prediction:
-        """Raises InvalidPrompts, SliceNotFound, NoWorker, ModelMissing, CallTimedOut, QueueUnavailable."""
+        """`auto` needs the label; without one the plain model answers.
+
+        Raises InvalidPrompts, SliceNotFound, LabelNotFound, LearnedPromptNotFound, LearnedPromptOfAnotherModel,
+        NoWorker, ModelMissing, CallTimedOut, QueueUnavailable."""
         started = time.perf_counter()
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
-        self._check_slice(volume, slice_index)
-        size_hw = (volume.rows, volume.columns)
-        prompts.check(size_hw)
-        if prompts.mask is not None:
-            masks.parse_runs({"size": list(size_hw), "counts": prompts.mask.counts}, size_hw)
-        name, info = self._model(model)
-        source = _source(volume, slice_index, name, info)
+            self._check_slice(volume, slice_index)
+            size_hw = (volume.rows, volume.columns)
+            prompts.check(size_hw)
+            if prompts.mask is not None:
+                masks.parse_runs({"size": list(size_hw), "counts": prompts.mask.counts}, size_hw)
+            if label_id is not None:
+                label_on(session, volume, label_id)
+            name, info = self._model(model)
+            used = self._learned_prompt(session, who, volume, label_id, learned_prompt, info)
+        source = slice_source(volume, slice_index, name, info)
         cached = self._embeddings.ready([source.embedding_key])[0]
         answer = PredictAnswer.model_validate(
             self._queue.call(
@@ -111,6 +142,7 @@ class Segmentation:
                     points=tuple((point.x, point.y, point.positive) for point in prompts.points),
                     box_xyxy=prompts.box_xyxy,
                     mask_counts=prompts.mask.counts if prompts.mask else None,
+                    learned_prompt=used.row.id if used else None,
                 ),
                 timeout_s=self._timeout_s,
             )
@@ -119,6 +151,7 @@ class Segmentation:
             mask=masks.Rle(size=list(size_hw), counts=answer.counts),
             score=answer.score,
             model=name,
+            learned_prompt=used,
             cached=not answer.encoded_now,
             total_ms=(time.perf_counter() - started) * 1000,
             encode_ms=answer.encode_ms,
@@ -132,7 +165,7 @@ class Segmentation:
         volume, name, info = self._ready_to_encode(who, volume_id, Action.ANNOTATE, model)
         for slice_index in slices:
             self._check_slice(volume, slice_index)
-        sources = {k: _source(volume, k, name, info) for k in dict.fromkeys(slices)}
+        sources = {k: slice_source(volume, k, name, info) for k in dict.fromkeys(slices)}
         there = self._embeddings.ready([source.embedding_key for source in sources.values()])
         ready = tuple(k for k, is_there in zip(sources, there, strict=True) if is_there)
         queued = []
@@ -145,9 +178,24 @@ class Segmentation:
     def encodings(self, who: Principal, volume_id: UUID, model: str | None) -> Encodings:
         """Which slices of a volume are encoded."""
         volume, name, info = self._ready_to_encode(who, volume_id, Action.VIEW, model)
-        digests = [_source(volume, k, name, info).embedding_key for k in range(volume.slices)]
+        digests = [slice_source(volume, k, name, info).embedding_key for k in range(volume.slices)]
         there = self._embeddings.ready(digests)
         return Encodings(name, tuple(k for k, is_there in enumerate(there) if is_there), ())
+
+    def _learned_prompt(
+        self,
+        session: Session,
+        who: Principal,
+        volume: VolumeRow,
+        label_id: UUID | None,
+        choice: PromptChoice,
+        info: ModelInfo,
+    ) -> UsedPrompt | None:
+        if isinstance(choice, UUID):
+            return self._prompts.chosen(session, volume, choice, label_id, info.checksum)
+        if choice is None or label_id is None:
+            return None
+        return self._prompts.answering(session, who, volume, label_id, info.checksum)
 
     def _ready_to_encode(
         self, who: Principal, volume_id: UUID, action: Action, model: str | None
@@ -179,7 +227,8 @@ class Segmentation:
             raise SliceNotFound(f"There is no slice {slice_index}.", hint=f"The volume has {volume.slices} slices.")
 
 
-def _source(volume: VolumeRow, slice_index: int, model: str, info: ModelInfo) -> SliceSource:
+def slice_source(volume: VolumeRow, slice_index: int, model: str, info: ModelInfo) -> SliceSource:
+    """Where a worker finds the pixels of a slice, and the name of its embedding."""
     shown = volume.presentation
     window = (shown["model_window"]["width"], shown["model_window"]["center"]) if shown["model_window"] else None
     key = EmbeddingKey(

@@ -1,5 +1,19 @@
 """Routes by subject. Each is a few lines: parse, call one service, shape the answer."""
 
-from backend.api.routers import accounts, annotations, cases, jobs, projects, system, uploads, volumes
+from backend.api.routers import (
+    accounts,
+    annotations,
+    cases,
+    jobs,
+    learning,
+    projects,
+    proposals,
+    system,
+    uploads,
+    volumes,
+)
 
-ALL = tuple(module.router for module in (accounts, projects, cases, volumes, annotations, jobs, uploads, system))
+ALL = tuple(
+    module.router
+    for module in (accounts, projects, cases, volumes, annotations, learning, proposals, jobs, uploads, system)
+)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep
-from backend.api.schemas import LoginIn, Me, NewToken, OneTimeIn, Page, PasswordIn, Token, TokenIn
+from backend.api.schemas import LoginIn, Me, MePatch, NewToken, OneTimeIn, Page, PasswordIn, Token, TokenIn
 from backend.services.accounts import SESSION_LIFE, Secret
 
 router = APIRouter(prefix="/api", tags=["accounts"])
@@ -39,6 +39,11 @@ def set_password(body: PasswordIn, user: CurrentUser, s: ServicesDep) -> None:
 @router.get("/me", operation_id="get_me")
 def get_me(user: CurrentUser, s: ServicesDep) -> Me:
     return Me.of(s.accounts.me(user))
+
+
+@router.patch("/me", operation_id="change_me")
+def change_me(body: MePatch, user: CurrentUser, s: ServicesDep) -> Me:
+    return Me.of(s.accounts.change_me(user, auto_learn=body.auto_learn))
 
 
 @router.get("/tokens", operation_id="list_tokens")

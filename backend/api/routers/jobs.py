@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas import ExportJobIn, Job, Page
+from backend.api.schemas_learning import JobIn
 from backend.db import tables
 from backend.domain.jobs import JobState
 from backend.errors import Unavailable
@@ -35,8 +36,12 @@ class StillWorking(Unavailable):
 
 
 @router.post("/jobs", operation_id="start_job", status_code=202)
-def start_job(body: ExportJobIn, user: CurrentUser, s: ServicesDep) -> Job:
-    return Job.of(s.exports.submit(user, body.case_id, body.format))
+def start_job(body: JobIn, user: CurrentUser, s: ServicesDep) -> Job:
+    """Queue background work. A new job of `learn_prompt`, `auto_segment` or `propagate` takes the place of the caller's
+    older one of that kind for the same volume and label."""
+    if isinstance(body, ExportJobIn):
+        return Job.of(s.exports.submit(user, body.case_id, body.format))
+    return Job.of(s.learning.start(user, body.to_payload(user.id)))
 
 
 @router.get("/jobs", operation_id="list_jobs")

@@ -36,7 +36,17 @@ def get_slice(volume_id: UUID, axis: int, index: int, request: Request, user: Cu
 @router.post("/volumes/{volume_id}/predictions", operation_id="predict_mask")
 def predict_mask(volume_id: UUID, body: PredictionIn, user: CurrentUser, s: ServicesDep) -> PredictionOut:
     """The mask that the prompts mean. Writes nothing."""
-    return PredictionOut.of(s.segmentation.predict(user, volume_id, body.slice, body.to_domain(), body.model))
+    return PredictionOut.of(
+        s.segmentation.predict(
+            user,
+            volume_id,
+            body.slice,
+            body.to_domain(),
+            label_id=body.label_id,
+            model=body.model,
+            learned_prompt=body.learned_prompt,
+        )
+    )
 
 
 @router.post("/volumes/{volume_id}/encodings", operation_id="encode_ahead")

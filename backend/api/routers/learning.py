@@ -1,0 +1,45 @@
+"""What was learned, and what answers a click. Jobs that learn are started under /api/jobs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from backend.api.deps import CurrentUser, ServicesDep
+from backend.api.schemas import Page
+from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch
+
+router = APIRouter(prefix="/api", tags=["learning"])
+
+
+@router.get("/volumes/{volume_id}/learning", operation_id="list_learning")
+def list_learning(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[LabelLearningOut]:
+    """For every label: what there is to learn from, what answers, the newest jobs, and how many proposals there are."""
+    return Page(items=[LabelLearningOut.of(found) for found in s.learning.status(user, volume_id)])
+
+
+@router.get("/projects/{project_id}/learned-prompts", operation_id="list_learned_prompts")
+def list_learned_prompts(
+    project_id: UUID,
+    user: CurrentUser,
+    s: ServicesDep,
+    label_id: UUID | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page[LearnedPrompt]:
+    found = s.learned_prompts.of_project(user, project_id, label_id=label_id, limit=limit, cursor=cursor)
+    return Page(items=[LearnedPrompt.of(view) for view in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/learned-prompts/{learned_prompt_id}", operation_id="get_learned_prompt")
+def get_learned_prompt(learned_prompt_id: UUID, user: CurrentUser, s: ServicesDep) -> LearnedPrompt:
+    return LearnedPrompt.of(s.learned_prompts.get(user, learned_prompt_id))
+
+
+@router.patch("/learned-prompts/{learned_prompt_id}", operation_id="switch_learned_prompt")
+def switch_learned_prompt(
+    learned_prompt_id: UUID, body: LearnedPromptPatch, user: CurrentUser, s: ServicesDep
+) -> LearnedPrompt:
+    """Let it answer one's clicks where it was learned, or let the plain model do so."""
+    return LearnedPrompt.of(s.learned_prompts.set_active(user, learned_prompt_id, body.active))

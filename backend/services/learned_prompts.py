@@ -1,0 +1,256 @@
+"""Learned prompts: kept for ever, listed, and which of them answers a click.
+
+For each annotator, label and volume (or the project's pictures) one of them may be active; the guards decide when one
+was learned, and the annotator may overrule them. Where there is none, the project's warm start for the label answers.
+A prompt learned on other weights than the model's never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, undefer
+
+from backend.db.session import Database
+from backend.db.tables import ActivePrompt, LabelRow, LearnedPromptRow, VolumeRow
+from backend.domain.ids import new_id
+from backend.domain.learning import PromptSource, Verdict
+from backend.domain.workflow import Action
+from backend.errors import Forbidden, NotFound, Rejected
+from backend.services import audit
+from backend.services.access import Principal, require, role_in
+from backend.services.paging import Page, page
+
+MIN_WARM_START_GAIN = 0.005
+"""Dice over the plain model from which a warm start still helps on annotated slices."""
+
+
+class LearnedPromptNotFound(NotFound):
+    """No such learned prompt in the caller's projects, or it is of another label. Raised by services.learned_prompts
+    and services.projects."""
+
+    code = "learned_prompt_not_found"
+    title = "There is no such learned prompt"
+
+
+class LearnedPromptOfAnotherModel(Rejected):
+    """A learned prompt fits only the weights that it was learned on. Raised by services.learned_prompts."""
+
+    code = "learned_prompt_of_another_model"
+    title = "The learned prompt is of another model"
+
+
+class NotYourLearnedPrompt(Forbidden):
+    """Only the annotator decides what answers his or her clicks. Raised by services.learned_prompts."""
+
+    code = "not_your_learned_prompt"
+    title = "This is somebody else's learned prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPromptView:
+    """A learned prompt and where it is in use."""
+
+    row: LearnedPromptRow
+    active: bool
+    """it answers its annotator's clicks where it was learned"""
+    warm_start: bool
+    """the project keeps it for the label's next cases"""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedPrompt:
+    """The learned prompt that answers, and why it does."""
+
+    row: LearnedPromptRow
+    source: PromptSource
+
+
+@dataclass(frozen=True, slots=True)
+class NewLearnedPrompt:
+    """What a job learned. `tensors` is what workers.sammed wrote (safetensors)."""
+
+    job_id: UUID
+    project_id: UUID
+    volume_id: UUID | None
+    label_id: UUID
+    annotator_id: UUID
+    model: str
+    model_checksum: str
+    checksum: str
+    tensors: bytes
+    provenance: dict[str, Any]
+    verdict: Verdict
+
+
+class LearnedPrompts:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # -- for people ---------------------------------------------------------------------------------------------------
+    def of_project(
+        self, who: Principal, project_id: UUID, *, label_id: UUID | None, limit: int, cursor: str | None
+    ) -> Page[LearnedPromptView]:
+        """All that was learned in a project, newest first."""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.VIEW)
+            query = select(LearnedPromptRow).where(LearnedPromptRow.project_id == project_id)
+            if label_id is not None:
+                query = query.where(LearnedPromptRow.label_id == label_id)
+            found = page(session, query, LearnedPromptRow.id, limit=limit, cursor=cursor)
+            return Page([view(session, row) for row in found.items], found.next_cursor)
+
+    def get(self, who: Principal, learned_prompt_id: UUID) -> LearnedPromptView:
+        with self._db.begin() as session:
+            return view(session, self._open(session, who, learned_prompt_id, Action.VIEW))
+
+    def set_active(self, who: Principal, learned_prompt_id: UUID, active: bool) -> LearnedPromptView:
+        """Overrule the guards: let this prompt answer where it was learned, or the plain model. Raises
+        NotYourLearnedPrompt."""
+        with self._db.begin() as session:
+            row = self._open(session, who, learned_prompt_id, Action.ANNOTATE)
+            if row.annotator_id != who.id:
+                raise NotYourLearnedPrompt("Only its annotator switches a learned prompt on or off.")
+            _choose(session, row, row.id if active else None)
+            audit.record(
+                session, who, "learned_prompt.switched", project_id=row.project_id, subject=row.id, active=active
+            )
+            return view(session, row)
+
+    # -- for a click --------------------------------------------------------------------------------------------------
+    def answering(
+        self, session: Session, who: Principal, volume: VolumeRow, label_id: UUID, model_checksum: str | None
+    ) -> UsedPrompt | None:
+        """The learned prompt that answers the caller's clicks on a label of a volume; None: the plain model does.
+        Prompts of other weights than `model_checksum` are passed over (None: take any)."""
+
+        def fits(row: LearnedPromptRow | None) -> bool:
+            return row is not None and model_checksum in (None, row.model_checksum)
+
+        scopes: list[tuple[UUID | None, PromptSource]] = [(volume.id, PromptSource.VOLUME)]
+        if volume.slices == 1:
+            scopes.append((None, PromptSource.PICTURES))
+        warm_start_id = session.scalar(select(LabelRow.warm_start_id).where(LabelRow.id == label_id))
+        for volume_id, source in scopes:
+            choice = session.scalar(
+                select(ActivePrompt).where(
+                    ActivePrompt.label_id == label_id,
+                    ActivePrompt.annotator_id == who.id,
+                    ActivePrompt.volume_id.is_not_distinct_from(volume_id),
+                )
+            )
+            if choice is None:
+                continue
+            if choice.learned_prompt_id is None:
+                return None
+            row = session.get_one(LearnedPromptRow, choice.learned_prompt_id)
+            if fits(row):
+                return UsedPrompt(row, PromptSource.WARM_START if row.volume_id != volume_id else source)
+        row_of_project = session.get(LearnedPromptRow, warm_start_id) if warm_start_id else None
+        if row_of_project is not None and fits(row_of_project):
+            return UsedPrompt(row_of_project, PromptSource.WARM_START)
+        return None
+
+    def chosen(
+        self, session: Session, volume: VolumeRow, learned_prompt_id: UUID, label_id: UUID | None, model_checksum: str
+    ) -> UsedPrompt:
+        """The learned prompt that a request names. Raises LearnedPromptNotFound, LearnedPromptOfAnotherModel."""
+        row = session.get(LearnedPromptRow, learned_prompt_id)
+        if row is None or row.project_id != volume.project_id or label_id not in (None, row.label_id):
+            raise LearnedPromptNotFound("This project has no such learned prompt for this label.")
+        if row.model_checksum != model_checksum:
+            raise LearnedPromptOfAnotherModel(
+                f"The prompt was learned on other weights of '{row.model}'.",
+                hint="Learn it again with this model, or send learned_prompt: null for the plain model.",
+            )
+        return UsedPrompt(row, PromptSource.CHOSEN)
+
+    # -- in a worker --------------------------------------------------------------------------------------------------
+    def load(self, learned_prompt_id: UUID) -> LearnedPromptRow:
+        """With its tensors. Raises LearnedPromptNotFound."""
+        with self._db.begin() as session:
+            row = session.get(LearnedPromptRow, learned_prompt_id, options=[undefer(LearnedPromptRow.tensors)])
+        if row is None:
+            raise LearnedPromptNotFound("The learned prompt is not there any more.")
+        return row
+
+    def keep(self, new: NewLearnedPrompt) -> LearnedPromptRow:
+        """Store what a job learned and let the verdict decide what answers from now on: the new prompt, else the
+        project's warm start where it still helps, else the plain model. A job that runs again changes nothing."""
+        with self._db.begin() as session:
+            stored = session.scalar(select(LearnedPromptRow).where(LearnedPromptRow.job_id == new.job_id))
+            if stored is not None:
+                return stored
+            row = LearnedPromptRow(
+                id=new_id(),
+                project_id=new.project_id,
+                volume_id=new.volume_id,
+                label_id=new.label_id,
+                annotator_id=new.annotator_id,
+                job_id=new.job_id,
+                model=new.model,
+                model_checksum=new.model_checksum,
+                checksum=new.checksum,
+                tensors=new.tensors,
+                provenance=new.provenance,
+                verdict=new.verdict.model_dump(),
+            )
+            session.add(row)
+            session.flush()
+            answers: UUID | None = row.id if new.verdict.active else None
+            if answers is None and (new.verdict.warm_start_gain or 0.0) >= MIN_WARM_START_GAIN:
+                answers = session.scalar(select(LabelRow.warm_start_id).where(LabelRow.id == new.label_id))
+            _choose(session, row, answers)
+            audit.record(session, None, "learned_prompt.kept", project_id=row.project_id, subject=row.id)
+            session.refresh(row, ["created_at"])
+            return row
+
+    def warm_start(self, label_id: UUID, model_checksum: str) -> LearnedPromptRow | None:
+        """With its tensors: what the project keeps for a label, unless it was learned on other weights."""
+        with self._db.begin() as session:
+            return session.scalar(
+                select(LearnedPromptRow)
+                .join(LabelRow, LabelRow.warm_start_id == LearnedPromptRow.id)
+                .where(LabelRow.id == label_id, LearnedPromptRow.model_checksum == model_checksum)
+                .options(undefer(LearnedPromptRow.tensors))
+            )
+
+    @staticmethod
+    def _open(session: Session, who: Principal, learned_prompt_id: UUID, action: Action) -> LearnedPromptRow:
+        row = session.get(LearnedPromptRow, learned_prompt_id)
+        if row is None or role_in(session, who, row.project_id) is None:
+            raise LearnedPromptNotFound("This learned prompt does not exist or is not in one of your projects.")
+        require(session, who, row.project_id, action)
+        return row
+
+
+def view(session: Session, row: LearnedPromptRow) -> LearnedPromptView:
+    """A row with where it is in use."""
+    active = session.scalar(
+        select(ActivePrompt.id).where(
+            ActivePrompt.learned_prompt_id == row.id, ActivePrompt.volume_id.is_not_distinct_from(row.volume_id)
+        )
+    )
+    kept = session.scalar(select(LabelRow.id).where(LabelRow.warm_start_id == row.id))
+    return LearnedPromptView(row, active is not None, kept is not None)
+
+
+def _choose(session: Session, scope: LearnedPromptRow, answers: UUID | None) -> None:
+    """What answers the annotator's clicks on the label where `scope` was learned."""
+    session.execute(
+        insert(ActivePrompt)
+        .values(
+            id=new_id(),
+            volume_id=scope.volume_id,
+            label_id=scope.label_id,
+            annotator_id=scope.annotator_id,
+            learned_prompt_id=answers,
+        )
+        .on_conflict_do_update(
+            index_elements=["label_id", "annotator_id", "volume_id"], set_={"learned_prompt_id": answers}
+        )
+    )
