@@ -8,24 +8,30 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import structlog
 import torch
+from safetensors.numpy import load as load_tensors
 
+from backend.db.tables import LearnedPromptRow
 from backend.domain.jobs import EncodeCall, ModelInfo, ModelMissing, PredictAnswer, PredictCall, SliceSource
 from backend.domain.prompts import InvalidPrompts
 from backend.errors import AppError
 from backend.imaging import intensity, masks
+from backend.services.learned_prompts import LearnedPromptOfAnotherModel
 from backend.stores.embeddings import EmbeddingsUnavailable
 from backend.wiring import Services
 from workers.sammed import registry
+from workers.sammed.assist import LearnedPrompt
 from workers.sammed.sam import PREPROCESSING_VERSION, SamModel
-from workers.sammed.types import InvalidPrompt, Prompts, SammedError, SliceEmbedding
+from workers.sammed.types import CheckpointError, InvalidPrompt, Prompts, SammedError, SliceEmbedding
 
 log = structlog.get_logger(__name__)
 
 HOT_EMBEDDINGS = 64
+HOT_PROMPTS = 32
 
 
 class Interactive:
@@ -39,9 +45,10 @@ class Interactive:
         torch.set_num_threads(settings.compute_threads)
         self._loaded: dict[str, SamModel] = {}
         self._hot: OrderedDict[str, SliceEmbedding] = OrderedDict()
+        self._taught: OrderedDict[UUID, SamModel] = OrderedDict()
         self._announced = self._installed()
         if settings.model in self._announced:
-            self._model(settings.model)  # before the first click, not with it
+            self.model(settings.model)  # before the first click, not with it
 
     def models(self) -> dict[str, dict[str, Any]]:
         """What this process can load: name -> ModelInfo as JSON."""
@@ -62,10 +69,11 @@ class Interactive:
         """Prompts to a mask; encodes the slice first where nobody has."""
         call = PredictCall.model_validate(payload)
         started = time.perf_counter()
-        embedding, encoded_now = self._embedding(call.source)
+        embedding, encoded_now = self._find(call.source)
         encoded = time.perf_counter()
         try:
-            prediction = self._model(call.source.model).decode(embedding, _prompts(call))
+            model = self.with_prompt(call.source.model, call.learned_prompt)
+            prediction = model.decode(embedding, _prompts(call))
         except InvalidPrompt as error:
             raise InvalidPrompts(error.message, hint=error.hint or None) from error
         counts = masks.encode(prediction.mask)["counts"]
@@ -78,6 +86,35 @@ class Interactive:
             decode_ms=(done - encoded) * 1000,
         ).model_dump()
 
+    def embedding(self, source: SliceSource) -> SliceEmbedding:
+        """From this process, from Redis, or made now and shared."""
+        return self._find(source)[0]
+
+    def model(self, name: str) -> SamModel:
+        """Loaded when first asked for. Raises ModelMissing."""
+        if name not in self._loaded:
+            try:
+                self._loaded[name] = registry.load_sam(name, models_dir=self._models_dir, device=self._device)
+            except SammedError as error:
+                raise ModelMissing(error.message, hint=error.hint or None) from error
+        return self._loaded[name]
+
+    def with_prompt(self, name: str, learned_prompt_id: UUID | None) -> SamModel:
+        """The model as it was taught; the plain one without a learned prompt. Learned prompts never change, so each is
+        read from the database once. Raises ModelMissing, LearnedPromptNotFound, LearnedPromptOfAnotherModel."""
+        if learned_prompt_id is None:
+            return self.model(name)
+        if learned_prompt_id not in self._taught:
+            learned = learned_prompt_of(self._services.learned_prompts.load(learned_prompt_id))
+            try:
+                self._taught[learned_prompt_id] = self.model(name).with_prompt(learned)
+            except CheckpointError as error:
+                raise LearnedPromptOfAnotherModel(error.message, hint=error.hint or None) from error
+            while len(self._taught) > HOT_PROMPTS:
+                self._taught.popitem(last=False)
+        self._taught.move_to_end(learned_prompt_id)
+        return self._taught[learned_prompt_id]
+
     def _installed(self) -> dict[str, dict[str, Any]]:
         found = {}
         for card in registry.available(self._models_dir):
@@ -89,7 +126,7 @@ class Interactive:
         return found
 
     # -- inside -------------------------------------------------------------------------------------------------------
-    def _embedding(self, source: SliceSource) -> tuple[SliceEmbedding, bool]:
+    def _find(self, source: SliceSource) -> tuple[SliceEmbedding, bool]:
         key = source.embedding_key
         if key in self._hot:
             self._hot.move_to_end(key)
@@ -100,7 +137,7 @@ class Interactive:
         return embedding, stored is None
 
     def _encode(self, source: SliceSource) -> SliceEmbedding:
-        model = self._model(source.model)
+        model = self.model(source.model)
         pixels = self._services.objects.read_slice(source.voxels_hash, source.slice_index)
         window = intensity.Window("model", *source.window) if source.window else None
         embedding = model.encode(intensity.model_input(pixels, window))
@@ -115,13 +152,10 @@ class Interactive:
         while len(self._hot) > HOT_EMBEDDINGS:
             self._hot.popitem(last=False)
 
-    def _model(self, name: str) -> SamModel:
-        if name not in self._loaded:
-            try:
-                self._loaded[name] = registry.load_sam(name, models_dir=self._models_dir, device=self._device)
-            except SammedError as error:
-                raise ModelMissing(error.message, hint=error.hint or None) from error
-        return self._loaded[name]
+
+def learned_prompt_of(row: LearnedPromptRow) -> LearnedPrompt:
+    """A stored row, with its tensors, as the method takes it."""
+    return LearnedPrompt(load_tensors(row.tensors), row.provenance)
 
 
 def _prompts(call: PredictCall) -> Prompts:

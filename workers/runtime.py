@@ -53,12 +53,21 @@ class Runtime:
             interactive = Interactive(services)
             self.models = interactive.models()
             self.calls = {Call.PREDICT: interactive.predict, Call.ENCODE: interactive.encode}
+            if QueueName.TRAIN in queues:
+                from workers.batch import Batch
+
+                batch = Batch(services, interactive)
+                self.jobs |= {
+                    JobKind.LEARN_PROMPT: batch.learn_prompt,
+                    JobKind.AUTO_SEGMENT: batch.auto_segment,
+                    JobKind.PROPAGATE: batch.propagate,
+                }
         if QueueName.IO in queues:
             from workers.export import Export
             from workers.ingest import Ingest
 
             ingest = Ingest(services)
-            self.jobs = {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
+            self.jobs |= {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
             self.clean_ups = {JobKind.IMPORT: ingest.clean_up}
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,13 @@ class NotEnoughExamples(Rejected):
     title = "There is too little to learn from"
 
 
+class CannotLearn(Rejected):
+    """The method refuses what it was given; the detail is its own. Raised by workers.batch, stored on the job."""
+
+    code = "cannot_learn"
+    title = "This cannot be learned"
+
+
 class Generator(StrEnum):
     """Where the prompts of SAM^auto come from."""
 

@@ -101,6 +101,8 @@ class LearningPlan:
 
     project_id: UUID
     label: str
+    model: str
+    model_checksum: str
     frames: Sequence[Frame]
     examples: dict[int, Example]
     annotated: dict[int, str]
@@ -108,6 +110,8 @@ class LearningPlan:
     absent: frozenset[int]
     answering: UsedPrompt | None
     """the learned prompt that answers clicks there"""
+    tried: bool
+    """whether a prompt was learned there before, on this model, even if it does not answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,7 @@ class Learning:
             drawn = _drawn(session, volumes, label.id, annotator.id)
             absent = _absent(session, volumes, label.id, annotator.id)
             answering = self._prompts.answering(session, who, volumes[0], label.id, info.checksum) if volumes else None
+            newest = _newest(session, payload)
         frames = [
             Frame(volume.id, slice_source(volume, k, model, info)) for volume in volumes for k in range(volume.slices)
         ]
@@ -232,11 +237,14 @@ class Learning:
         return LearningPlan(
             project_id=label.project_id,
             label=label.name,
+            model=model,
+            model_checksum=info.checksum,
             frames=frames,
             examples={number[e.volume_id, e.slice_index]: e for e in examples},
             annotated={number[key]: counts for key, counts in drawn.items()},
             absent=frozenset(number[key] for key in absent - drawn.keys()),
             answering=answering,
+            tried=newest is not None and newest.model_checksum == info.checksum,
         )
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -285,16 +293,7 @@ class Learning:
         scope = LearningPayload(
             volume_id=None if pictures else volume.id, label_id=label.id, annotator_id=who.id, model=None
         )
-        newest = session.scalar(
-            select(LearnedPromptRow)
-            .where(
-                LearnedPromptRow.label_id == label.id,
-                LearnedPromptRow.annotator_id == who.id,
-                LearnedPromptRow.volume_id.is_not_distinct_from(scope.volume_id),
-            )
-            .order_by(LearnedPromptRow.id.desc())
-            .limit(1)
-        )
+        newest = _newest(session, scope)
         aged = (
             select(Job.id, func.row_number().over(partition_by=Job.kind, order_by=Job.id.desc()).label("age"))
             .where(Job.subject == scope.subject)
@@ -354,6 +353,20 @@ def examples_of(session: Session, volumes: Sequence[VolumeRow], label_id: UUID, 
     )
     place = {volume.id: n for n, volume in enumerate(volumes)}
     return sorted((Example(*row) for row in rows), key=lambda e: (place[e.volume_id], e.slice_index))
+
+
+def _newest(session: Session, scope: LearningPayload) -> LearnedPromptRow | None:
+    """What was learned last there, whether it answers or not."""
+    return session.scalar(
+        select(LearnedPromptRow)
+        .where(
+            LearnedPromptRow.label_id == scope.label_id,
+            LearnedPromptRow.annotator_id == scope.annotator_id,
+            LearnedPromptRow.volume_id.is_not_distinct_from(scope.volume_id),
+        )
+        .order_by(LearnedPromptRow.id.desc())
+        .limit(1)
+    )
 
 
 def _pictures(session: Session, project_id: UUID) -> list[VolumeRow]:
