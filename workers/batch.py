@@ -6,7 +6,7 @@ lost worker starts over and replaces what it had proposed. Here is no rule about
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backend.db.tables import Job
 from backend.domain.jobs import (
     AutoSegmentPayload,
+    JobKind,
     LearningPayload,
     LearnPromptPayload,
     ModelInfo,
@@ -100,6 +101,14 @@ class Batch:
         self._interactive = interactive
         self._assist = assist or AssistConfig()
         self._auto = auto or AutoConfig()
+
+    def jobs(self) -> dict[JobKind, Callable[[Job, Progress], dict[str, Any]]]:
+        """What runs each kind of job."""
+        return {
+            JobKind.LEARN_PROMPT: self.learn_prompt,
+            JobKind.AUTO_SEGMENT: self.auto_segment,
+            JobKind.PROPAGATE: self.propagate,
+        }
 
     def learn_prompt(self, job: Job, progress: Progress) -> dict[str, Any]:
         """SAM^assist on the annotator's examples, judged by leaving slices out."""

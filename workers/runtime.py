@@ -56,12 +56,7 @@ class Runtime:
             if QueueName.TRAIN in queues:
                 from workers.batch import Batch
 
-                batch = Batch(services, interactive)
-                self.jobs |= {
-                    JobKind.LEARN_PROMPT: batch.learn_prompt,
-                    JobKind.AUTO_SEGMENT: batch.auto_segment,
-                    JobKind.PROPAGATE: batch.propagate,
-                }
+                self.jobs |= Batch(services, interactive).jobs()
         if QueueName.IO in queues:
             from workers.export import Export
             from workers.ingest import Ingest

@@ -1,0 +1,305 @@
+"""The jobs of learning on real parts: Postgres, Redis, the bundled model, a generated volume. With few steps: what is
+checked is that the parts fit, not how good the masks are."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from backend.db.tables import Job, VolumeRow
+from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
+from backend.domain.ids import new_id
+from backend.domain.jobs import (
+    AutoSegmentPayload,
+    JobCancelled,
+    JobState,
+    LearningPayload,
+    LearnPromptPayload,
+    ModelInfo,
+    PredictAnswer,
+    PredictCall,
+    PropagatePayload,
+    QueueName,
+)
+from backend.domain.learning import ProposalState, Verdict
+from backend.imaging import intensity, masks
+from backend.imaging.phantom import LIVER, Phantom, abdominal_phantom
+from backend.services.access import Principal
+from backend.services.imports import NewVolume
+from backend.services.jobs import Progress
+from backend.services.projects import LabelDraft
+from backend.services.proposals import Selection
+from backend.services.segmentation import slice_source
+from backend.wiring import Services
+from workers.batch import Batch, FrameSlices
+from workers.interactive import Interactive
+from workers.runtime import Runtime
+from workers.sammed.assist import AssistConfig
+from workers.sammed.auto import AutoConfig
+from workers.sammed.sapnet import SapNetConfig
+
+SHAPE_KJI = (10, 96, 96)
+FEW = 12
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return abdominal_phantom(SHAPE_KJI, (20.0, 4.0, 4.0))
+
+
+@pytest.fixture(scope="module")
+def interactive(services: Services) -> Interactive:
+    torch.set_num_threads(1)
+    return Interactive(services)
+
+
+@pytest.fixture(scope="module")
+def batch(services: Services, interactive: Interactive) -> Batch:
+    return Batch(
+        services,
+        interactive,
+        assist=AssistConfig(steps=FEW),
+        auto=AutoConfig(sapnet=SapNetConfig(episodes=FEW)),
+    )
+
+
+@pytest.fixture(scope="module")
+def runtime(services: Services, batch: Batch) -> Runtime:
+    """A worker of `train` in this process; no job reaches it but by `run_job`."""
+    services.jobs._postpone = lambda delay_s, act: None
+    runtime = Runtime(services, [])
+    runtime.jobs = batch.jobs()
+    return runtime
+
+
+class Liver:
+    """The administrator, who annotates the phantom's liver in a fresh project."""
+
+    def __init__(self, services: Services, admin: Principal, phantom: Phantom) -> None:
+        self.services, self.who = services, admin
+        project = services.projects.create(admin, "Livers", "", [LabelDraft("liver", "#dd8265")])
+        self.project_id, self.label = project.project.id, project.labels[0].id
+        self.truth = phantom.mask(LIVER)
+        self.volume = self.add(phantom.volume.voxels)
+        self.annotation = services.annotations.create(admin, self.volume, self.label, None).annotation.id
+        self.head: UUID | None = None
+
+    @property
+    def slices(self) -> list[int]:
+        """Slices that show a good piece of liver."""
+        return [int(k) for k in np.flatnonzero(self.truth.sum(axis=(1, 2)) > 60)]
+
+    def add(self, voxels: NDArray[Any]) -> UUID:
+        new = NewVolume(
+            study_key=str(new_id()),
+            case_name="phantom",
+            study={},
+            content_hash=str(new_id()),
+            voxels_hash=self.services.objects.put_voxels(voxels),
+            name="phantom",
+            modality="CT",
+            dtype="int16",
+            channels=1,
+            shape_kji=voxels.shape,
+            geometry={},
+            presentation={"model_window": {"width": 400.0, "center": 40.0}},
+            series={},
+            source={},
+            warnings=[],
+            originals=[],
+        )
+        return self.services.imports.store(self.project_id, new).volume_id
+
+    def draw(self, *slices: int) -> None:
+        flips = tuple(SliceFlips(k, SHAPE_KJI[1:], masks.encode(self.truth[k])["counts"]) for k in slices)
+        draft = RevisionDraft(id=new_id(), parent=self.head, origin=Origin.MANUAL, slices=flips)
+        self.services.annotations.append(self.who, self.annotation, draft)
+        self.head = draft.id
+
+    def scope(self) -> dict[str, UUID]:
+        return {"volume_id": self.volume, "label_id": self.label, "annotator_id": self.who.id}
+
+    def start(self, payload: LearningPayload) -> Job:
+        self.services.queue.announce_worker("learner", [QueueName.TRAIN], {})
+        self.services.queue._announced = (float("-inf"), [])
+        return self.services.learning.start(self.who, payload)
+
+    def run(self, runtime: Runtime, payload: LearningPayload) -> Job:
+        job = self.start(payload)
+        runtime.run_job(job.id)
+        return self.services.jobs.get(self.who, job.id)
+
+    def proposals(self, state: ProposalState | None = ProposalState.OPEN) -> list[Any]:
+        return self.services.proposals.of_volume(self.who, self.volume, label_id=None, state=state, after=None)[1]
+
+
+@pytest.fixture
+def liver(services: Services, admin: Principal, phantom: Phantom) -> Liver:
+    return Liver(services, admin, phantom)
+
+
+def asked(interactive: Interactive, services: Services, liver: Liver, k: int, learned: UUID | None) -> PredictAnswer:
+    """A click in the middle of the liver."""
+    rows, columns = np.nonzero(liver.truth[k])
+    info = ModelInfo.model_validate(interactive.models()["sammed-small"])
+    with services.db.begin() as session:
+        volume = session.get_one(VolumeRow, liver.volume)
+    call = PredictCall(
+        source=slice_source(volume, k, "sammed-small", info),
+        points=((float(np.median(columns)), float(np.median(rows)), True),),
+        box_xyxy=None,
+        mask_counts=None,
+        learned_prompt=learned,
+    )
+    return PredictAnswer.model_validate(interactive.predict(call.model_dump(mode="json")))
+
+
+def test_two_slices_teach_and_five_propose(
+    services: Services, interactive: Interactive, runtime: Runtime, liver: Liver
+) -> None:
+    first, *_, last = liver.slices
+    liver.draw(first, last)
+    status = services.learning.status(liver.who, liver.volume)[0]
+    (automatic,) = status.jobs
+    assert automatic.payload["automatic"] is True
+    runtime.run_job(automatic.id)
+    done = services.jobs.get(liver.who, automatic.id)
+    assert done.state == JobState.DONE, done.problem
+    verdict = Verdict.model_validate(done.result["verdict"])
+    assert (
+        verdict.folds == 2
+        and 0 <= verdict.plain <= 1
+        and verdict.gain == pytest.approx(verdict.learned - verdict.plain, abs=1e-3)
+    )
+    learned = services.learned_prompts.get(liver.who, UUID(done.result["learned_prompt_id"]))
+    assert learned.active == verdict.active
+    assert [example["slice"] for example in learned.row.provenance["examples"]] == [first, last]
+    assert {example["revision_id"] for example in learned.row.provenance["examples"]} == {str(liver.head)}
+
+    middle = liver.slices[len(liver.slices) // 2]
+    plain = asked(interactive, services, liver, middle, None)
+    taught = asked(interactive, services, liver, middle, learned.row.id)
+    assert plain.counts != taught.counts
+
+    services.learned_prompts.set_active(liver.who, learned.row.id, True)
+    liver.draw(*liver.slices[1:4])
+    job = liver.run(runtime, AutoSegmentPayload(**liver.scope(), seed=3))
+    assert job.state == JobState.DONE, job.problem
+    annotated = {first, last, *liver.slices[1:4]}
+    proposals = liver.proposals()
+    assert [p.slice_index for p in proposals] == [k for k in range(SHAPE_KJI[0]) if k not in annotated]
+    assert job.result["proposed"] == len(proposals)
+    assert {p.learned_prompt_id for p in proposals} == {learned.row.id}
+    assert all(0 <= p.confidence <= 1 and p.seed == 3 for p in proposals)
+    assert all(p.prompts is not None for p in proposals if p.voxels)
+
+    accepted = services.proposals.accept(
+        liver.who, liver.volume, liver.label, Selection(), revision_id=new_id(), parent=liver.head
+    )
+    found = [p.slice_index for p in proposals if p.voxels]
+    assert list(accepted.accepted) == found and set(accepted.absent) == {p.slice_index for p in proposals} - set(found)
+    if found:
+        assert accepted.appended is not None and accepted.appended.revision.origin == Origin.AUTO
+        assert len(services.annotations.revisions(liver.who, liver.annotation)) == 3
+    assert liver.proposals() == []
+
+
+def test_a_run_that_is_repeated_after_a_lost_worker_proposes_once(
+    services: Services, runtime: Runtime, batch: Batch, liver: Liver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liver.draw(*liver.slices[:3])
+    job = liver.start(AutoSegmentPayload(**liver.scope()))
+    claimed = services.jobs.claim(job.id)
+    assert claimed is not None
+    made = 0
+
+    def lost(fraction: float, message: str) -> None:
+        nonlocal made
+        made += message.startswith("Slice")
+        if made == 2:
+            raise KeyboardInterrupt  # as kill -9: no end is written
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.auto_segment(claimed, lost)  # type: ignore[arg-type]
+    before = {p.slice_index: p.id for p in liver.proposals()}
+    assert len(before) == 2
+    with services.db.begin() as session:
+        session.get_one(Job, job.id).state = JobState.QUEUED  # as the sweeper does
+    runtime.run_job(job.id)
+    ended = services.jobs.get(liver.who, job.id)
+    assert ended.state == JobState.DONE, ended.problem
+    after = {p.slice_index: p.id for p in liver.proposals()}
+    assert len(after) == SHAPE_KJI[0] - 3 and len(liver.proposals(None)) == len(after)
+    assert all(after[k] != known for k, known in before.items())
+
+
+def test_a_job_stops_between_steps_when_it_is_cancelled(
+    services: Services, batch: Batch, liver: Liver, runtime: Runtime
+) -> None:
+    liver.draw(*liver.slices[:2])
+    job = liver.start(LearnPromptPayload(**liver.scope()))
+    claimed = services.jobs.claim(job.id)
+    assert claimed is not None
+    services.jobs.cancel(liver.who, job.id)
+    with pytest.raises(JobCancelled):
+        batch.learn_prompt(claimed, Progress(services.jobs, job.id))
+    assert services.learning.status(liver.who, liver.volume)[0].newest is None
+
+
+def test_propagation_goes_from_slice_to_slice_and_stops_at_what_is_annotated(
+    services: Services, runtime: Runtime, liver: Liver
+) -> None:
+    start = liver.slices[0]
+    liver.draw(start, start + 3)
+    job = liver.run(runtime, PropagatePayload(**liver.scope(), start=start, direction=1, most_slices=6))
+    assert job.state == JobState.DONE, job.problem
+    reached = [p.slice_index for p in liver.proposals()]
+    assert reached == list(range(start + 1, start + 1 + len(reached))) and 1 <= len(reached) <= 2
+    assert {p.generator for p in liver.proposals()} == {"propagation"}
+
+
+def test_examples_that_were_taken_back_end_the_job_with_a_reason(
+    services: Services, runtime: Runtime, liver: Liver
+) -> None:
+    liver.draw(*liver.slices[:2])
+    job = liver.start(LearnPromptPayload(**liver.scope()))
+    services.annotations.restore(liver.who, liver.annotation, revision_id=new_id(), sequence=0, parent=liver.head)
+    runtime.run_job(job.id)
+    failed = services.jobs.get(liver.who, job.id)
+    assert failed.state == JobState.FAILED and failed.problem["code"] == "not_enough_slices"
+
+
+def test_pictures_are_proposed_on_together(
+    services: Services, admin: Principal, runtime: Runtime, phantom: Phantom
+) -> None:
+    liver = Liver(services, admin, phantom)
+    pictures = {k: liver.add(phantom.volume.voxels[k : k + 1]) for k in liver.slices[:4]}
+    for k in liver.slices[:2]:
+        annotation = services.annotations.create(admin, pictures[k], liver.label, None).annotation.id
+        flips = SliceFlips(0, SHAPE_KJI[1:], masks.encode(liver.truth[k])["counts"])
+        draft = RevisionDraft(id=new_id(), parent=None, origin=Origin.SAM, slices=(flips,))
+        services.annotations.append(admin, annotation, draft)
+    some = next(iter(pictures.values()))
+    scope = {"volume_id": some, "label_id": liver.label, "annotator_id": admin.id}
+    job = liver.run(runtime, AutoSegmentPayload(**scope))
+    assert job.state == JobState.DONE, job.problem
+    assert job.payload["volume_id"] is None and job.result["proposed"] == 2
+    for k in liver.slices[2:4]:
+        _, rows = services.proposals.of_volume(admin, pictures[k], label_id=None, state=None, after=None)
+        assert [(row.slice_index, row.state) for row in rows] == [(0, "open")]
+    learned = services.learned_prompts.of_project(admin, liver.project_id, label_id=None, limit=5, cursor=None).items
+    assert [(view.row.volume_id, len(view.row.provenance["examples"])) for view in learned] == [(None, 2)]
+
+
+def test_the_window_of_a_frame_is_the_models(services: Services, batch: Batch, liver: Liver, phantom: Phantom) -> None:
+    liver.draw(liver.slices[0])
+    _, plan = batch._open(LearnPromptPayload(**liver.scope()))
+    shown = FrameSlices(services, batch._interactive, plan.frames).image(4)
+    np.testing.assert_array_equal(
+        shown, intensity.model_input(phantom.volume.voxels[4], intensity.Window("model", 400.0, 40.0))
+    )
