@@ -10,9 +10,13 @@ from hypothesis.extra import numpy as hnp
 
 from tests.sammed.conftest import disc
 from workers.sammed.sampling import (
+    MOST_POINTS,
+    PromptKind,
     Scheme,
+    choose_slices,
     depth_px,
     draw_pixels,
+    draw_prompts,
     jittered_box,
     next_correction,
     points_per_instance,
@@ -131,3 +135,34 @@ def test_every_instance_gets_its_points(rng: np.random.Generator) -> None:
 def test_an_empty_mask_is_an_error_of_its_own(draw, rng: np.random.Generator) -> None:
     with pytest.raises(EmptyMask):
         draw(np.zeros((4, 4), bool), rng)
+
+
+@given(some_masks, st.sampled_from(["points", "boxes", "composite"]), st.integers(1, 4), st.integers(0, 4), seeds)
+def test_prompts_are_what_their_kind_says(
+    mask: BoolArray, kind: PromptKind, inside: int, outside: int, seed: int
+) -> None:
+    prompts = draw_prompts(mask, kind, inside, outside, np.random.default_rng(seed), per_instance=False)
+    assert (prompts.box_xyxy is None) == (kind == "points")
+    expected = 0 if kind == "boxes" else inside + (outside if (~mask).any() else 0)
+    assert len(prompts.points_xy) == expected
+    np.testing.assert_array_equal(at(mask, prompts.points_xy), prompts.point_labels == 1)
+
+
+def test_a_picture_full_of_instances_gets_no_more_points_than_a_user_would_give(rng: np.random.Generator) -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[::3, ::3] = True
+    assert mask.sum() == 196
+    assert len(draw_prompts(mask, "points", 2, 2, rng).points_xy) == MOST_POINTS + 2
+
+
+@given(st.sets(st.integers(0, 200), min_size=1), st.integers(1, 8), seeds)
+def test_chosen_slices_show_the_label_and_are_all_different(foreground: set[int], count: int, seed: int) -> None:
+    chosen = choose_slices(sorted(foreground), count, np.random.default_rng(seed))
+    assert set(chosen) <= foreground and len(set(chosen)) == len(chosen) == min(count, len(foreground))
+    assert chosen == sorted(chosen)
+
+
+def test_chosen_slices_lie_around_the_median() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([choose_slices(range(100), 2, rng) for _ in range(300)])
+    assert abs(drawn.mean() - 49.5) < 3 and 18 < drawn.std() < 28  # s = 28.9, cut off at the ends

@@ -58,8 +58,9 @@ class AssistConfig:
     kind: PromptKind | Literal["any"] = "any"
     """`any` draws one of the three anew for every step: one learned prompt for whatever the user does next"""
     scheme: Scheme = "uniform"
-    max_points: int = 6
-    """N_pt: every draw has n in [1, N_pt) foreground points for each instance and as many background points"""
+    max_points: int = 11
+    """N_pt: every draw has n in [1, N_pt) foreground points for each instance and as many background points. The paper
+    draws n uniformly; we draw its logarithm so, because the first clicks are those that matter"""
     foreground_only_share: float = 0.3
     """share of point draws without background points, as a first click comes (0 in the paper)"""
     per_instance: bool = True
@@ -70,9 +71,9 @@ class AssistConfig:
     draws_per_slice: int = 1
     slices_per_step: int = 4
     """of more annotated slices than this, so many are drawn for each step"""
-    learning_rate: float = 5e-3
+    learning_rate: float = 1.5e-2
     weight_decay: float = 0.0
-    patience: int = 60
+    patience: int = 80
     """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
 
 
@@ -248,7 +249,7 @@ def _step_loss(
 ) -> Tensor:
     """Cross-entropy plus Dice on low-resolution logits, mean over slices and draws."""
     kind: PromptKind = ANY[rng.integers(len(ANY))] if config.kind == "any" else config.kind
-    n_points = int(rng.integers(1, config.max_points)) if config.max_points > 1 else 1
+    n_points = int(np.exp(rng.uniform(0, np.log(config.max_points))))
     with_background = rng.random() >= config.foreground_only_share or kind == "composite"
     drawn = [
         draw_prompts(
