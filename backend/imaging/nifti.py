@@ -123,6 +123,8 @@ class NiftiImport:
     name: str
     source: NiftiSource
     warnings: tuple[str, ...]
+    replaced_voxels: int = 0
+    """How many voxels were not finite numbers; `warnings` says what became of them."""
 
 
 def affine_ras_ijk(geometry: VolumeGeometry) -> FloatArray:
@@ -203,13 +205,16 @@ def _volumes(stream: BinaryIO, name: str) -> Iterator[NiftiImport]:
             raw = np.asarray(unscaled[..., index])
             while index == count - 1 and stream.read(1 << 20):  # to the end, where a gzip file has its checksum
                 pass
-        voxels, own_notes = _values(source.from_file_grid(_as_rgb(raw)), float(proxy.slope), float(proxy.inter))
+        voxels, own_notes, replaced = _values(
+            source.from_file_grid(_as_rgb(raw)), float(proxy.slope), float(proxy.inter)
+        )
         modality, modality_notes = _modality(voxels)
         yield NiftiImport(
             volume=Volume(geometry, voxels, modality, 3 if voxels.ndim == 4 else 1),
             name=f"{name}, volume {index + 1} of {count}" if count > 1 else name,
             source=_of_volume(source, index),
             warnings=(*notes, *own_notes, *modality_notes),
+            replaced_voxels=replaced,
         )
 
 
@@ -308,12 +313,13 @@ def _as_rgb(raw: NDArray[Any]) -> NDArray[Any]:
     return np.stack([raw[channel] for channel in ("R", "G", "B")], axis=-1)
 
 
-def _values(raw: NDArray[Any], slope: float, intercept: float) -> tuple[NDArray[Any], list[str]]:
-    """Stored values [slices, rows, columns(, 3)] -> voxels of a Volume, slice by slice, and what had to be changed."""
+def _values(raw: NDArray[Any], slope: float, intercept: float) -> tuple[NDArray[Any], list[str], int]:
+    """Stored values [slices, rows, columns(, 3)] -> voxels of a Volume, slice by slice, what had to be
+    changed, and how many were not finite numbers."""
     if raw.ndim == 4:
-        return np.ascontiguousarray(raw, dtype=np.uint8), []
+        return np.ascontiguousarray(raw, dtype=np.uint8), [], 0
     if raw.dtype.kind in "iu" and (slope, intercept) == (1.0, 0.0):
-        return _integers(raw)
+        return *_integers(raw), 0
     scaled = np.empty(raw.shape, np.float32)
     bad = 0
     for k, plane in enumerate(raw):
@@ -332,7 +338,7 @@ def _values(raw: NDArray[Any], slope: float, intercept: float) -> tuple[NDArray[
     is_whole = all(
         np.array_equal(plane, np.rint(plane)) and plane.min() >= -(2**15) and plane.max() < 2**15 for plane in scaled
     )
-    return (scaled.astype(np.int16) if is_whole else scaled), notes
+    return (scaled.astype(np.int16) if is_whole else scaled), notes, bad
 
 
 def _integers(raw: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
