@@ -143,13 +143,13 @@ class Learning:
         """Queue a job of the payload's kind in place of an older one of the same volume, label and annotator.
 
         Raises NoWorker, NotEnoughExamples, NothingToSegment, LabelNotFound, TooManyJobs."""
-        if not self._queue.worker_counts()[QueueName.TRAIN]:
-            raise NoWorker(
-                "No worker process serves the queue 'train'.",
-                hint="`sammed up` starts one, else `sammed worker train` does.",
-            )
         with self._db.begin() as session:
             payload, label, volumes = self._scope(session, who, payload)
+            if not self._queue.worker_counts()[QueueName.TRAIN]:
+                raise NoWorker(
+                    "No worker process serves the queue 'train'.",
+                    hint="`sammed up` starts one, else `sammed worker train` does.",
+                )
             if isinstance(payload, PropagatePayload):
                 _check_propagation(session, payload, volumes)
             else:

@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,9 @@ def anonymous(services: Services) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def workers(settings: Settings, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Real worker processes on all queues; ready when they have announced themselves."""
-    log = tmp_path_factory.mktemp("workers") / "log"
+@contextmanager
+def running_workers(settings: Settings, services: Services, log: Path, *queue_sets: str) -> Iterator[None]:
+    """A real worker process for each set of queues; ready when all have announced themselves."""
     with log.open("w") as output:
         processes = [
             subprocess.Popen(
@@ -56,11 +56,12 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            for queues in ("click,encode", "io,train")
+            for queues in queue_sets
         ]
         try:
             deadline = time.monotonic() + 280
-            while not all(services.queue.worker_counts().values()):
+            awaited = {queue for queues in queue_sets for queue in queues.split(",")}
+            while not awaited <= {queue for queue, count in services.queue.worker_counts().items() if count}:
                 assert all(p.poll() is None for p in processes), f"a worker ended:\n{log.read_text()}"
                 assert time.monotonic() < deadline, f"no worker was announced:\n{log.read_text()}"
                 time.sleep(0.2)  # polls a process that has no other way to tell
@@ -70,6 +71,14 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
                 process.terminate()
             for process in processes:
                 process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def workers(settings: Settings, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Real worker processes on all queues."""
+    log = tmp_path_factory.mktemp("workers") / "log"
+    with running_workers(settings, services, log, "click,encode", "io,train"):
+        yield
 
 
 @pytest.fixture(scope="module")

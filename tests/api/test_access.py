@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
 from backend.domain.ids import new_id
+from backend.domain.jobs import JobKind, LearnPromptPayload
+from backend.domain.learning import Verdict
 from backend.domain.workflow import Role
 from backend.main import create_app
+from backend.services.access import Principal
+from backend.services.learned_prompts import NewLearnedPrompt
 from backend.wiring import Services
 from tests.services.conftest import new_volume, person
 
 Route = tuple[str, str]
 
 PUBLIC = {"login", "login_once", "healthz", "readyz"}
-OWN = {"get_me", "logout", "set_password", "list_tokens", "create_token", "revoke_token", "list_models", "get_system"}
+OWN = {
+    "get_me",
+    "change_me",
+    "logout",
+    "set_password",
+    "list_tokens",
+    "create_token",
+    "revoke_token",
+    "list_models",
+    "get_system",
+}
 LISTS = {"list_projects", "create_project"}
 
 ALL = set(Role)
@@ -52,7 +67,15 @@ ALLOWED: dict[str, set[Role]] = {
     "list_revisions": ANNOTATE,  # one's own; reviewers see those of others
     "append_revision": ANNOTATE,
     "restore_revision": ANNOTATE,
-    "start_job": EXPORT,
+    "list_learning": ALL,
+    "list_learned_prompts": ALL,
+    "get_learned_prompt": ALL,
+    "switch_learned_prompt": ANNOTATE,  # one's own
+    "list_proposals": ALL,  # one's own
+    "accept_proposals": ANNOTATE,
+    "reject_proposals": ANNOTATE,
+    "reopen_proposals": ANNOTATE,
+    "start_job": EXPORT,  # of kind export; those that learn: see below
     "list_jobs": ALL,
     "get_job": ALL,
     "cancel_job": ALL,
@@ -65,6 +88,7 @@ ALLOWED: dict[str, set[Role]] = {
 class Actor:
     client: TestClient
     annotation_id: str | None
+    learned_prompt_id: str
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +100,30 @@ def routes(services: Services) -> dict[str, Route]:
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
+
+
+def learned_prompt(services: Services, project_id: UUID, label_id: UUID, who: Principal) -> str:
+    """A learned prompt of this person, as a job would have kept it."""
+    payload = LearnPromptPayload(volume_id=None, label_id=label_id, annotator_id=who.id)
+    with services.db.begin() as session:
+        job = services.jobs.add(session, who, JobKind.LEARN_PROMPT, payload, project_id=project_id, id=new_id())
+    verdict = Verdict(active=True, plain=0.5, learned=0.6, gain=0.1, folds=2, sensitive=True, reason="better")
+    kept = services.learned_prompts.keep(
+        NewLearnedPrompt(
+            job_id=job.id,
+            project_id=project_id,
+            volume_id=None,
+            label_id=label_id,
+            annotator_id=who.id,
+            model="sammed-small",
+            model_checksum="a" * 64,
+            checksum="b" * 64,
+            tensors=b"tensors",
+            provenance={"examples": []},
+            verdict=verdict,
+        )
+    )
+    return str(kept.id)
 
 
 @pytest.fixture(scope="module")
@@ -91,19 +139,21 @@ def world(services: Services) -> dict[str, Any]:
     job = services.imports.submit_samples(boss, view.project.id)
     app = create_app(services)
     actors: dict[str, Actor] = {}
+    learned = learned_prompt(services, view.project.id, label.id, boss)
     boss_annotation = services.annotations.create(boss, stored.volume_id, label.id, None)
     for role in (*Role, None):
         name = role or "outsider"
         who = person(services, admin, f"{name}@access.example.org")
-        annotation_id = str(boss_annotation.annotation.id)
+        annotation_id, learned_prompt_id = str(boss_annotation.annotation.id), learned
         if role is not None:
             services.projects.set_member(boss, view.project.id, who.email, role)
             if role is not Role.VIEWER:
                 mine = services.annotations.create(who, stored.volume_id, label.id, None)
                 annotation_id = str(mine.annotation.id)
+                learned_prompt_id = learned_prompt(services, view.project.id, label.id, who)
         token = services.accounts.create_token(who, "test", None).value
         client = TestClient(app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
-        actors[name] = Actor(client, annotation_id)
+        actors[name] = Actor(client, annotation_id, learned_prompt_id)
     return {
         "actors": actors,
         "project_id": str(view.project.id),
@@ -116,7 +166,8 @@ def world(services: Services) -> dict[str, Any]:
 
 def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values = {key: value for key, value in world.items() if isinstance(value, str)}
-    values |= {"annotation_id": actor.annotation_id, "axis": "0", "index": "0", "k": "0", "token_id": str(new_id())}
+    values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
+    values |= {"axis": "0", "index": "0", "k": "0", "token_id": str(new_id())}
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
     return path.format(**values) + query.get(name, "")
 
@@ -134,6 +185,10 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "create_annotation": {"volume_id": world["volume_id"], "label_id": world["label_id"]},
         "append_revision": {"id": str(new_id()), "parent": None, "origin": "manual", "slices": []},
         "restore_revision": {"id": str(new_id()), "parent": None, "sequence": 3},
+        "switch_learned_prompt": {"active": True},
+        "accept_proposals": {"label_id": world["label_id"], "revision_id": str(new_id()), "parent": None},
+        "reject_proposals": {"label_id": world["label_id"]},
+        "reopen_proposals": {"label_id": world["label_id"]},
         "start_job": {"kind": "export", "case_id": world["case_id"], "format": "nifti"},
     }
     return bodies.get(name, {})
@@ -153,7 +208,7 @@ def test_every_route_is_in_exactly_one_list(routes: dict[str, Route]) -> None:
 
 
 def test_nobody_gets_in_anywhere(routes: dict[str, Route], world: dict[str, Any], anonymous: TestClient) -> None:
-    nobody = Actor(anonymous, str(new_id()))
+    nobody = Actor(anonymous, str(new_id()), str(new_id()))
     for name, route in routes.items():
         if name not in PUBLIC:
             assert ask(route, name, world, nobody) == 401, name
@@ -178,6 +233,17 @@ def test_each_role_may_do_what_the_table_says(role: Role, routes: dict[str, Rout
             assert status not in (401, 403, 500), f"{role} should be allowed to {name}: {status}"
         else:
             assert status == 403, f"{role} may {name}: {status}"
+
+
+@pytest.mark.parametrize("job", [{"kind": "learn_prompt"}, {"kind": "auto_segment"}, {"kind": "propagate", "slice": 0}])
+def test_who_annotates_may_start_jobs_that_learn(job: dict[str, Any], world: dict[str, Any]) -> None:
+    statuses = {
+        name: actor.client.post(
+            "/api/jobs", json={**job, "volume_id": world["volume_id"], "label_id": world["label_id"]}
+        ).status_code
+        for name, actor in world["actors"].items()
+    }
+    assert statuses == {"outsider": 404, Role.VIEWER: 403} | dict.fromkeys(ANNOTATE, 503)  # 503: there is no worker
 
 
 def test_a_cookie_alone_changes_nothing(services: Services, anonymous: TestClient) -> None:

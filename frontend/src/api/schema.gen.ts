@@ -217,7 +217,11 @@ export interface paths {
         /** List Jobs */
         readonly get: operations["list_jobs"];
         readonly put?: never;
-        /** Start Job */
+        /**
+         * Start Job
+         * @description Queue background work. A new job of `learn_prompt`, `auto_segment` or `propagate` takes the place of the caller's
+         *     older one of that kind for the same volume and label.
+         */
         readonly post: operations["start_job"];
         readonly delete?: never;
         readonly options?: never;
@@ -302,6 +306,27 @@ export interface paths {
         readonly patch: operations["change_label"];
         readonly trace?: never;
     };
+    readonly "/api/learned-prompts/{learned_prompt_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Get Learned Prompt */
+        readonly get: operations["get_learned_prompt"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Switch Learned Prompt
+         * @description Let it answer one's clicks where it was learned, or let the plain model do so.
+         */
+        readonly patch: operations["switch_learned_prompt"];
+        readonly trace?: never;
+    };
     readonly "/api/me": {
         readonly parameters: {
             readonly query?: never;
@@ -316,7 +341,8 @@ export interface paths {
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
-        readonly patch?: never;
+        /** Change Me */
+        readonly patch: operations["change_me"];
         readonly trace?: never;
     };
     readonly "/api/models": {
@@ -404,6 +430,23 @@ export interface paths {
         readonly put?: never;
         /** Add Label */
         readonly post: operations["add_label"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/learned-prompts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** List Learned Prompts */
+        readonly get: operations["list_learned_prompts"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -559,6 +602,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/volumes/{volume_id}/learning": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Learning
+         * @description For every label: what there is to learn from, what answers, the newest jobs, and how many proposals there are.
+         */
+        readonly get: operations["list_learning"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/volumes/{volume_id}/predictions": {
         readonly parameters: {
             readonly query?: never;
@@ -573,6 +636,88 @@ export interface paths {
          * @description The mask that the prompts mean. Writes nothing.
          */
         readonly post: operations["predict_mask"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/proposals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Proposals
+         * @description The caller's proposals with their masks, oldest first. While a job runs, `after` the newest known one gives what
+         *     has come since. At most one is open a slice: a newer one takes its place.
+         */
+        readonly get: operations["list_proposals"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/proposals/accept": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Accept Proposals
+         * @description Make the chosen open proposals one revision of the caller's annotation.
+         */
+        readonly post: operations["accept_proposals"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/proposals/reject": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Reject Proposals
+         * @description Turn the chosen open proposals down; with `absent` also say that their slices do not show the label.
+         */
+        readonly post: operations["reject_proposals"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/proposals/reopen": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Reopen Proposals
+         * @description Take a decision back: the newest proposal of each chosen slice is open again. A revision that accepting made is
+         *     taken back by a revision, as always.
+         */
+        readonly post: operations["reopen_proposals"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -643,6 +788,54 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AcceptIn */
+        readonly AcceptIn: {
+            /** Ids */
+            readonly ids?: readonly string[] | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Min Confidence */
+            readonly min_confidence?: number | null;
+            /**
+             * Parent
+             * @description The newest revision the client knows; null for the first
+             */
+            readonly parent: string | null;
+            /**
+             * Revision Id
+             * Format: uuid
+             * @description Made by the client (UUIDv7): sending it again changes nothing
+             */
+            readonly revision_id: string;
+            /** Slices */
+            readonly slices?: readonly number[] | null;
+            /**
+             * @default {
+             *       "slices": []
+             *     }
+             */
+            readonly telemetry?: components["schemas"]["Telemetry"];
+        };
+        /** AcceptedOut */
+        readonly AcceptedOut: {
+            /**
+             * Absent
+             * @description Slices whose proposal was empty and now says that the label is not there
+             */
+            readonly absent: readonly number[];
+            /** Accepted */
+            readonly accepted: readonly number[];
+            /** @description null: nothing was left to store */
+            readonly revision: components["schemas"]["Revision"] | null;
+            /**
+             * Skipped
+             * @description Slices that the annotator has drawn on since; left as they are
+             */
+            readonly skipped: readonly number[];
+        };
         /** Annotation */
         readonly Annotation: {
             readonly annotator: components["schemas"]["Person"];
@@ -701,6 +894,54 @@ export interface components {
             readonly mask: components["schemas"]["Rle"];
             /** Sequence */
             readonly sequence: number;
+        };
+        /**
+         * AutoSegmentJobIn
+         * @description POST /api/jobs with kind `auto_segment`: propose a mask on every slice that is not annotated.
+         */
+        readonly AutoSegmentJobIn: {
+            /** @default sapnet */
+            readonly generator?: components["schemas"]["Generator"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly kind: "auto_segment";
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Model */
+            readonly model?: string | null;
+            /**
+             * Per Component
+             * @description One prompt for each part: for many instances
+             * @default false
+             */
+            readonly per_component?: boolean;
+            /** @default points */
+            readonly prompts?: components["schemas"]["PromptKind"];
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /**
+             * Slices
+             * @description Only these; null: all
+             */
+            readonly slices?: readonly number[] | null;
+            /**
+             * Top K
+             * @description Most parts of the label on a slice
+             */
+            readonly top_k?: number | null;
+            /**
+             * Volume Id
+             * @description null, or a volume of one slice: all pictures of the label's project
+             */
+            readonly volume_id: string | null;
         };
         /** Case */
         readonly Case: {
@@ -769,6 +1010,12 @@ export interface components {
             /** Value */
             readonly value: string;
         };
+        /** DecidedOut */
+        readonly DecidedOut: {
+            /** Slices */
+            readonly slices: readonly number[];
+            readonly state: components["schemas"]["ProposalState"];
+        };
         /** EncodingsIn */
         readonly EncodingsIn: {
             /** Model */
@@ -801,11 +1048,17 @@ export interface components {
              */
             readonly format: "nifti" | "dicom-seg";
             /**
-             * Kind
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             readonly kind: "export";
         };
+        /**
+         * Generator
+         * @description Where the prompts of SAM^auto come from.
+         * @enum {string}
+         */
+        readonly Generator: "sapnet" | "classification" | "propagation";
         /** HTTPValidationError */
         readonly HTTPValidationError: {
             /** Detail */
@@ -826,6 +1079,11 @@ export interface components {
              */
             readonly id: string;
             readonly kind: components["schemas"]["JobKind"];
+            /**
+             * Label Id
+             * @description Of jobs that learn
+             */
+            readonly label_id: string | null;
             /** Message */
             readonly message: string;
             readonly problem: components["schemas"]["JobProblem"] | null;
@@ -840,12 +1098,17 @@ export interface components {
             /** Started At */
             readonly started_at: string | null;
             readonly state: components["schemas"]["JobState"];
+            /**
+             * Volume Id
+             * @description Of jobs that learn on a volume
+             */
+            readonly volume_id: string | null;
         };
         /**
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -887,6 +1150,8 @@ export interface components {
             readonly shortcut: string | null;
             /** Value */
             readonly value: number;
+            /** Warm Start Id */
+            readonly warm_start_id: string | null;
         };
         /** LabelIn */
         readonly LabelIn: {
@@ -906,6 +1171,43 @@ export interface components {
              */
             readonly value?: number | null;
         };
+        /**
+         * LabelLearningOut
+         * @description What the page shows of a label's learning, in one answer: after a reload and after each job.
+         */
+        readonly LabelLearningOut: {
+            /**
+             * Examples
+             * @description Slices (or pictures) that the caller annotated and that can be learned from
+             */
+            readonly examples: number;
+            /**
+             * Jobs
+             * @description The newest job of each kind
+             */
+            readonly jobs: readonly components["schemas"]["Job"][];
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** @description What answers a click with learned_prompt `auto` */
+            readonly learned_prompt: components["schemas"]["LearnedPromptUsed"] | null;
+            /** @description What was learned last here, also when it does not answer */
+            readonly newest: components["schemas"]["LearnedPrompt"] | null;
+            /**
+             * Pictures
+             * @description The volume is one of the project's pictures, which are learned from together
+             */
+            readonly pictures: boolean;
+            /**
+             * Proposals
+             * @description The caller's proposals on this volume, counted
+             */
+            readonly proposals: {
+                readonly [key: string]: number;
+            };
+        };
         /** LabelPatch */
         readonly LabelPatch: {
             readonly code?: components["schemas"]["CodeValue"] | null;
@@ -915,6 +1217,131 @@ export interface components {
             readonly name?: string | null;
             /** Shortcut */
             readonly shortcut?: string | null;
+            /**
+             * Warm Start Id
+             * @description Learned prompt that the next cases start from
+             */
+            readonly warm_start_id?: string | null;
+        };
+        /**
+         * LearnPromptJobIn
+         * @description POST /api/jobs with kind `learn_prompt`: teach the model this label from the caller's annotated slices.
+         */
+        readonly LearnPromptJobIn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly kind: "learn_prompt";
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Model */
+            readonly model?: string | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /**
+             * Volume Id
+             * @description null, or a volume of one slice: all pictures of the label's project
+             */
+            readonly volume_id: string | null;
+        };
+        /** LearnedPrompt */
+        readonly LearnedPrompt: {
+            /**
+             * Active
+             * @description It answers its annotator's clicks where it was learned
+             */
+            readonly active: boolean;
+            /**
+             * Annotator Id
+             * Format: uuid
+             */
+            readonly annotator_id: string;
+            /** Checksum */
+            readonly checksum: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Examples
+             * @description Slices that it was learned from
+             */
+            readonly examples: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            readonly job_id: string;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Model */
+            readonly model: string;
+            /** Model Checksum */
+            readonly model_checksum: string;
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            readonly project_id: string;
+            /** Provenance */
+            readonly provenance: {
+                readonly [key: string]: unknown;
+            };
+            readonly verdict: components["schemas"]["Verdict"];
+            /**
+             * Volume Id
+             * @description null: learned on the project's pictures
+             */
+            readonly volume_id: string | null;
+            /**
+             * Warm Start
+             * @description The label's next cases start from it
+             */
+            readonly warm_start: boolean;
+        };
+        /** LearnedPromptPatch */
+        readonly LearnedPromptPatch: {
+            /** Active */
+            readonly active: boolean;
+        };
+        /**
+         * LearnedPromptUsed
+         * @description The learned prompt that answers, and why: `volume` and `pictures` were learned there, `warm_start` is kept by the
+         *     project, `chosen` was named by the request.
+         */
+        readonly LearnedPromptUsed: {
+            /**
+             * Examples
+             * @description Slices that it was learned from
+             */
+            readonly examples: number;
+            /**
+             * Gain
+             * @description Dice over the plain model on held-out slices, when it was learned
+             */
+            readonly gain: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            readonly source: components["schemas"]["PromptSource"];
         };
         /** LoginIn */
         readonly LoginIn: {
@@ -925,6 +1352,11 @@ export interface components {
         };
         /** Me */
         readonly Me: {
+            /**
+             * Auto Learn
+             * @description Learning starts by itself once a label has two annotated slices
+             */
+            readonly auto_learn: boolean;
             /** Email */
             readonly email: string;
             /**
@@ -938,6 +1370,11 @@ export interface components {
             readonly must_set_password: boolean;
             /** Name */
             readonly name: string;
+        };
+        /** MePatch */
+        readonly MePatch: {
+            /** Auto Learn */
+            readonly auto_learn: boolean;
         };
         /** Member */
         readonly Member: {
@@ -1025,10 +1462,24 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[LabelLearningOut] */
+        readonly Page_LabelLearningOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["LabelLearningOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Label] */
         readonly Page_Label_: {
             /** Items */
             readonly items: readonly components["schemas"]["Label"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[LearnedPrompt] */
+        readonly Page_LearnedPrompt_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["LearnedPrompt"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -1050,6 +1501,13 @@ export interface components {
         readonly Page_Project_: {
             /** Items */
             readonly items: readonly components["schemas"]["Project"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[Proposal] */
+        readonly Page_Proposal_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Proposal"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -1118,6 +1576,12 @@ export interface components {
             ] | null;
             /** Label Id */
             readonly label_id?: string | null;
+            /**
+             * Learned Prompt
+             * @description `auto`: what is active for the label, if any; null: the plain model
+             * @default auto
+             */
+            readonly learned_prompt?: string | "auto" | null;
             /** @description An earlier mask of the slice as a prompt */
             readonly mask?: components["schemas"]["Rle"] | null;
             /** Model */
@@ -1137,6 +1601,8 @@ export interface components {
              * @description The slice was encoded before this click
              */
             readonly cached: boolean;
+            /** @description null: the plain model answered */
+            readonly learned_prompt: components["schemas"]["LearnedPromptUsed"] | null;
             readonly mask: components["schemas"]["Rle"];
             /** Model */
             readonly model: string;
@@ -1204,6 +1670,146 @@ export interface components {
             readonly description?: string | null;
             /** Name */
             readonly name?: string | null;
+        };
+        /**
+         * PromptKind
+         * @description What a generator asks the model with.
+         * @enum {string}
+         */
+        readonly PromptKind: "points" | "boxes" | "composite";
+        /**
+         * PromptSource
+         * @description Why a learned prompt answers a click.
+         * @enum {string}
+         */
+        readonly PromptSource: "volume" | "pictures" | "warm_start" | "chosen";
+        /**
+         * PropagateJobIn
+         * @description POST /api/jobs with kind `propagate`: follow the label from one annotated slice until it is lost.
+         */
+        readonly PropagateJobIn: {
+            /**
+             * Direction
+             * @description null: both ways
+             */
+            readonly direction?: (1 | -1) | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly kind: "propagate";
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Model */
+            readonly model?: string | null;
+            /**
+             * Most Slices
+             * @description At most so many each way
+             */
+            readonly most_slices?: number | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Volume Id
+             * @description null, or a volume of one slice: all pictures of the label's project
+             */
+            readonly volume_id: string | null;
+        };
+        /** Proposal */
+        readonly Proposal: {
+            /** Confidence */
+            readonly confidence: number;
+            readonly generator: components["schemas"]["Generator"];
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            readonly job_id: string;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Learned Prompt */
+            readonly learned_prompt: string | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            readonly made_at: string;
+            readonly mask: components["schemas"]["Rle"];
+            /** Model */
+            readonly model: string;
+            readonly prompts: components["schemas"]["ProposalPrompts"] | null;
+            /** Revision Id */
+            readonly revision_id: string | null;
+            /** Slice */
+            readonly slice: number;
+            readonly state: components["schemas"]["ProposalState"];
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+            /**
+             * Voxels
+             * @description 0: nothing was found on this slice
+             */
+            readonly voxels: number;
+        };
+        /**
+         * ProposalPrompts
+         * @description What the model was asked; the form of a prediction's prompts, so that they can be edited and asked again.
+         */
+        readonly ProposalPrompts: {
+            /** Box */
+            readonly box: readonly [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /** Points */
+            readonly points: readonly components["schemas"]["Point"][];
+        };
+        /**
+         * ProposalState
+         * @description What became of a proposal.
+         * @enum {string}
+         */
+        readonly ProposalState: "open" | "accepted" | "corrected" | "rejected" | "absent";
+        /** RejectIn */
+        readonly RejectIn: {
+            /**
+             * Absent
+             * @description The slices do not show the label: the next run learns from that
+             * @default false
+             */
+            readonly absent?: boolean;
+            /** Ids */
+            readonly ids?: readonly string[] | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Min Confidence */
+            readonly min_confidence?: number | null;
+            /** Slices */
+            readonly slices?: readonly number[] | null;
         };
         /** RestoreIn */
         readonly RestoreIn: {
@@ -1293,12 +1899,11 @@ export interface components {
             /** Slices */
             readonly slices: readonly components["schemas"]["RevisionSliceIn"][];
             /**
-             * Telemetry
-             * @default {}
+             * @default {
+             *       "slices": []
+             *     }
              */
-            readonly telemetry?: {
-                readonly [key: string]: unknown;
-            };
+            readonly telemetry?: components["schemas"]["Telemetry"];
         };
         /** RevisionSliceIn */
         readonly RevisionSliceIn: {
@@ -1328,6 +1933,71 @@ export interface components {
          * @enum {string}
          */
         readonly Role: "manager" | "reviewer" | "annotator" | "viewer";
+        /**
+         * SelectionIn
+         * @description Which proposals: all that is given must hold; nothing given means all.
+         */
+        readonly SelectionIn: {
+            /** Ids */
+            readonly ids?: readonly string[] | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Min Confidence */
+            readonly min_confidence?: number | null;
+            /** Slices */
+            readonly slices?: readonly number[] | null;
+        };
+        /**
+         * SliceWork
+         * @description The work on one slice since the revision before.
+         */
+        readonly SliceWork: {
+            /**
+             * Boxes
+             * @description Boxes drawn
+             * @default 0
+             */
+            readonly boxes?: number;
+            /**
+             * Clicks
+             * @description Points set, those taken back included
+             * @default 0
+             */
+            readonly clicks?: number;
+            /**
+             * Learned Prompt
+             * @description Learned prompt that answered last
+             */
+            readonly learned_prompt?: string | null;
+            /**
+             * Model
+             * @description Model that answered last
+             */
+            readonly model?: string | null;
+            /**
+             * Seconds
+             * @description Time the slice was worked on, without idle time
+             * @default 0
+             */
+            readonly seconds?: number;
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Strokes
+             * @description Strokes of brush, eraser, lasso, polygon, fill
+             * @default 0
+             */
+            readonly strokes?: number;
+            /**
+             * Undos
+             * @description Steps taken back
+             * @default 0
+             */
+            readonly undos?: number;
+        };
         /** SystemOut */
         readonly SystemOut: {
             /**
@@ -1364,6 +2034,17 @@ export interface components {
             readonly detail: string;
             /** Hint */
             readonly hint: string;
+        };
+        /**
+         * Telemetry
+         * @description One entry for each slice that was worked on.
+         */
+        readonly Telemetry: {
+            /**
+             * Slices
+             * @default []
+             */
+            readonly slices?: readonly components["schemas"]["SliceWork"][];
         };
         /** Token */
         readonly Token: {
@@ -1403,6 +2084,29 @@ export interface components {
             readonly msg: string;
             /** Error Type */
             readonly type: string;
+        };
+        /**
+         * Verdict
+         * @description What leaving slices out said of a learned prompt: mean Dice on held-out slices with the plain model and with the
+         *     prompt. `reason`: `better`, `no_gain`, `deaf` (the mask no longer follows its prompts).
+         */
+        readonly Verdict: {
+            /** Active */
+            readonly active: boolean;
+            /** Folds */
+            readonly folds: number;
+            /** Gain */
+            readonly gain: number;
+            /** Learned */
+            readonly learned: number;
+            /** Plain */
+            readonly plain: number;
+            /** Reason */
+            readonly reason: string;
+            /** Sensitive */
+            readonly sensitive: boolean;
+            /** Warm Start Gain */
+            readonly warm_start_gain?: number | null;
         };
         /** Volume */
         readonly Volume: {
@@ -2010,7 +2714,7 @@ export interface operations {
         };
         readonly requestBody: {
             readonly content: {
-                readonly "application/json": components["schemas"]["ExportJobIn"];
+                readonly "application/json": components["schemas"]["ExportJobIn"] | components["schemas"]["LearnPromptJobIn"] | components["schemas"]["AutoSegmentJobIn"] | components["schemas"]["PropagateJobIn"];
             };
         };
         readonly responses: {
@@ -2218,6 +2922,72 @@ export interface operations {
             };
         };
     };
+    readonly get_learned_prompt: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly learned_prompt_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LearnedPrompt"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly switch_learned_prompt: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly learned_prompt_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LearnedPromptPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LearnedPrompt"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly get_me: {
         readonly parameters: {
             readonly query?: never;
@@ -2234,6 +3004,39 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    readonly change_me: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MePatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2480,6 +3283,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Label"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_learned_prompts: {
+        readonly parameters: {
+            readonly query?: {
+                readonly label_id?: string | null;
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_LearnedPrompt_"];
                 };
             };
             /** @description Validation Error */
@@ -2828,6 +3666,37 @@ export interface operations {
             };
         };
     };
+    readonly list_learning: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_LabelLearningOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly predict_mask: {
         readonly parameters: {
             readonly query?: never;
@@ -2850,6 +3719,146 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PredictionOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_proposals: {
+        readonly parameters: {
+            readonly query?: {
+                readonly label_id?: string | null;
+                readonly state?: components["schemas"]["ProposalState"] | null;
+                readonly after?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Proposal_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly accept_proposals: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AcceptIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AcceptedOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly reject_proposals: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RejectIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DecidedOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly reopen_proposals: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SelectionIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DecidedOut"];
                 };
             };
             /** @description Validation Error */
