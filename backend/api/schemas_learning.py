@@ -209,6 +209,28 @@ class Proposal(Schema):
         )
 
 
+class ProposalBrief(Schema):
+    """A proposal in a list over many volumes."""
+
+    id: UUID
+    case_id: UUID
+    volume_id: UUID
+    slice: int
+    voxels: int
+    confidence: float
+
+    @classmethod
+    def of(cls, row: tables.Proposal, case_id: UUID) -> ProposalBrief:
+        return cls(
+            id=row.id,
+            case_id=case_id,
+            volume_id=row.volume_id,
+            slice=row.slice_index,
+            voxels=row.voxels,
+            confidence=row.confidence,
+        )
+
+
 class SelectionIn(Schema):
     """Which proposals: all that is given must hold; nothing given means all."""
 

@@ -23,7 +23,7 @@ from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import Action
 from backend.errors import NotFound
 from backend.services import audit
-from backend.services.access import Principal, require_volume
+from backend.services.access import Principal, require, require_volume
 from backend.services.annotations import Annotations, Appended
 from backend.services.projects import label_on
 
@@ -96,6 +96,27 @@ class Proposals:
             if after is not None:
                 query = query.where(Proposal.id > after)
             return volume, list(session.scalars(query.order_by(Proposal.id)))
+
+    def of_project(
+        self, who: Principal, project_id: UUID, label_id: UUID, *, limit: int
+    ) -> list[tuple[Proposal, UUID]]:
+        """The caller's open proposals of a label in a whole project, least certain first, each with its case: the way
+        through a set of pictures."""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.VIEW)
+            rows = session.execute(
+                select(Proposal, VolumeRow.case_id)
+                .join(VolumeRow, VolumeRow.id == Proposal.volume_id)
+                .where(
+                    VolumeRow.project_id == project_id,
+                    Proposal.label_id == label_id,
+                    Proposal.annotator_id == who.id,
+                    Proposal.state == ProposalState.OPEN,
+                )
+                .order_by(Proposal.confidence, Proposal.id)
+                .limit(limit)
+            )
+            return [(proposal, case_id) for proposal, case_id in rows]
 
     # -- deciding -----------------------------------------------------------------------------------------------------
     def accept(

@@ -72,6 +72,7 @@ ALLOWED: dict[str, set[Role]] = {
     "get_learned_prompt": ALL,
     "switch_learned_prompt": ANNOTATE,  # one's own
     "list_proposals": ALL,  # one's own
+    "list_project_proposals": ALL,  # one's own
     "accept_proposals": ANNOTATE,
     "reject_proposals": ANNOTATE,
     "reopen_proposals": ANNOTATE,
@@ -169,6 +170,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
     values |= {"axis": "0", "index": "0", "k": "0", "token_id": str(new_id())}
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
+    query["list_project_proposals"] = f"?label_id={world['label_id']}"
     return path.format(**values) + query.get(name, "")
 
 

@@ -202,10 +202,10 @@ def test_two_slices_teach_and_five_propose(
         liver.who, liver.volume, liver.label, Selection(), revision_id=new_id(), parent=liver.head
     )
     found = [p.slice_index for p in proposals if p.voxels]
+    assert found
     assert list(accepted.accepted) == found and set(accepted.absent) == {p.slice_index for p in proposals} - set(found)
-    if found:
-        assert accepted.appended is not None and accepted.appended.revision.origin == Origin.AUTO
-        assert len(services.annotations.revisions(liver.who, liver.annotation)) == 3
+    assert accepted.appended is not None and accepted.appended.revision.origin == Origin.AUTO
+    assert len(services.annotations.revisions(liver.who, liver.annotation)) == 3
     assert liver.proposals() == []
 
 
@@ -292,8 +292,30 @@ def test_pictures_are_proposed_on_together(
     for k in liver.slices[2:4]:
         _, rows = services.proposals.of_volume(admin, pictures[k], label_id=None, state=None, after=None)
         assert [(row.slice_index, row.state) for row in rows] == [(0, "open")]
+    way = services.proposals.of_project(admin, liver.project_id, liver.label, limit=10)
+    assert {proposal.volume_id for proposal, _ in way} == {pictures[k] for k in liver.slices[2:4]}
+    assert [p.confidence for p, _ in way] == sorted(p.confidence for p, _ in way)
     learned = services.learned_prompts.of_project(admin, liver.project_id, label_id=None, limit=5, cursor=None).items
     assert [(view.row.volume_id, len(view.row.provenance["examples"])) for view in learned] == [(None, 2)]
+
+
+def test_a_warm_start_is_where_learning_starts_and_is_measured_again(
+    services: Services, runtime: Runtime, liver: Liver, phantom: Phantom
+) -> None:
+    liver.draw(*liver.slices[:2])
+    first = liver.run(runtime, LearnPromptPayload(**liver.scope()))
+    assert first.state == JobState.DONE, first.problem
+    kept = UUID(first.result["learned_prompt_id"])
+    services.projects.change_label(liver.who, liver.label, {"warm_start_id": kept})
+    liver.volume = liver.add(phantom.volume.voxels[::-1].copy())
+    liver.truth, liver.head = liver.truth[::-1], None
+    liver.annotation = services.annotations.create(liver.who, liver.volume, liver.label, None).annotation.id
+    liver.draw(*liver.slices[:2])
+    second = liver.run(runtime, LearnPromptPayload(**liver.scope()))
+    assert second.state == JobState.DONE, second.problem
+    learned = services.learned_prompts.get(liver.who, UUID(second.result["learned_prompt_id"])).row
+    assert learned.provenance["warm_start"] == str(kept)
+    assert -1 <= learned.verdict["warm_start_gain"] <= 1 and first.result["verdict"]["warm_start_gain"] is None
 
 
 def test_the_window_of_a_frame_is_the_models(services: Services, batch: Batch, liver: Liver, phantom: Phantom) -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas import Page
-from backend.api.schemas_learning import AcceptedOut, AcceptIn, DecidedOut, Proposal, RejectIn, SelectionIn
+from backend.api.schemas_learning import (
+    AcceptedOut,
+    AcceptIn,
+    DecidedOut,
+    Proposal,
+    ProposalBrief,
+    RejectIn,
+    SelectionIn,
+)
 from backend.domain.learning import ProposalState
 
-router = APIRouter(prefix="/api/volumes/{volume_id}/proposals", tags=["learning"])
+router = APIRouter(prefix="/api", tags=["learning"])
+
+VOLUME = "/volumes/{volume_id}/proposals"
 
 
-@router.get("", operation_id="list_proposals")
+@router.get(VOLUME, operation_id="list_proposals")
 def list_proposals(
     volume_id: UUID,
     user: CurrentUser,
@@ -29,7 +40,20 @@ def list_proposals(
     return Page(items=[Proposal.of(row, volume) for row in rows])
 
 
-@router.post("/accept", operation_id="accept_proposals")
+@router.get("/projects/{project_id}/proposals", operation_id="list_project_proposals")
+def list_project_proposals(
+    project_id: UUID,
+    label_id: UUID,
+    user: CurrentUser,
+    s: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Page[ProposalBrief]:
+    """The caller's open proposals of a label in a project, least certain first: the way through a set of pictures."""
+    rows = s.proposals.of_project(user, project_id, label_id, limit=limit)
+    return Page(items=[ProposalBrief.of(row, case_id) for row, case_id in rows])
+
+
+@router.post(f"{VOLUME}/accept", operation_id="accept_proposals")
 def accept_proposals(volume_id: UUID, body: AcceptIn, user: CurrentUser, s: ServicesDep) -> AcceptedOut:
     """Make the chosen open proposals one revision of the caller's annotation."""
     return AcceptedOut.of(
@@ -45,7 +69,7 @@ def accept_proposals(volume_id: UUID, body: AcceptIn, user: CurrentUser, s: Serv
     )
 
 
-@router.post("/reject", operation_id="reject_proposals")
+@router.post(f"{VOLUME}/reject", operation_id="reject_proposals")
 def reject_proposals(volume_id: UUID, body: RejectIn, user: CurrentUser, s: ServicesDep) -> DecidedOut:
     """Turn the chosen open proposals down; with `absent` also say that their slices do not show the label."""
     state = ProposalState.ABSENT if body.absent else ProposalState.REJECTED
@@ -53,7 +77,7 @@ def reject_proposals(volume_id: UUID, body: RejectIn, user: CurrentUser, s: Serv
     return DecidedOut(state=state, slices=[row.slice_index for row in decided])
 
 
-@router.post("/reopen", operation_id="reopen_proposals")
+@router.post(f"{VOLUME}/reopen", operation_id="reopen_proposals")
 def reopen_proposals(volume_id: UUID, body: SelectionIn, user: CurrentUser, s: ServicesDep) -> DecidedOut:
     """Take a decision back: the newest proposal of each chosen slice is open again. A revision that accepting made is
     taken back by a revision, as always."""

@@ -471,6 +471,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/proposals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Project Proposals
+         * @description The caller's open proposals of a label in a project, least certain first: the way through a set of pictures.
+         */
+        readonly get: operations["list_project_proposals"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}/samples": {
         readonly parameters: {
             readonly query?: never;
@@ -1504,6 +1524,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[ProposalBrief] */
+        readonly Page_ProposalBrief_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ProposalBrief"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Proposal] */
         readonly Page_Proposal_: {
             /** Items */
@@ -1768,6 +1795,33 @@ export interface components {
              * Voxels
              * @description 0: nothing was found on this slice
              */
+            readonly voxels: number;
+        };
+        /**
+         * ProposalBrief
+         * @description A proposal in a list over many volumes.
+         */
+        readonly ProposalBrief: {
+            /**
+             * Case Id
+             * Format: uuid
+             */
+            readonly case_id: string;
+            /** Confidence */
+            readonly confidence: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+            /** Voxels */
             readonly voxels: number;
         };
         /**
@@ -3384,6 +3438,40 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_Member_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_project_proposals: {
+        readonly parameters: {
+            readonly query: {
+                readonly label_id: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_ProposalBrief_"];
                 };
             };
             /** @description Validation Error */
