@@ -42,9 +42,22 @@ def test_nothing_but_the_prompt_encoder_learns(name: str, kind: str, request: py
     for n, tensor in model.network.state_dict().items():
         assert torch.equal(tensor, before[n]), n  # the model that was taught is a copy
     taught = model.with_prompt(learned)
-    moved = {n for n, t in taught.network.state_dict().items() if not torch.equal(t, before[n])}
+    own = {n.replace("prompt_encoder.base.", "prompt_encoder."): t for n, t in taught.network.state_dict().items()}
+    moved = {n for n, t in own.items() if n not in before or not torch.equal(t, before[n])}
     assert moved and all(n.startswith("prompt_encoder.") for n in moved)
     assert "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix" not in moved  # a buffer: where points lie
+    assert set(before) <= set(own) and set(own) - set(before) == {"prompt_encoder.position"}
+
+
+def test_without_the_grid_of_positions_it_is_the_papers_prompt(small_model: SamModel) -> None:
+    learned = learn_prompt(small_model, annotated(small_model), replace(QUICK, position_grid=0))
+    assert learned.tensors.keys() == dict(small_model.network.prompt_encoder.named_parameters()).keys()
+    assert "prompt_encoder.position" not in small_model.with_prompt(learned).network.state_dict()
+
+
+def test_the_grid_of_positions_is_learned_with_the_rest(small_model: SamModel) -> None:
+    grid = learn_prompt(small_model, annotated(small_model), QUICK).tensors["position"]
+    assert grid.shape == (32, 8, 8) and np.abs(grid).max() > 0
 
 
 def test_image_encoder_and_mask_decoder_are_shared(small_model: SamModel) -> None:

@@ -44,6 +44,9 @@ CODE_VERSION = 1
 
 FORMAT = "sammed-prompt-1"
 
+POSITION = "position"
+"""Name of the grid of AssistConfig.position_grid among a learned prompt's tensors."""
+
 ANY: tuple[PromptKind, ...] = ("points", "points", "boxes", "composite")
 """What `any` draws from: points twice, as users click more often than they draw boxes."""
 
@@ -71,10 +74,46 @@ class AssistConfig:
     draws_per_slice: int = 1
     slices_per_step: int = 4
     """of more annotated slices than this, so many are drawn for each step"""
+    position_grid: int = 8
+    """side of a grid over the slice with a learned vector for each cell, added to the dense prompt: where in the volume
+    the label lies. 0: none, as in the paper, and as it must be for a set of pictures"""
     learning_rate: float = 1.5e-2
     weight_decay: float = 0.0
     patience: int = 80
     """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
+
+
+class TaughtPromptEncoder(nn.Module):
+    """A copy of SAM's prompt encoder to be taught, and a vector for each cell of a grid over the slice, which is added
+    to the dense prompt. Called like SAM's."""
+
+    def __init__(self, plain: Any, position_grid: int) -> None:
+        super().__init__()
+        self.base: Any = copy.deepcopy(plain)
+        self.mask_input_size: tuple[int, int] = plain.mask_input_size
+        self.position: nn.Parameter | None = None
+        if position_grid:
+            cells = plain.no_mask_embed.weight.new_zeros(plain.embed_dim, position_grid, position_grid)
+            self.position = nn.Parameter(cells)
+
+    def learnable(self) -> dict[str, nn.Parameter]:
+        """All parameters by the names under which a LearnedPrompt keeps them."""
+        parameters = dict(self.base.named_parameters())
+        return parameters if self.position is None else parameters | {POSITION: self.position}
+
+    def get_dense_pe(self) -> Tensor:
+        """As SAM's: [1, C, h, w]."""
+        encoding: Tensor = self.base.get_dense_pe()
+        return encoding
+
+    def forward(
+        self, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """As SAM's: sparse [N, T, C] and dense [N, C, h, w]."""
+        sparse, dense = self.base(points, boxes, masks)
+        if self.position is not None:
+            dense = dense + F.interpolate(self.position[None], dense.shape[-2:], mode="bilinear")
+        return sparse, dense
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +138,18 @@ class LearnedPrompt:
             digest.update(name.encode() + np.ascontiguousarray(self.tensors[name], "<f4").tobytes())
         return digest.hexdigest()
 
-    def load_into(self, prompt_encoder: nn.Module) -> None:
-        """Set the parameters of a prompt encoder. Raises CheckpointError when names or shapes are others."""
-        own = dict(prompt_encoder.named_parameters())
+    def prompt_encoder(self, plain: Any) -> TaughtPromptEncoder:
+        """The prompt encoder that was learned, given the model's own, which stays as it is. Raises CheckpointError when
+        names or shapes are others."""
+        grid = self.tensors[POSITION].shape[-1] if POSITION in self.tensors else 0
+        taught = TaughtPromptEncoder(plain, grid)
+        own = taught.learnable()
         if own.keys() != self.tensors.keys() or any(own[n].shape != t.shape for n, t in self.tensors.items()):
             raise CheckpointError("The learned prompt does not fit this prompt encoder.", "Learn it again.")
         with torch.no_grad():
             for name, tensor in self.tensors.items():
                 own[name].copy_(torch.from_numpy(tensor))
+        return taught.requires_grad_(False)
 
     def to_bytes(self) -> bytes:
         """safetensors, with the provenance as JSON in its metadata."""
@@ -152,11 +195,13 @@ def learn_prompt(
         raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
     started = time.perf_counter()
     rng = np.random.default_rng([seed, len(lessons)])
-    prompt_encoder = copy.deepcopy(model.network.prompt_encoder).requires_grad_(True)
-    if start is not None:
-        if start.model_checksum != model.checksum:
-            raise CheckpointError("The prompt to start from was learned on another model.", "Start without it.")
-        start.load_into(prompt_encoder)
+    if start is None:
+        prompt_encoder = TaughtPromptEncoder(model.network.prompt_encoder, config.position_grid)
+    elif start.model_checksum == model.checksum:
+        prompt_encoder = start.prompt_encoder(model.network.prompt_encoder)
+    else:
+        raise CheckpointError("The prompt to start from was learned on another model.", "Start without it.")
+    prompt_encoder.requires_grad_(True)
     optimizer = torch.optim.AdamW(
         prompt_encoder.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -179,7 +224,7 @@ def learn_prompt(
             best, best_step = smoothed, step
         elif step - best_step >= config.patience:
             break
-    tensors = {n: p.detach().cpu().numpy().astype(np.float32) for n, p in prompt_encoder.named_parameters()}
+    tensors = {n: p.detach().cpu().numpy().astype(np.float32) for n, p in prompt_encoder.learnable().items()}
     provenance = {
         "model": model.name,
         "model_checksum": model.checksum,

@@ -83,9 +83,8 @@ class SamModel:
         other = copy.copy(self)
         other.network = copy.copy(self.network)
         other.network._modules = dict(self.network._modules)
-        other.network.prompt_encoder = copy.deepcopy(self.network.prompt_encoder)
+        other.network.prompt_encoder = learned.prompt_encoder(self.network.prompt_encoder)
         other.learned = learned
-        learned.load_into(other.network.prompt_encoder)
         return other
 
     def _choose_encoder(self) -> torch.nn.Module:

@@ -156,6 +156,8 @@ class Trial:
         learned one by one, as they are prompted one by one."""
         lessons = [self.annotate(i, mask) for i in self.annotated[slices] for mask in self.objects(i)]
         config = replace(self.config.assist, kind=kind, scheme=scheme)
+        if not self.subject.case.is_volume:
+            config = replace(config, position_grid=0)  # pictures of a set do not show the object in one place
         seed = int(self.rng("learning", slices, kind, scheme).integers(2**31))
         started = time.perf_counter()
         learned = learn_prompt(self.model, lessons, config, seed=seed, label=self.subject.name)
