@@ -75,7 +75,8 @@ def running_workers(settings: Settings, services: Services, log: Path, *queue_se
 
 @pytest.fixture(scope="module")
 def workers(settings: Settings, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Real worker processes on all queues."""
+    """Real worker processes on all queues. Learning that nobody asked for is off: it would hold the worker of `io`."""
+    services.accounts.change_me(services.accounts.administrator(), auto_learn=False)
     log = tmp_path_factory.mktemp("workers") / "log"
     with running_workers(settings, services, log, "click,encode", "io,train"):
         yield
