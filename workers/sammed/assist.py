@@ -70,9 +70,9 @@ class AssistConfig:
     inwards_px: float = 0.0
     outwards_px: float = 0.0
     """d_in and d_out of the box's jitter in pixels of the slice; both 0: a twentieth of each side of the box"""
-    steps: int = 160
+    steps: int = 120
     draws_per_slice: int = 1
-    slices_per_step: int = 4
+    slices_per_step: int = 3
     """of more annotated slices than this, so many are drawn for each step"""
     position_grid: int = 8
     """side of a grid over the slice with a learned vector for each cell, added to the dense prompt: where in the volume
