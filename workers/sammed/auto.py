@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+import torch
 
 from workers.sammed.classification import ClassifierConfig, train_classifier
 from workers.sammed.coarse import CoarseMask, PromptRule, prompts_from
@@ -19,7 +20,15 @@ from workers.sammed.propagation import PropagationConfig, propagate_all
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import PromptKind
 from workers.sammed.sapnet import SapNetConfig, train_sapnet
-from workers.sammed.types import AnnotatedSlice, BoolArray, NotEnoughSlices, Prompts, SammedError, Slices
+from workers.sammed.types import (
+    AnnotatedSlice,
+    BoolArray,
+    NotEnoughSlices,
+    Prompts,
+    SammedError,
+    SliceEmbedding,
+    Slices,
+)
 
 ProgressCallback = Callable[[float, str], None]
 """Called with the share done, in [0, 1], and what is being done; may raise to abort."""
@@ -45,6 +54,8 @@ class AutoConfig:
     sapnet: SapNetConfig = field(default_factory=SapNetConfig)
     classification: ClassifierConfig = field(default_factory=ClassifierConfig)
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    coarse_weight: float = 0.5
+    """weight of the coarse mask's probabilities in the final mask, the rest is SAM's (0 in the paper)"""
     least_area: float = 0.1
     """a coarse mask below this share of the smallest annotated area counts as nothing found"""
 
@@ -135,7 +146,7 @@ def _by_coarse_mask(
         coarse = segment(index)
         if np.count_nonzero(coarse.mask) < config.least_area * smallest * coarse.mask.size:
             coarse = CoarseMask(coarse.probability, np.zeros_like(coarse.mask))
-        yield _propose(model, slices, index, coarse, rule, seed)
+        yield _propose(model, slices.embedding(index), index, coarse, rule, config.coarse_weight, seed)
         report(LEARNING_SHARE + (1 - LEARNING_SHARE) * (done + 1) / len(targets), "Segmenting")
 
 
@@ -166,17 +177,24 @@ def _learn(
 
 
 def _propose(
-    model: SamModel, slices: Slices, index: int, coarse: CoarseMask, rule: PromptRule, seed: int
+    model: SamModel,
+    embedding: SliceEmbedding,
+    index: int,
+    coarse: CoarseMask,
+    rule: PromptRule,
+    coarse_weight: float,
+    seed: int,
 ) -> SliceProposal:
     """Coarse mask -> prompts -> SAM. Draws depend on seed and slice alone, not on which slices came before."""
-    rng = np.random.default_rng([seed, index])
-    asked = prompts_from(coarse, rule, rng)
+    asked = prompts_from(coarse, rule, np.random.default_rng([seed, index]))
     if not asked:
         return SliceProposal(index, coarse.mask, 1 - float(coarse.probability.max()), None, coarse.mask)
-    answers = [model.decode(slices.embedding(index), prompts) for prompts in asked]
-    mask = np.logical_or.reduce([answer.mask for answer in answers])
+    answers = [model.decode(embedding, prompts) for prompts in asked]
+    low = torch.from_numpy(np.max([answer.low_res_logits for answer in answers], axis=0))  # the union, [h4, w4]
+    probability = model.upscale(low[None, None].to(model.device), embedding)[0, 0].sigmoid().cpu().numpy()
+    mask = (1 - coarse_weight) * probability + coarse_weight * coarse.probability > 0.5
     score = float(np.mean([answer.score for answer in answers]))
-    confidence = float(np.sqrt(iou(coarse.mask, mask) * score))
+    confidence = float(np.sqrt(iou(coarse.mask, probability > 0.5) * score))
     return SliceProposal(index, mask, confidence, _united(asked), coarse.mask)
 
 

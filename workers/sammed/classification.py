@@ -42,15 +42,17 @@ class PromptClassifier:
         self._parts = parts
 
     def grid_probability(self, embedding: SliceEmbedding) -> Tensor:
-        """[h, w] float32: probability that a prompt in this cell is a foreground prompt; 0 in the padding."""
+        """[h, w] float32: probability that a prompt in this cell is a foreground prompt, moved so that the threshold
+        lies at one half; 0 in the padding."""
         features = torch.from_numpy(embedding.features.astype(np.float32))
         logits = torch.einsum("chw,c->hw", features, self._coefficients) + self._intercept
+        logits = logits - torch.tensor(self._config.threshold).logit()
         return logits.sigmoid() * (torch.from_numpy(cells_of_slice(embedding)) > 0)
 
     def segment(self, embedding: SliceEmbedding) -> CoarseMask:
         """Confident foreground positions as a coarse mask, and the probability of every pixel."""
         probability = pixels_from_grid(self.grid_probability(embedding), embedding)
-        mask = keep_largest(probability > self._config.threshold, self._config.top_k or self._parts)
+        mask = keep_largest(probability > 0.5, self._config.top_k or self._parts)
         return CoarseMask(probability, mask)
 
 

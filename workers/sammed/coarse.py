@@ -13,10 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.sammed.sampling import MOST_POINTS, PromptKind, depth_px, draw_pixels, tight_box
+from workers.sammed.sampling import MOST_POINTS, PromptKind, draw_pixels, tight_box
 from workers.sammed.types import BoolArray, FloatArray, Prompts, SliceEmbedding
 
 
@@ -84,15 +83,16 @@ class PromptRule:
     kind: PromptKind = "points"
     per_component: bool = False
     """one prompt for each connected part, their masks united: for many instances, as in microscopy"""
-    n_points: int = 5
+    n_points: int = 8
     """foreground points for each connected part"""
-    n_negative: int = 5
+    n_negative: int = 8
     """background points in all, from near the object"""
-    confident_share: float = 0.5
-    """foreground points come from this most probable share of the part's pixels"""
+    confident_share: float = 1.0
+    """foreground points come from this most probable share of the part's pixels; 1: from all of it, as they were drawn
+    when the prompt was learned"""
     certain_outside: float = 0.2
     """background points come from where the probability is below this"""
-    reach: float = 1.0
+    reach: float = 2.0
     """they lie within this many radii (of a disc of the object's area) of the coarse mask"""
     box_margin: float = 0.0
     """each side of a box lies this share of the box further out"""
@@ -128,11 +128,11 @@ def _inside(part: BoolArray, probability: FloatArray, rule: PromptRule, rng: Gen
 
 def _outside(whole: BoolArray, probability: FloatArray, rule: PromptRule, rng: Generator) -> FloatArray:
     """[n, 2] float32, near the object and surely not part of it; empty where there is no such place."""
-    distance = depth_px(~whole)
+    distance = cv2.distanceTransform((~whole).astype(np.uint8), cv2.DIST_L2, 3)
     radius = float(np.sqrt(np.count_nonzero(whole) / np.pi))
-    near: NDArray[np.bool_] = (distance > 1) & (distance <= 2 + rule.reach * radius)
+    near = (distance > 1) & (distance <= 2 + rule.reach * radius)
     candidates = near & (probability < rule.certain_outside)
-    if rule.n_negative == 0 or not candidates.any():
+    if not candidates.any():
         return np.zeros((0, 2), np.float32)
     return draw_pixels(candidates, rule.n_negative, rng)
 

@@ -8,7 +8,7 @@
 It works on cached embeddings alone, so an episode costs milliseconds. PANet is the same network without position.
 
 Letters in the shape comments: B slices, C channels of the input, F features, d frequencies, K prototypes per class,
-h w cells of the grid; class 0 is the background, 1 the foreground.
+h w cells of the grid; class 0 is the background, 1 the foreground. Channels come last: what is summed lies together.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class SapNetConfig:
     """sigma of B's entries, in periods across the longest side of the slice"""
     slice_sigma: float = 0.0
     """sigma of B's row for the slice's position z, in periods across the annotated range; 0: no z, as in the paper"""
-    width: int = 64
+    width: int = 32
     """channels of T"""
     depth: int = 2
     """layers of T: the first looks at single cells, the others at 3 x 3"""
     temperature: float = 20.0
     """alpha of Eq. 4"""
-    loss: Literal["cross_entropy", "dice"] = "dice"
-    """d of Eq. 3"""
+    loss: Literal["cross_entropy", "dice", "both"] = "dice"
+    """d of Eq. 3; `both` is their sum"""
     beta: float = 2.0
     """weight of false positives in Eq. 7; 1 is plain Dice"""
     align_weight: float = 1.0
@@ -103,9 +103,10 @@ def biased_dice_loss(probability: Tensor, target: Tensor, weight: Tensor, beta: 
 def pooled_prototype(features: Tensor, share: Tensor) -> Tensor:
     """Masked average pooling: the mean feature of each slice under its mask, averaged over the slices that show it.
 
-    features [B, F, h, w], share [B, h, w] in [0, 1] -> [F]; zeros when no slice shows anything."""
+    features [B, h, w, F], share [B, h, w] in [0, 1] -> [F]; zeros when no slice shows anything."""
     mass = share.sum((-2, -1))  # [B]
-    means = torch.einsum("bfhw,bhw->bf", features, share) / (mass + 1e-5)[:, None]
+    sums = share.flatten(1)[:, None] @ features.flatten(1, 2)  # [B, 1, F]
+    means = sums[:, 0] / (mass + 1e-5)[:, None]
     shown = (mass > 0.5).float()
     return (means * shown[:, None]).sum(0) / shown.sum().clamp_min(1)
 
@@ -124,11 +125,10 @@ class SapNet(nn.Module):
         else:
             self.backbone = nn.Identity()
         self.tune = _Fcn(channels, config.width, config.depth)
-        for parameter in self.parameters():  # one generator for all: the same network for the same seed
-            if parameter.ndim > 1:
-                fan_in = parameter[0].numel()
-                with torch.no_grad():
-                    parameter.copy_(torch.randn(parameter.shape, generator=generator) * (2 / fan_in) ** 0.5)
+        with torch.no_grad():
+            for parameter in self.parameters():  # one generator for all: the same network for the same seed
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.copy_(noise * (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else noise * 0)
         self.register_buffer("channel_mean", torch.zeros(channels))
         self.register_buffer("channel_scale", torch.ones(channels))
         frequencies = torch.randn(3, config.position_dim, generator=generator)
@@ -150,7 +150,7 @@ class SapNet(nn.Module):
     # ---- the paper's parts ----------------------------------------------------------------------------------------
 
     def position(self, grid_hw: tuple[int, int], index: Tensor) -> Tensor:
-        """gamma of Eq. 6 at the centres of the cells. index [B]: numbers of the slices -> [B, 2 d, h, w]"""
+        """gamma of Eq. 6 at the centres of the cells. index [B]: numbers of the slices -> [B, h, w, 2 d]"""
         height, width = grid_hw
         y, x = torch.meshgrid(
             (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij"
@@ -161,20 +161,28 @@ class SapNet(nn.Module):
         angle = 2 * torch.pi * (where @ self.frequencies[:2])[None]  # [1, h w, d]
         angle = angle + 2 * torch.pi * (z[:, None] * self.frequencies[2])[:, None]  # [B, h w, d]
         gamma = torch.cat([angle.cos(), angle.sin()], 2)  # [B, h w, 2 d]
-        return gamma.transpose(1, 2).reshape(len(index), -1, height, width)
+        return gamma.reshape(len(index), height, width, -1)
 
     def features(self, inputs: Tensor, index: Tensor) -> Tensor:
-        """F of Eq. 5. inputs [B, C, h, w] embeddings, or [B, 3, 4 h, 4 w] pixels -> [B, F, h, w], of length 1"""
-        x = self.backbone(inputs)
-        x = (x - self.channel_mean[:, None, None]) / self.channel_scale[:, None, None]
-        tuned: Tensor = self.tune(x)
+        """F of Eq. 5. inputs [B, h, w, C] standardised embeddings, or [B, 3, 4 h, 4 w] pixels; index [B] numbers of the
+        slices -> [B, h, w, F]"""
+        tuned: Tensor = self.tune(self.backbone(inputs))
         if self.config.features == "sam+position":
-            gamma = self.position((tuned.shape[2], tuned.shape[3]), index)
-            tuned = torch.cat([tuned, gamma], 1)
-        return F.normalize(tuned, dim=1)
+            gamma = self.position((tuned.shape[1], tuned.shape[2]), index)
+            tuned = torch.cat([tuned, gamma], 3)
+        return tuned
+
+    def inputs(self, embedding: SliceEmbedding, image: NDArray[np.uint8] | None) -> Tensor:
+        """What `features` takes, for one slice and without B."""
+        if self.config.features == "pixels":
+            if image is None:
+                raise ValueError("The backbone on pixels needs the pictures of the slices.")
+            return _pixels(embedding, image)
+        channels_last = torch.from_numpy(embedding.features.astype(np.float32)).permute(1, 2, 0)
+        return (channels_last - self.channel_mean) / self.channel_scale
 
     def prototypes(self, features: Tensor, share: Tensor, inside: Tensor) -> Tensor:
-        """Background and foreground prototypes of some slices: [B, F, h, w], [B, h, w], [B, h, w] -> [2, K, F]"""
+        """Background and foreground prototypes of some slices: [B, h, w, F], [B, h, w], [B, h, w] -> [2, K, F]"""
         classes = (inside * (1 - share), inside * share)
         if self.config.prototypes == 1:
             return torch.stack([pooled_prototype(features, s)[None] for s in classes])
@@ -183,16 +191,21 @@ class SapNet(nn.Module):
     def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
         """alpha * cosine similarity to the nearest prototype of each class (Eq. 4).  -> [B, 2, h, w]"""
         directions = F.normalize(prototypes, dim=2)
-        similarity = torch.einsum("bfhw,ckf->bckhw", features, directions)
-        return self.config.temperature * similarity.amax(2)
+        length = features.norm(dim=3, keepdim=True).clamp_min(1e-5)
+        similarity = features @ directions.flatten(0, 1).T / length  # [B, h, w, 2 K]
+        nearest: Tensor = similarity.unflatten(3, (2, self.config.prototypes)).amax(4)  # [B, h, w, 2]
+        return self.config.temperature * nearest.permute(0, 3, 1, 2)
 
     def loss(self, logits: Tensor, share: Tensor, inside: Tensor) -> Tensor:
         """d of Eq. 3, mean over the slices. [B, 2, h, w], [B, h, w], [B, h, w] -> scalar"""
-        if self.config.loss == "dice":
-            return biased_dice_loss(logits.softmax(1)[:, 1], share, inside, self.config.beta).mean()
-        log_probability = logits.log_softmax(1)
-        cross_entropy = -(share * log_probability[:, 1] + (1 - share) * log_probability[:, 0])
-        return ((cross_entropy * inside).sum((-2, -1)) / inside.sum((-2, -1))).mean()
+        total = logits.new_zeros(())
+        if self.config.loss != "cross_entropy":
+            total = total + biased_dice_loss(logits.softmax(1)[:, 1], share, inside, self.config.beta).mean()
+        if self.config.loss != "dice":
+            log_probability = logits.log_softmax(1)
+            cross_entropy = -(share * log_probability[:, 1] + (1 - share) * log_probability[:, 0])
+            total = total + ((cross_entropy * inside).sum((-2, -1)) / inside.sum((-2, -1))).mean()
+        return total
 
     def episode(self, batch: _Batch, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """L_seg and L_align of one split; support and query hold positions in the batch."""
@@ -216,8 +229,7 @@ class SapNet(nn.Module):
     ) -> Tensor:
         """[h, w] float32: probability of the foreground in each cell, 0 in the padding. `index` matters only with
         `slice_sigma`; `image` (uint8 [H, W] or [H, W, 3]) only for the `pixels` backbone."""
-        inputs = _input(embedding, image, self.config)
-        features = self.features(inputs[None], torch.tensor([index]))
+        features = self.features(self.inputs(embedding, image)[None], torch.tensor([index]))
         probability = torch.stack([self.logits(features, p).softmax(1)[0, 1] for p in self.support_prototypes]).mean(0)
         return probability * (torch.from_numpy(cells_of_slice(embedding)) > 0)
 
@@ -264,22 +276,22 @@ class SapNet(nn.Module):
 
 
 class _Fcn(nn.Module):
-    """T of Eq. 5: a layer over single cells, then layers over 3 x 3 cells with a shortcut."""
+    """T of Eq. 5: a layer over single cells, then layers over 3 x 3 cells with a shortcut.  -> [B, h, w, width]"""
 
     def __init__(self, channels: int, width: int, depth: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, width, 1)
+        self.reduce = nn.Linear(channels, width)
         self.layers = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(depth - 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.reduce(x)
+        x = self.reduce(x).permute(0, 3, 1, 2)  # a view: torch calls this layout channels_last
         for layer in self.layers:
             x = x + layer(F.relu(x))
-        return x
+        return x.permute(0, 2, 3, 1)
 
 
 class _PixelBackbone(nn.Module):
-    """[B, 3, 4 h, 4 w] -> [B, 64, h, w], trained from nothing."""
+    """[B, 3, 4 h, 4 w] -> [B, h, w, 64], trained from nothing."""
 
     WIDTH = 64
 
@@ -292,7 +304,7 @@ class _PixelBackbone(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         x = F.relu(self.conv1(pixels))
         x = F.relu(self.conv2(x))
-        return F.relu(self.conv3(x))
+        return F.relu(self.conv3(x)).permute(0, 2, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +312,7 @@ class _Batch:
     """Annotated slices as tensors."""
 
     inputs: Tensor
-    """[B, C, h, w] embeddings or [B, 3, 4 h, 4 w] pixels"""
+    """as `SapNet.features` takes them"""
     index: Tensor
     """[B] numbers of the slices"""
     share: Tensor
@@ -309,10 +321,10 @@ class _Batch:
     """[B, h, w] share of each cell inside the slice"""
 
     @classmethod
-    def of(cls, slices: Sequence[AnnotatedSlice], images: Slices | None, config: SapNetConfig) -> _Batch:
+    def of(cls, net: SapNet, slices: Sequence[AnnotatedSlice], images: Slices | None) -> _Batch:
         pictures = [None if images is None else images.image(s.index) for s in slices]
         return cls(
-            torch.stack([_input(s.embedding, p, config) for s, p in zip(slices, pictures, strict=True)]),
+            torch.stack([net.inputs(s.embedding, picture) for s, picture in zip(slices, pictures, strict=True)]),
             torch.tensor([s.index for s in slices]),
             torch.from_numpy(np.stack([share_on_grid(s.mask, s.embedding) for s in slices])),
             torch.from_numpy(np.stack([cells_of_slice(s.embedding) for s in slices])),
@@ -322,12 +334,8 @@ class _Batch:
         return _Batch(self.inputs[chosen], self.index[chosen], self.share[chosen], self.inside[chosen])
 
 
-def _input(embedding: SliceEmbedding, image: NDArray[np.uint8] | None, config: SapNetConfig) -> Tensor:
-    """[C, h, w] embedding, or [3, 4 h, 4 w] pixels in [-1, 1] with padding 0, on the square of the embedding."""
-    if config.features != "pixels":
-        return torch.from_numpy(embedding.features.astype(np.float32))
-    if image is None:
-        raise ValueError("The backbone on pixels needs the pictures of the slices.")
+def _pixels(embedding: SliceEmbedding, image: NDArray[np.uint8]) -> Tensor:
+    """[3, 4 h, 4 w] pixels in [-1, 1] with padding 0, on the square of the embedding."""
     side = max(embedding.input_hw)
     rows, columns = (PIXELS_PER_CELL * n for n in embedding.features.shape[1:])
     height = max(1, round(embedding.input_hw[0] / side * rows))
@@ -343,19 +351,20 @@ def _clustered(features: Tensor, share: Tensor, count: int) -> Tensor:
 
     The clusters are found without gradient; the prototypes are weighted means with one."""
     weight = share.flatten()  # [n]
-    points = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # [n, F]
+    points = features.flatten(0, 2)  # [n, F]
     chosen = weight > 0.5
     if int(chosen.sum()) < count:
         return pooled_prototype(features, share).expand(count, -1)
     points, weight = points[chosen], weight[chosen]
     with torch.no_grad():
-        centres = F.normalize((points * weight[:, None]).mean(0, keepdim=True), dim=1)
+        directions = F.normalize(points, dim=1)
+        centres = F.normalize((directions * weight[:, None]).mean(0, keepdim=True), dim=1)
         while len(centres) < count:
-            farthest = (points @ centres.T).amax(1).argmin()
-            centres = torch.cat([centres, points[farthest : farthest + 1]])
+            farthest = (directions @ centres.T).amax(1).argmin()
+            centres = torch.cat([centres, directions[farthest : farthest + 1]])
         for _ in range(5):
-            member = F.one_hot((points @ centres.T).argmax(1), count).float() * weight[:, None]  # [n, K]
-            centres = F.normalize(member.T @ points + 1e-5 * centres, dim=1)
+            member = F.one_hot((directions @ centres.T).argmax(1), count).float() * weight[:, None]  # [n, K]
+            centres = F.normalize(member.T @ directions + 1e-5 * centres, dim=1)
     return (member.T @ points) / (member.sum(0)[:, None] + 1e-5)
 
 
@@ -376,13 +385,14 @@ def train_sapnet(
     if not shown:
         raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
     rng = np.random.default_rng([seed, len(slices)])
-    batch = _Batch.of(slices, images, config)
-    net = SapNet(batch.inputs.shape[1], config, seed=seed)
+    net = SapNet(slices[0].embedding.features.shape[0], config, seed=seed)
     net.parts = torch.tensor(max(len(components(s.mask)) for s in slices))
     net.slice_range = torch.tensor([float(min(shown)), float(max(shown))])
     if config.features != "pixels":
-        net.channel_mean = batch.inputs.mean((0, 2, 3))
-        net.channel_scale = batch.inputs.std((0, 2, 3)) + 1e-5
+        channels = np.stack([s.embedding.features for s in slices], axis=1, dtype=np.float32)
+        net.channel_mean = torch.from_numpy(channels.mean((1, 2, 3)))
+        net.channel_scale = torch.from_numpy(channels.std((1, 2, 3)) + 1e-5)
+    batch = _Batch.of(net, slices, images)
     foreground = np.array([bool(s.mask.any()) for s in slices])
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.episodes), config.learning_rate / 20)
