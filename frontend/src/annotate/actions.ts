@@ -1,8 +1,9 @@
 // Every command of the annotate page, once: the toolbar, the menu, the keyboard and the help read this list. An action says
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
 import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
+import { isUnfinished } from './learning.ts'
 
-export type ActionGroup = 'tools' | 'proposal' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
+export type ActionGroup = 'tools' | 'proposal' | 'learning' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
 
 export interface Action {
   readonly id: string
@@ -55,6 +56,11 @@ const pointerMoves: readonly Action[] = [['Shift', POINTER_STEP_PX], ['Ctrl+Shif
 
 const hasLabels = (a: Annotator) => a.labels.value.length > 0
 const hasProposal = (a: Annotator) => a.proposal.value !== null
+const hasDraft = (a: Annotator) => a.proposal.value?.kind === 'draft'
+
+/** The machine has learned enough of the active label, or is shown enough, and is not at it already. */
+const mayPropose = ({ learning: { label, proposing } }: Annotator) =>
+  label.value !== null && (proposing.value === null || !isUnfinished(proposing.value))
 
 function edit(what: MaskEdit, key: string): Action {
   return {
@@ -87,6 +93,23 @@ export const ACTIONS: readonly Action[] = [
   { id: 'proposal.reject', label: 'action.reject', group: 'proposal', keys: ['Escape'], when: hasProposal, perform: (a) => a.reject() },
   { id: 'proposal.removePrompt', label: 'action.remove_prompt', group: 'proposal', keys: ['Backspace'], when: hasProposal,
     perform: (a) => a.removeLastPrompt() },
+  { id: 'proposal.absent', label: 'action.absent', group: 'proposal', keys: ['Shift+Digit0'], perform: (a) => a.declareAbsent(),
+    when: (a) => a.proposal.value?.kind === 'suggestion' },
+  { id: 'proposal.comparePlain', label: 'action.compare_plain', group: 'proposal', keys: ['t'],
+    when: (a) => hasDraft(a) && a.proposal.value!.prompts.length > 0, active: (a) => a.proposal.value?.plain ?? false,
+    perform: (a) => a.setPlain(!a.proposal.value!.plain) },
+
+  { id: 'learning.segmentRest', label: 'action.segment_rest', group: 'learning', keys: ['Shift+R'],
+    when: (a) => mayPropose(a) && a.learning.missing.value === 0, perform: (a) => void a.learning.segmentRest() },
+  { id: 'learning.propagate', label: 'action.propagate', group: 'learning', keys: ['Shift+P'],
+    when: (a) => mayPropose(a) && a.canDraw.value && a.sliceCount.value > 1 && (a.marks.value[a.slice.value]?.active ?? false),
+    perform: (a) => void a.learning.propagate(a.slice.value) },
+  { id: 'learning.acceptSure', label: 'action.accept_sure', group: 'learning', keys: ['Shift+A'],
+    when: ({ review }) => review.sure.value.length > 0 && !review.busy.value, perform: ({ review }) => void review.acceptSure() },
+  { id: 'learning.leastCertain', label: 'action.least_certain', group: 'learning', keys: ['Shift+N'],
+    when: ({ review }) => review.leastCertain.value !== null, perform: (a) => a.lookAt(a.review.leastCertain.value!) },
+  { id: 'learning.nextUseful', label: 'action.next_useful', group: 'learning', keys: ['n'],
+    when: ({ review }) => review.useful.value !== null, perform: (a) => a.lookAt(a.review.useful.value!) },
 
   { id: 'edit.undo', label: 'action.undo', group: 'edit', keys: ['Ctrl+z'], repeats: true, when: (a) => a.canUndo.value, perform: (a) => a.undo() },
   { id: 'edit.redo', label: 'action.redo', group: 'edit', keys: ['Ctrl+Shift+z', 'Ctrl+y'], repeats: true,

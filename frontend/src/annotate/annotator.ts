@@ -7,9 +7,12 @@ import type { Prompt } from '../viewer/draft.ts'
 import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
 import type { Canvases } from '../viewer/renderer.ts'
 import type { LabelStyle } from '../viewer/session.ts'
+import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
 import type { WindowLevel } from '../viewer/windowing.ts'
+import type { Learning } from './learning.ts'
+import type { Review } from './review.ts'
 
 export type { BoxPrompt, PointPrompt, Prompt } from '../viewer/draft.ts'
 export type { Canvases } from '../viewer/renderer.ts'
@@ -35,16 +38,24 @@ export interface LabelState extends LabelStyle {
   readonly volumeMl: number
   /** How many slices hold at least one voxel of it. */
   readonly slices: number
+  /** Empty slices between those that hold it, of which nobody said that they are meant to be. */
+  readonly holes: readonly number[]
 }
 
 /** The mask that nobody accepted yet, of the visible slice. */
 export interface ProposalState {
+  /** `suggestion`: a job made it, and no prompt was touched yet. */
+  readonly kind: 'draft' | 'suggestion'
   readonly slice: number
   readonly labelId: string
   readonly prompts: readonly Prompt[]
   /** 0..1, how sure the model is; null until it has answered. */
   readonly score: number | null
   readonly model: string | null
+  /** A learned prompt answered, not the plain model. */
+  readonly learned: boolean
+  /** The plain model is asked, to compare with what was learned. */
+  readonly plain: boolean
   /** Voxels of the proposed mask, brush edits included. */
   readonly voxels: number
   /** A person corrected it with the brush. */
@@ -93,8 +104,12 @@ export interface SliceMark {
   readonly labels: number
   /** The active label has voxels here. */
   readonly active: boolean
-  /** A proposal waits here. */
-  readonly proposed: boolean
+  /** A draft waits here. */
+  readonly drafted: boolean
+  /** How sure the machine is of the mask that it proposes for the active label here, 0..1; null without one. */
+  readonly suggested: number | null
+  /** What a job proposed here for the active label was turned down. */
+  readonly declined: Decline | null
   /** The model has read this slice: a click here is answered at once. */
   readonly encoded: boolean
 }
@@ -157,6 +172,8 @@ export interface Annotator {
   readonly saving: ReadonlySignal<SavingState>
   readonly assistant: ReadonlySignal<AssistantState>
   readonly model: ReadonlySignal<string | null>
+  readonly learning: Learning
+  readonly review: Review
 
   // -- commands --
   attach(canvases: Canvases): () => void
@@ -165,6 +182,8 @@ export interface Annotator {
   setAxis(axis: Axis): void
   setSlice(index: number): void
   moveSlices(steps: number): void
+  /** Shows a slice of the acquisition plane. */
+  lookAt(slice: number): void
   setPosition(voxel: VoxelIndex): void
   setWindow(window: WindowLevel): void
   autoWindow(): void
@@ -194,8 +213,13 @@ export interface Annotator {
   /** Clicks there, or begins and with the next press ends a box or a stroke. `opposite`: negative, eraser for brush. */
   pressPointer(opposite: boolean): void
 
+  /** The draft, else the suggestion of the visible slice. */
   accept(): void
   reject(): void
+  /** Turns the suggestion down because the slice does not show the label. */
+  declareAbsent(): void
+  /** Asks the open question of the plain model, to compare, or again of what was learned. */
+  setPlain(plain: boolean): void
   removeLastPrompt(): void
   askNow(): void
   undo(): void

@@ -106,7 +106,7 @@ export class Assistant {
       this.#trouble.value = null
       this.#model.value = data.model
       this.#markEncoded([draft.slice])
-      this.#session.answer(draft.id, { mask: fromCoco(data.mask), score: data.score, model: data.model })
+      this.#session.answer(draft.id, { mask: fromCoco(data.mask), score: data.score, model: data.model, learnedPrompt: data.learned_prompt?.id ?? null })
     })
   }
 
@@ -198,6 +198,7 @@ function questionOf(draft: Draft): PredictionIn {
   return {
     slice: draft.slice, label_id: draft.labelId, ...promptsOnWire(draft.prompts),
     ...(draft.context ? { mask: toCoco(draft.context) } : {}),
+    ...(draft.plain ? { learned_prompt: null } : {}),
   }
 }
 

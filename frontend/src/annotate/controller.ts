@@ -2,7 +2,7 @@
 // The interface that panels build on is in annotator.ts; what a person can do is in actions.ts.
 import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import { ApiError, OFFLINE, problem, type Client, type Result } from '../api/client.ts'
+import { ApiError, type Client, type Result } from '../api/client.ts'
 import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
 import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
@@ -25,9 +25,12 @@ import type {
 import { Assistant, promptsOnWire } from './assistant.ts'
 import { uuid7Maker } from './ids.ts'
 import { bindKeys } from './keyboard.ts'
+import { Learning } from './learning.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
+import { Review } from './review.ts'
 import { SliceLoader } from './slice_loader.ts'
+import { WorkMeter } from './work_meter.ts'
 
 export type * from './annotator.ts'
 
@@ -57,7 +60,7 @@ export async function openAnnotator(options: AnnotatorOptions): Promise<Annotato
   ])
   const volume = need(answers[0]), { labels } = need(answers[1]), me = need(answers[2]), annotations = need(answers[3])
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
-  const annotator = new OpenAnnotator(options, volume, labels, storage)
+  const annotator = new OpenAnnotator(options, volume, labels, me, storage)
   try {
     await annotator.loadMasks(annotations.items)
   } catch (reason) {
@@ -86,6 +89,7 @@ class OpenAnnotator implements Annotator {
   readonly #slices: SliceLoader
   readonly #assistant: Assistant
   readonly #outbox: Outbox
+  readonly #meter = new WorkMeter(() => performance.now())
   readonly #newId: () => string
   readonly #playing = signal(false)
   readonly #stops: (() => void)[] = []
@@ -100,8 +104,10 @@ class OpenAnnotator implements Annotator {
   readonly saving: ReadonlySignal<SavingState>
   readonly assistant: ReadonlySignal<AssistantState>
   readonly model: ReadonlySignal<string | null>
+  readonly learning: Learning
+  readonly review: Review
 
-  constructor({ api, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], storage: OutboxStorage) {
+  constructor({ api, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
     this.#api = api
     this.#page = page
     this.#readOnly = readOnly
@@ -112,6 +118,7 @@ class OpenAnnotator implements Annotator {
     const session = new Session({
       volume: this.volume, readOnly, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
+      onDecision: (decision) => this.review.decided(decision), onWork: (slice, work) => this.#meter.did(slice, work),
     })
     this.#session = session
     this.#host = new ToolHost(session)
@@ -124,6 +131,15 @@ class OpenAnnotator implements Annotator {
       api, storage, volumeId, newId: this.#newId,
       localMask: (labelId, slice) => session.masks.get(labelId, slice),
       onServerMask: (labelId, slice, mask) => session.replaceMask(labelId, slice, mask),
+      onSent: () => void this.learning.refreshSoon(),
+    })
+    this.review = new Review({
+      api, volumeId, session, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
+      onStale: (labelId) => this.#loadLabel(this.#outbox.annotationId(labelId)!, labelId),
+    })
+    this.learning = new Learning({
+      api, volumeId, activeLabelId: session.activeLabelId, automatic: me.auto_learn,
+      onProposals: (labelId, ended) => void this.review.update(labelId, ended),
     })
 
     const { view } = session
@@ -177,6 +193,7 @@ class OpenAnnotator implements Annotator {
       return {
         ...label, voxels, volumeMl: voxels * ml, slices: session.masks.slices(label.id).length,
         visible: !session.hiddenLabels.value.has(label.id), active: label.id === session.activeLabelId.value,
+        holes: this.review.emptyBetween(label.id),
       }
     })
   })
@@ -186,10 +203,13 @@ class OpenAnnotator implements Annotator {
     void changes.value
     const shown = labels.value.filter((label) => !hiddenLabels.value.has(label.id))
     const encoded = this.#assistant.encoded.value
+    const open = this.review.open.value, declined = this.#session.suggestions.declinedOf(activeLabelId.value)
     return Array.from({ length: this.volume.shapeKji[0] }, (_, k) => ({
       labels: shown.filter((label) => masks.has(label.id, k)).length,
       active: activeLabelId.value !== null && masks.has(activeLabelId.value, k),
-      proposed: drafts.value.has(k),
+      drafted: drafts.value.has(k),
+      suggested: open.get(k)?.confidence ?? null,
+      declined: declined.get(k) ?? null,
       encoded: encoded.has(k),
     }))
   })
@@ -201,9 +221,18 @@ class OpenAnnotator implements Annotator {
 
   readonly proposal = computed<ProposalState | null>(() => {
     const draft = this.#session.draft.value
+    const suggestion = this.#session.suggestion.value
+    if (suggestion) {
+      const { slice, labelId, prompts, confidence: score, model, learnedPrompt, mask } = suggestion
+      return {
+        kind: 'suggestion', slice, labelId, prompts, score, model, learned: learnedPrompt !== null, plain: false,
+        voxels: area(mask), edited: false, waiting: this.review.busy.value,
+      }
+    }
     return draft && {
-      slice: draft.slice, labelId: draft.labelId, prompts: draft.prompts, score: draft.answer?.score ?? null,
-      model: draft.answer?.model ?? null, voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !isAcceptable(draft),
+      kind: 'draft', slice: draft.slice, labelId: draft.labelId, prompts: draft.prompts, score: draft.answer?.score ?? null,
+      model: draft.answer?.model ?? null, learned: draft.answer !== null && draft.answer.learnedPrompt !== null, plain: draft.plain,
+      voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !isAcceptable(draft),
     }
   })
 
@@ -221,7 +250,11 @@ class OpenAnnotator implements Annotator {
       }
     })
     this.#outbox.start()
-    if (!this.#readOnly) this.#assistant.start()
+    if (this.#readOnly) return
+    this.#assistant.start()
+    this.#stops.push(this.#meter.watch(this.#session))
+    this.learning.start()
+    void this.review.load()
   }
 
   async #loadLabel(annotationId: string, labelId: string): Promise<void> {
@@ -256,18 +289,20 @@ class OpenAnnotator implements Annotator {
   close(): void {
     this.setPlaying(false)
     this.#assistant.stop()
+    this.learning.close()
     this.#slices.close()
     this.#outbox.close()
     for (const stop of this.#stops) stop()
   }
 
-  #post({ id, labelId, slices, origin, prompts, model, reverts }: Accepted): void {
+  #post({ id, labelId, slices, origin, prompts, model, learnedPrompt, suggestionId, reverts }: Accepted): void {
     const { points, box } = promptsOnWire(prompts)
     void this.#outbox.add(labelId, {
       id, origin, slices: slices.map(({ slice, flips }) => ({ slice, flips: toCoco(flips) })),
       ...(prompts.length > 0 ? { prompts: { points, box: box ?? null } } : {}),
-      ...(model === null ? {} : { model: { name: model } }),
+      ...(model === null ? {} : { model: { name: model, learned_prompt: learnedPrompt, proposal: suggestionId } }),
       ...(reverts === null ? {} : { reverts }),
+      telemetry: this.#meter.take(),
     })
   }
 
@@ -283,6 +318,11 @@ class OpenAnnotator implements Annotator {
 
   moveSlices(steps: number): void {
     this.setSlice(this.slice.peek() + steps)
+  }
+
+  lookAt(slice: number): void {
+    this.setAxis(0)
+    this.setSlice(slice)
   }
 
   setPosition(voxel: VoxelIndex): void {
@@ -384,11 +424,21 @@ class OpenAnnotator implements Annotator {
 
   // -- proposals and masks --
   accept(): void {
-    this.#session.accept()
+    if (this.#session.suggestion.peek()) void this.review.accept()
+    else this.#session.accept()
   }
 
   reject(): void {
-    this.#session.reject()
+    if (!this.#session.reject()) this.#session.decline('rejected')
+  }
+
+  declareAbsent(): void {
+    this.#session.reject() // what was tried by hand goes first
+    this.#session.decline('absent')
+  }
+
+  setPlain(plain: boolean): void {
+    this.#session.setPlain(plain)
   }
 
   removeLastPrompt(): void {
@@ -444,16 +494,14 @@ class OpenAnnotator implements Annotator {
   async restore(sequence: number): Promise<Problem | null> {
     const labelId = this.activeLabelId.peek(), annotationId = this.#activeAnnotation()
     if (labelId === null || annotationId === null) return null
-    if (this.saving.peek().kind === 'offline') {
-      return problem(OFFLINE, 'The server cannot be reached', 'Changes wait to be saved; they come first.')
-    }
-    await this.#outbox.flush()
-    const { data, error } = await this.#api.post<RevisionOut>(`/api/annotations/${annotationId}/restore`, {
-      json: { id: this.#newId(), sequence, parent: this.#outbox.head(labelId) }, idempotent: true,
+    const error = await this.#outbox.append(labelId, async (parent) => {
+      const { data, error } = await this.#api.post<RevisionOut>(`/api/annotations/${annotationId}/restore`, {
+        json: { id: this.#newId(), sequence, parent }, idempotent: true,
+      })
+      return data ? { data: { annotationId, revision: data.id } } : { error: error! }
     })
-    if (!data) return error!
-    await this.#loadLabel(annotationId, labelId)
-    return null
+    if (error === null) await this.#loadLabel(annotationId, labelId)
+    return error
   }
 
   #activeAnnotation(): string | null {

@@ -3,7 +3,7 @@
 // somebody else was faster, ours goes on top if the slices differ, else a person decides; other labels go on meanwhile.
 import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import { OFFLINE, type Client } from '../api/client.ts'
+import { OFFLINE, problem, type Client, type Result } from '../api/client.ts'
 import type { AnnotationOut, Problem, RevisionIn, RevisionOut, SliceMaskOut } from '../api/types.ts'
 import { fromCoco, isEmpty, toCoco, xor, type Mask } from '../viewer/mask.ts'
 import type { SavingState } from './annotator.ts'
@@ -18,10 +18,15 @@ export interface OutboxOptions {
   readonly localMask: (labelId: string, slice: number) => Mask
   /** The server's mask takes the place of ours. */
   readonly onServerMask: (labelId: string, slice: number, mask: Mask) => void
+  /** A revision of this label has arrived. */
+  readonly onSent?: (labelId: string) => void
   readonly wait?: (ms: number) => Promise<void>
 }
 
 export type NewRevision = Omit<RevisionIn, 'parent'>
+
+/** A revision that the server made, of which annotation. */
+export interface Appended { readonly annotationId: string; readonly revision: string }
 
 interface Head { readonly annotationId: string; readonly revision: string | null }
 
@@ -34,6 +39,7 @@ type Outcome = { readonly kind: 'sent' } | { readonly kind: 'again' } | { readon
 
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 30_000
+const LOOK_MS = 100
 
 export class Outbox {
   readonly #options: OutboxOptions
@@ -99,6 +105,32 @@ export class Outbox {
     for (const [labelId, halt] of this.#halted) if (halt.kind === 'refused') this.#halted.delete(labelId)
     this.#wake?.()
     return this.#send()
+  }
+
+  /** Has the server append to a label by another way (restore, accepting what it proposed): after all that waits here, and
+   *  with nothing sent in between. `make` gets the parent; null as data: nothing was appended. */
+  async append(labelId: string, make: (parent: string | null) => Promise<Result<Appended | null>>): Promise<Problem | null> {
+    const waiting = () => this.#queue.some((entry) => entry.labelId === labelId)
+    void this.flush()
+    while (!this.#offline && (this.#sending !== null || (waiting() && !this.#halted.has(labelId)))) {
+      await Promise.race([this.#sending ?? this.#send(), this.#wait(LOOK_MS)])
+    }
+    if (this.#offline || waiting()) {
+      return problem(OFFLINE, 'The server cannot be reached', 'Changes wait to be saved; they come first.')
+    }
+    const parent = this.head(labelId)
+    const making = make(parent)
+    this.#sending = making.then(() => {}, () => {})
+    const { data, error } = await making.finally(() => { this.#sending = null })
+    if (data) {
+      this.#heads.set(labelId, data)
+      const behind = (entry: OutboxEntry) => entry.labelId === labelId && entry.revision.parent === parent
+      for (const entry of this.#queue.filter(behind)) { // accepted here meanwhile
+        await this.#replace({ ...entry, revision: { ...entry.revision, parent: data.revision } })
+      }
+    }
+    void this.#send()
+    return error ?? null
   }
 
   close(): void {
@@ -180,6 +212,7 @@ export class Outbox {
       `/api/annotations/${created.annotationId}/revisions`, { json: entry.revision, idempotent: false })
     if (data) {
       this.#heads.set(entry.labelId, { annotationId: created.annotationId, revision: entry.id })
+      this.#options.onSent?.(entry.labelId)
       return { kind: 'sent' }
     }
     return error!.code === 'stale_revision' ? this.#rebase(entry, error!) : outcomeOf(error!)

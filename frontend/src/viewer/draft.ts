@@ -1,6 +1,7 @@
 // A draft: prompts on one slice, what the model proposed for them, and what a hand corrected. Nobody accepted it yet.
 // Drafts are immutable values, so undo keeps the old one. Who asks the model and when is annotate/assistant.ts.
 import { difference, emptyMask, isEmpty, union, xor, type Mask } from './mask.ts'
+import type { Suggestion } from './suggestions.ts'
 
 export interface PointPrompt {
   readonly kind: 'point'
@@ -24,6 +25,8 @@ export interface Answer {
   readonly mask: Mask
   readonly score: number
   readonly model: string
+  /** The learned prompt that answered; null: the plain model did. */
+  readonly learnedPrompt: string | null
 }
 
 export interface Draft {
@@ -36,11 +39,15 @@ export interface Draft {
   readonly held: boolean
   /** The answer is to the present prompts. */
   readonly answered: boolean
+  /** To be answered by the plain model, to compare with what was learned. */
+  readonly plain: boolean
   readonly answer: Answer | null
   /** The accepted object that the first click re-opened; accepting replaces it. Part of the label's mask. */
   readonly base: Mask | null
   /** The mask that goes with the prompts to the model: what was on the screen when the last prompt was added. */
   readonly context: Mask | null
+  /** The suggestion that was taken in hand. */
+  readonly suggestionId: string | null
   /** What the brush added to and took from the answers. It stays when the model answers again. */
   readonly added: Mask
   readonly removed: Mask
@@ -49,9 +56,15 @@ export interface Draft {
 /** An object that may be re-opened (`base`) shows itself until the model has answered. */
 export function newDraft(id: number, slice: number, labelId: string, none: Mask, base: Mask | null): Draft {
   return {
-    id, slice, labelId, base, prompts: [], held: false, answered: false, answer: null, context: base,
+    id, slice, labelId, base, prompts: [], held: false, answered: false, plain: false, answer: null, context: base, suggestionId: null,
     added: emptyMask(none.rows, none.columns), removed: emptyMask(none.rows, none.columns),
   }
+}
+
+/** A suggestion taken in hand: as if its prompts had been given here and answered. */
+export function draftOf({ id: suggestionId, slice, labelId, mask, confidence, prompts, model, learnedPrompt }: Suggestion, id: number): Draft {
+  const answer = { mask, score: confidence, model, learnedPrompt }
+  return { ...newDraft(id, slice, labelId, mask, null), prompts, answer, answered: true, suggestionId }
 }
 
 /** The proposed mask, with the corrections of the hand on top. */
@@ -78,10 +91,14 @@ export function withPrompt(draft: Draft, id: number, prompt: Prompt, held: boole
   return { ...draft, id, held, answered: false, prompts: [...kept, prompt], context }
 }
 
-/** Without the newest prompt; null when it was the only one. The mask of the removed prompt must not steer the next answer. */
-export function withoutLastPrompt(draft: Draft, id: number): Draft | null {
-  const prompts = draft.prompts.slice(0, -1)
+/** With other prompts, some moved or removed; null when none is left. What they were before must not steer the next answer. */
+export function withPrompts(draft: Draft, id: number, prompts: readonly Prompt[]): Draft | null {
   return prompts.length === 0 ? null : { ...draft, id, prompts, held: false, answered: false, context: draft.base }
+}
+
+/** The same question, to the plain model or to what was learned. */
+export function withPlain(draft: Draft, id: number, plain: boolean): Draft {
+  return { ...draft, id, plain, answered: false }
 }
 
 export function withAnswer(draft: Draft, answer: Answer): Draft {

@@ -3,13 +3,14 @@
 import { toScreen } from './camera.ts'
 import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
 import type { Session } from './session.ts'
+import { corners, gripAt } from './tools/grip.ts'
 
 export type Draw =
   | { readonly kind: 'line'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly width: number; readonly dashed?: boolean }
   | { readonly kind: 'path'; readonly points: readonly ScreenPoint[]; readonly color: string }
   | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
   | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
-  | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly newest: boolean }
+  | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly raised: boolean }
   | { readonly kind: 'text'; readonly at: ScreenPoint; readonly text: string; readonly color: string; readonly align: 'left' | 'center' | 'right' }
 
 /** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
@@ -39,15 +40,18 @@ export function drawOverlay(session: Session): readonly Draw[] {
 function prompts(session: Session, out: Draw[]): void {
   const view = session.view.view.value
   const draft = session.draft.value
+  const shown = session.prompts.value
   const color = labelColor(session, draft?.labelId ?? session.activeLabelId.value)
-  for (const [n, prompt] of (draft?.prompts ?? []).entries()) {
+  const under = shown.length > 0 && !session.grabbed.value && session.view.pointer.value ? gripAt(session, session.view.pointer.value) : null
+  const held = session.grabbed.value?.grip.index ?? under?.index ?? (draft ? shown.length - 1 : -1)
+  for (const [n, prompt] of shown.entries()) {
     if (prompt.kind === 'box') {
-      const from = toScreen(view, slicePoint(prompt.x0 - 0.5, prompt.y0 - 0.5))
-      const to = toScreen(view, slicePoint(prompt.x1 + 0.5, prompt.y1 + 0.5))
+      const [from, , to] = corners(prompt).map((corner) => toScreen(view, corner))
       out.push({ kind: 'rect', from, to, color })
+      if (n === held) for (const at of corners(prompt)) out.push({ kind: 'ellipse', at: toScreen(view, at), radiusX: 4, radiusY: 4, color })
     } else {
       const at = toScreen(view, slicePoint(prompt.x, prompt.y))
-      out.push({ kind: 'prompt', at, positive: prompt.positive, newest: n === draft!.prompts.length - 1 })
+      out.push({ kind: 'prompt', at, positive: prompt.positive, raised: n === held })
     }
   }
   const outline = session.outline.value

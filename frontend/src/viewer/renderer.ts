@@ -5,6 +5,7 @@ import { effect } from '@preact/signals-core'
 import { matrixOf, type Matrix, type Size } from './camera.ts'
 import { compose } from './compose.ts'
 import type { Rings } from './contour.ts'
+import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
 import { drawOverlay, type Draw } from './overlay.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { Session } from './session.ts'
@@ -84,7 +85,7 @@ function dependOnContent(session: Session): void {
   const { view } = session
   const read = [
     view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
-    session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId,
+    session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId,
   ]
   for (const signal of read) void signal.value
 }
@@ -132,12 +133,15 @@ class PicturePainter {
       const path = pathOf(outline.rings, matrix)
       if (outline.kind === 'accepted') {
         line(target, path, outline.color, 1.25 * ratio)
-      } else {
-        target.fillStyle = this.#hatch(outline.color, ratio)
-        target.fill(path, 'evenodd')
-        line(target, path, 'rgba(0, 0, 0, 0.75)', 3.5 * ratio)
-        line(target, path, outline.color, 2 * ratio)
+        continue
       }
+      target.fillStyle = this.#hatch(outline.kind, outline.color, ratio)
+      target.fill(path, 'evenodd')
+      const width = outline.kind === 'draft' ? 2 : 1.5
+      line(target, path, 'rgba(0, 0, 0, 0.75)', (width + 1.5) * ratio)
+      if (outline.kind === 'suggestion') target.setLineDash([6 * ratio, 4 * ratio])
+      line(target, path, outline.color, width * ratio)
+      target.setLineDash([])
     }
   }
 
@@ -175,27 +179,14 @@ class PicturePainter {
   }
 
   /** Diagonal stripes in the label's colour, in screen pixels, so that they look the same at every zoom. */
-  #hatch(color: string, ratio: number): CanvasPattern {
-    const key = `${color} ${ratio}`
+  #hatch(kind: Hatch, color: string, ratio: number): CanvasPattern {
+    const key = `${kind} ${color} ${ratio}`
     let pattern = this.#hatches.get(key)
     if (pattern === undefined) {
-      const side = Math.round(9 * ratio)
+      const side = hatchSide(kind, ratio)
       const tile = context(document.createElement('canvas'))
       tile.canvas.width = tile.canvas.height = side
-      tile.globalAlpha = 0.12
-      tile.fillStyle = color
-      tile.fillRect(0, 0, side, side)
-      for (const [stripe, alpha, aside] of [['#000000', 0.45, 1.25 * ratio], [color, 0.75, 0]] as const) { // dark beside bright
-        tile.globalAlpha = alpha
-        tile.strokeStyle = stripe
-        tile.lineWidth = 1.25 * ratio
-        tile.beginPath()
-        for (const shift of [-side, 0, side]) {
-          tile.moveTo(shift - 1 + aside, side + 1)
-          tile.lineTo(shift + side + 1 + aside, -1)
-        }
-        tile.stroke()
-      }
+      tile.putImageData(new ImageData(hatchTile(kind, color, ratio), side, side), 0, 0)
       pattern = this.#target.createPattern(tile.canvas, 'repeat')!
       this.#hatches.set(key, pattern)
     }
@@ -268,7 +259,7 @@ class OverlayPainter {
         return
       }
       case 'prompt':
-        this.#prompt(command.at[0], command.at[1], command.positive, command.newest)
+        this.#prompt(command.at[0], command.at[1], command.positive, command.raised)
         return
       case 'text':
         target.font = FONT
@@ -301,14 +292,14 @@ class OverlayPainter {
   }
 
   /** A disc with plus or minus: told apart by sign as well as by colour. */
-  #prompt(x: number, y: number, positive: boolean, newest: boolean): void {
+  #prompt(x: number, y: number, positive: boolean, raised: boolean): void {
     const target = this.#target
-    const radius = newest ? 7 : 5.5
+    const radius = raised ? 7 : 5.5
     const disc = new Path2D()
     disc.arc(x, y, radius, 0, 2 * Math.PI)
     target.fillStyle = positive ? POSITIVE : NEGATIVE
     target.fill(disc)
-    target.strokeStyle = newest ? '#ffffff' : 'rgba(0, 0, 0, 0.85)'
+    target.strokeStyle = raised ? '#ffffff' : 'rgba(0, 0, 0, 0.85)'
     target.lineWidth = 1.5
     target.stroke(disc)
     const sign = new Path2D()

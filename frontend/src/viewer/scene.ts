@@ -3,14 +3,15 @@
 import { parseColor, type MaskLayer } from './compose.ts'
 import { traceRings, type Rings } from './contour.ts'
 import { proposalOf, type Draft } from './draft.ts'
+import type { Hatch } from './hatch.ts'
 import { ByteMask, difference } from './mask.ts'
 import type { LabelStyle, Session } from './session.ts'
 
 export interface Outline {
   readonly rings: Rings
   readonly color: string
-  /** Proposals are hatched and drawn stronger; accepted masks are filled by a layer. */
-  readonly kind: 'accepted' | 'proposal'
+  /** What nobody accepted is hatched, the draft under the hand stronger; accepted masks are filled by a layer. */
+  readonly kind: 'accepted' | Hatch
 }
 
 export interface DrawnMasks {
@@ -40,6 +41,8 @@ export class Scene {
     const outlines: Outline[] = []
     for (const label of session.labels.value) {
       if (!session.isVisible(label.id)) continue
+      const suggested = this.#suggested(label, draft)
+      if (suggested !== null && suggested.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(suggested), color: label.color, kind: 'suggestion' })
       const painting = stroke !== null && !stroke.inDraft && label.id === session.activeLabelId.value
       const shown = painting ? fresh(stroke.work) : this.#label(label, draft)
       if (shown.mask.box.x1 < 0) continue
@@ -49,7 +52,7 @@ export class Scene {
     if (draft !== null) {
       const shown = stroke?.inDraft ? fresh(stroke.work) : this.#proposal(draft)
       const color = session.labels.value.find((label) => label.id === draft.labelId)?.color ?? '#ffffff'
-      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color, kind: 'proposal' })
+      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color, kind: 'draft' })
     }
     return { layers, outlines }
   }
@@ -63,6 +66,15 @@ export class Scene {
       if (base === null) masks.loadInto(mask, id, axis, index)
       else mask.load(difference(masks.get(id, index), base))
     })
+  }
+
+  /** Suggestions are shown in all planes; a draft takes the place of its label's. */
+  #suggested({ id }: LabelStyle, draft: Draft | null): Shown | null {
+    const { view, suggestions } = this.#session
+    if (suggestions.openOf(id).size === 0 || draft?.labelId === id) return null
+    const axis = view.axis.value, index = view.slice.value
+    return this.#cached(`suggestion ${id}`, [axis, index, suggestions.masks.version(id)], (mask) =>
+      suggestions.masks.loadInto(mask, id, axis, index))
   }
 
   #proposal(draft: Draft): Shown {

@@ -6,7 +6,7 @@
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import {
-  flipsOfAccepting, isAcceptable, newDraft, proposalOf, withAnswer, withoutLastPrompt, withPrompt, withStroke,
+  draftOf, flipsOfAccepting, isAcceptable, newDraft, proposalOf, withAnswer, withPlain, withPrompt, withPrompts, withStroke,
   type Answer, type Draft, type Prompt,
 } from './draft.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
@@ -18,6 +18,8 @@ import {
 import { between } from './morphology.ts'
 import { polygonMask } from './polygon.ts'
 import { paint, type Brush } from './stroke.ts'
+import { Suggestions, type Decline, type Suggestion } from './suggestions.ts'
+import type { Grip } from './tools/grip.ts'
 import type { ToolId } from './tools/tool.ts'
 import { ViewState, type ViewedVolume } from './view_state.ts'
 import type { WindowLevel } from './windowing.ts'
@@ -36,13 +38,26 @@ export interface SliceFlips { readonly slice: number; readonly flips: Mask }
 export interface Accepted {
   readonly id: string
   readonly labelId: string
-  readonly origin: 'sam' | 'manual' | 'interpolation' | 'undo'
+  readonly origin: 'sam' | 'assist' | 'manual' | 'interpolation' | 'undo'
   readonly slices: readonly SliceFlips[]
   readonly prompts: readonly Prompt[]
   readonly model: string | null
+  readonly learnedPrompt: string | null
+  /** The suggestion that it began with. */
+  readonly suggestionId: string | null
   /** The revision that this one takes back. */
   readonly reverts: string | null
 }
+
+/** What a person said about suggestions without drawing: turned down, or open again after all. */
+export interface Decision {
+  readonly labelId: string
+  readonly suggestions: readonly Suggestion[]
+  readonly as: Decline | 'open'
+}
+
+/** A step of work on a slice of the acquisition plane, for those who count. */
+export type Work = 'click' | 'box' | 'stroke' | 'undo' | Answer
 
 interface MaskChange {
   readonly kind: 'mask'
@@ -58,6 +73,15 @@ interface DraftChange {
   readonly before: Draft | null
   readonly after: Draft | null
 }
+
+interface SuggestionChange {
+  readonly kind: 'suggestion'
+  readonly closed: readonly [Suggestion, ...Suggestion[]]
+  /** Null: a mask took their place. */
+  readonly as: Decline | null
+}
+
+type Change = MaskChange | DraftChange | SuggestionChange
 
 interface Stroke {
   readonly draft: Draft | null
@@ -75,17 +99,25 @@ export interface SessionOptions {
   readonly readOnly?: boolean
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
+  readonly onDecision?: (decision: Decision) => void
+  readonly onWork?: (slice: number, work: Work) => void
 }
+
+/** A prompt in the hand, as it is now. */
+export interface Grabbed { readonly grip: Grip; readonly prompt: Prompt }
 
 /** The first brush in parts of the picture's short side. */
 const FIRST_BRUSH_SHARE = 0.02
 export const BRUSH_LEAST_MM = 0.05
 export const BRUSH_MOST_MM = 150
 
+const BY_HAND = { prompts: [], model: null, learnedPrompt: null, suggestionId: null } as const
+
 export class Session {
   readonly view: ViewState
   readonly masks: LabelMasks
-  readonly history: History<MaskChange | DraftChange>
+  readonly suggestions: Suggestions
+  readonly history: History<Change>
 
   readonly tool = signal<ToolId>('window')
   readonly labels = signal<readonly LabelStyle[]>([])
@@ -103,6 +135,8 @@ export class Session {
   readonly rubberBand = signal<{ readonly from: SlicePoint; readonly to: SlicePoint } | null>(null)
   /** The outline that is being drawn, on this slice. */
   readonly outline = signal<{ readonly slice: number; readonly points: readonly SlicePoint[] } | null>(null)
+  /** The prompt that is being dragged. */
+  readonly grabbed = signal<Grabbed | null>(null)
   readonly drafts: ReadonlySignal<ReadonlyMap<number, Draft>>
 
   readonly #masksVersion = signal(0)
@@ -111,13 +145,16 @@ export class Session {
   readonly #readOnly: boolean
   readonly #newId: () => string
   readonly #onAccepted: (accepted: Accepted) => void
+  readonly #onDecision: (decision: Decision) => void
+  readonly #onWork: (slice: number, work: Work) => void
   readonly #work: ByteMask
   #stroke: Stroke | null = null
   #nextDraftId = 1
 
-  constructor({ volume, window, readOnly = false, newId, onAccepted }: SessionOptions) {
+  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {} }: SessionOptions) {
     this.view = new ViewState(volume, window)
     this.masks = new LabelMasks(volume.shapeKji)
+    this.suggestions = new Suggestions(volume.shapeKji)
     this.history = new History((change, direction) => this.#replay(change, direction))
     this.masksVersion = this.#masksVersion
     this.changes = this.#changes
@@ -125,6 +162,8 @@ export class Session {
     this.#readOnly = readOnly
     this.#newId = newId
     this.#onAccepted = onAccepted
+    this.#onDecision = onDecision
+    this.#onWork = onWork
     this.#work = new ByteMask(volume.shapeKji[1], volume.shapeKji[2])
     const { row, column } = slicePixelMm(volume, 0)
     const shortSideMm = Math.min(volume.shapeKji[1] * row, volume.shapeKji[2] * column)
@@ -137,6 +176,17 @@ export class Session {
   /** The draft of the visible slice. */
   readonly draft = computed<Draft | null>(() =>
     this.view.axis.value === 0 ? this.#drafts.value.get(this.view.slice.value) ?? null : null)
+  /** What a job proposed for the active label on the visible slice, until a draft takes its place. */
+  readonly suggestion = computed<Suggestion | null>(() =>
+    this.view.axis.value !== 0 || this.draft.value !== null ? null
+      : this.suggestions.openOf(this.activeLabelId.value).get(this.view.slice.value) ?? null)
+  /** The prompts on the screen: the draft's, else those that made the suggestion. */
+  readonly prompts = computed<readonly Prompt[]>(() => {
+    const prompts = (this.draft.value ?? this.suggestion.value)?.prompts ?? []
+    const grabbed = this.grabbed.value
+    const here = grabbed !== null && prompts[grabbed.grip.index] === grabbed.grip.prompt // and not on another slice
+    return here ? prompts.with(grabbed.grip.index, grabbed.prompt) : prompts
+  })
 
   // -- labels --
   setLabels(labels: readonly LabelStyle[]): void {
@@ -170,21 +220,41 @@ export class Session {
   }
 
   // -- drafts --
-  /** A prompt on the visible slice. A first positive point inside an accepted object of the active label re-opens that object. */
+  /** A prompt on the visible slice. It adds to a suggestion's; without one, a first positive point inside an accepted
+   *  object of the active label re-opens that object. */
   addPrompt(prompt: Prompt, held: boolean): void {
     const labelId = this.activeLabelId.value
     if (!this.canDraw.value || labelId === null || this.view.image.value === null) return
     const slice = this.view.slice.value
     this.history.mark()
-    const draft = this.draft.value ?? this.#openDraft(slice, labelId, prompt)
+    const draft = this.draft.value ?? this.#taken() ?? this.#openDraft(slice, labelId, prompt)
     this.#changeDraft(slice, withPrompt(draft, this.#nextDraftId++, prompt, held))
+    this.#onWork(slice, prompt.kind === 'box' ? 'box' : 'click')
+  }
+
+  removePrompt(index: number): void {
+    this.#replacePrompts((prompts) => prompts.toSpliced(index, 1), 'undo')
   }
 
   removeLastPrompt(): void {
+    this.removePrompt(this.prompts.value.length - 1)
+  }
+
+  /** The prompt in the hand is let go: if it is elsewhere or of another size now, the model is asked again. */
+  dropPrompt(): void {
+    const grabbed = this.grabbed.value
+    this.grabbed.value = null
+    if (grabbed === null || grabbed.prompt === grabbed.grip.prompt) return
+    const { grip: { index, prompt: before }, prompt } = grabbed
+    if (this.prompts.value[index] !== before) return
+    this.#replacePrompts((prompts) => prompts.with(index, prompt), prompt.kind === 'box' ? 'box' : 'click')
+  }
+
+  /** Asks the open question again, of the plain model or of what was learned. */
+  setPlain(plain: boolean): void {
     const draft = this.draft.value
-    if (draft === null) return
-    this.history.mark()
-    this.#changeDraft(draft.slice, withoutLastPrompt(draft, this.#nextDraftId++))
+    if (draft === null || draft.plain === plain || draft.prompts.length === 0) return
+    this.#setDraft(draft.slice, withPlain(draft, this.#nextDraftId++, plain))
   }
 
   /** Ends collecting: the assistant asks with all prompts. */
@@ -197,6 +267,7 @@ export class Session {
   answer(draftId: number, answer: Answer): boolean {
     for (const draft of this.#drafts.value.values()) {
       if (draft.id !== draftId) continue
+      this.#onWork(draft.slice, answer)
       this.#setDraft(draft.slice, withAnswer(draft, answer))
       return true
     }
@@ -211,8 +282,10 @@ export class Session {
       this.history.mark()
       this.#changeDraft(draft.slice, null)
       const flips = flipsOfAccepting(draft, this.masks.get(draft.labelId, draft.slice))
-      const provenance = { prompts: draft.prompts, model: draft.answer?.model ?? null }
-      this.#change(draft.labelId, [{ slice: draft.slice, flips }], draft.answer ? 'sam' : 'manual', provenance)
+      const { answer, prompts, suggestionId } = draft
+      const provenance = { prompts, model: answer?.model ?? null, learnedPrompt: answer?.learnedPrompt ?? null, suggestionId }
+      const origin = answer === null ? 'manual' : answer.learnedPrompt === null ? 'sam' : 'assist'
+      this.#change(draft.labelId, [{ slice: draft.slice, flips }], origin, provenance)
       this.history.mark()
     })
     return true
@@ -224,6 +297,39 @@ export class Session {
     this.history.mark()
     this.#changeDraft(draft.slice, null)
     return true
+  }
+
+  // -- suggestions --
+  /** Turns the suggestion of the visible slice down. */
+  decline(as: Decline): boolean {
+    const suggestion = this.suggestion.value
+    if (this.#readOnly || suggestion === null) return false
+    batch(() => {
+      this.history.mark()
+      this.#closeSuggestions([suggestion], as)
+      this.history.mark()
+      this.#onDecision({ labelId: suggestion.labelId, suggestions: [suggestion], as })
+    })
+    return true
+  }
+
+  /** The server made these suggestions of one label a revision (null: all of them were empty, and say that the label is
+   *  not there): one step that can be undone. */
+  adopt(suggestions: readonly Suggestion[], revision: string | null): void {
+    const [shown, empty] = [suggestions.filter(({ mask }) => !isEmpty(mask)), suggestions.filter(({ mask }) => isEmpty(mask))]
+    batch(() => {
+      this.history.mark()
+      if (revision !== null && shown.length > 0) {
+        const { labelId } = shown[0]
+        const slices = shown.map(({ slice, mask }) => ({ slice, flips: difference(mask, this.masks.get(labelId, slice)) }))
+        const parts = slices.map(({ slice, flips }) => ({ slice, added: flips, removed: intersection(flips, this.masks.get(labelId, slice)) }))
+        this.history.record({ kind: 'mask', labelId, parts, revision })
+        this.#flip(labelId, slices)
+        this.#closeSuggestions(shown, null)
+      }
+      this.#closeSuggestions(empty, 'absent')
+      this.history.mark()
+    })
   }
 
   // -- whole-slice edits --
@@ -248,7 +354,7 @@ export class Session {
   editMask(edit: (mask: Mask) => Mask): void {
     const labelId = this.activeLabelId.value
     if (!this.canDraw.value || labelId === null || this.view.image.value === null) return
-    const draft = this.draft.value, slice = this.view.slice.value
+    const draft = this.draft.value ?? this.#taken(), slice = this.view.slice.value
     this.history.mark()
     if (draft !== null) {
       const before = proposalOf(draft), after = edit(before)
@@ -257,6 +363,7 @@ export class Session {
       const before = this.masks.get(labelId, slice)
       this.#change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
     }
+    this.#onWork(slice, 'stroke')
   }
 
   /** Adds what a closed outline encloses, or takes it away. */
@@ -297,7 +404,7 @@ export class Session {
     const labelId = this.activeLabelId.value
     const image = this.view.image.value
     if (!this.canDraw.value || labelId === null || image === null) return false // nobody paints on what is not shown
-    const draft = this.draft.value
+    const taken = this.#taken(), draft = taken ?? this.draft.value
     const before = draft ? proposalOf(draft) : this.masks.get(labelId, this.view.slice.value)
     const threshold = this.threshold.value
     const range = threshold && image.channels === 1 ? { values: image.data, low: threshold[0], high: threshold[1] } : null
@@ -306,6 +413,7 @@ export class Session {
       this.masksVisible.value = true
       this.setLabelVisible(draft?.labelId ?? labelId, true)
       this.history.mark()
+      if (taken) this.#changeDraft(taken.slice, taken)
       this.#stroke = { draft, before, work: this.#work.load(before), brush, last: at }
       this.extendStroke(at)
     })
@@ -329,6 +437,7 @@ export class Session {
       const after = stroke.work.toMask()
       if (sameMask(stroke.before, after)) return
       const { draft } = stroke
+      this.#onWork(this.view.slice.value, 'stroke')
       if (draft !== null) {
         // An answer may have come while the hand was painting: the stroke goes on top of the newest state.
         const newest = this.#drafts.value.get(draft.slice)
@@ -360,7 +469,10 @@ export class Session {
 
   // -- history --
   undo(): void {
-    batch(() => this.history.undo())
+    batch(() => {
+      this.history.undo()
+      this.#onWork(this.view.slice.value, 'undo')
+    })
   }
 
   redo(): void {
@@ -379,6 +491,26 @@ export class Session {
     return newDraft(this.#nextDraftId++, slice, labelId, current, base)
   }
 
+  /** The suggestion of the visible slice as a draft that is not open yet. */
+  #taken(): Draft | null {
+    const suggestion = this.canDraw.value ? this.suggestion.value : null
+    return suggestion && draftOf(suggestion, this.#nextDraftId++)
+  }
+
+  #replacePrompts(edit: (prompts: readonly Prompt[]) => readonly Prompt[], work: Work): void {
+    const draft = this.draft.value ?? this.#taken()
+    if (draft === null || draft.prompts.length === 0) return
+    this.history.mark()
+    this.#changeDraft(draft.slice, withPrompts(draft, this.#nextDraftId++, edit(draft.prompts)))
+    this.#onWork(draft.slice, work)
+  }
+
+  #closeSuggestions([first, ...others]: readonly Suggestion[], as: Decline | null): void {
+    if (first === undefined) return
+    this.history.record({ kind: 'suggestion', closed: [first, ...others], as })
+    this.suggestions.close(first.labelId, [first, ...others].map(({ slice }) => slice), as)
+  }
+
   #changeDraft(slice: number, after: Draft | null): void {
     this.history.record({ kind: 'draft', slice, before: this.#drafts.value.get(slice) ?? null, after })
     this.#setDraft(slice, after)
@@ -393,7 +525,7 @@ export class Session {
 
   #change(
     labelId: string, changed: readonly SliceFlips[], origin: Exclude<Accepted['origin'], 'undo'>,
-    { prompts, model }: { prompts: readonly Prompt[]; model: string | null } = { prompts: [], model: null },
+    provenance: Pick<Accepted, 'prompts' | 'model' | 'learnedPrompt' | 'suggestionId'> = BY_HAND,
   ): void {
     const slices = changed.filter(({ flips }) => !isEmpty(flips))
     if (slices.length === 0) return
@@ -404,7 +536,9 @@ export class Session {
     const revision = this.#newId()
     this.history.record({ kind: 'mask', labelId, parts, revision })
     this.#flip(labelId, slices)
-    this.#onAccepted({ id: revision, labelId, slices, origin, prompts, model, reverts: null })
+    const open = this.suggestions.openOf(labelId) // what is drawn takes the place of what was proposed
+    this.#closeSuggestions(slices.flatMap(({ slice }) => open.get(slice) ?? []), null)
+    this.#onAccepted({ id: revision, labelId, slices, origin, ...provenance, reverts: null })
   }
 
   #flip(labelId: string, slices: readonly SliceFlips[]): void {
@@ -419,12 +553,28 @@ export class Session {
     this.#changes.value++
   }
 
-  #replay(change: MaskChange | DraftChange, direction: Direction): void {
-    this.#goTo(change.kind === 'draft' ? [change.slice] : change.parts.map(({ slice }) => slice))
+  #replay(change: Change, direction: Direction): void {
     if (change.kind === 'draft') {
+      this.#goTo([change.slice])
       this.#setDraft(change.slice, direction === 'undo' ? change.before : change.after)
-      return
+    } else if (change.kind === 'suggestion') {
+      this.#replaySuggestions(change, direction)
+    } else {
+      this.#replayMask(change, direction)
     }
+  }
+
+  #replaySuggestions({ closed, as }: SuggestionChange, direction: Direction): void {
+    const [{ labelId }] = closed, slices = closed.map(({ slice }) => slice)
+    this.#goTo(slices)
+    if (direction === 'undo') this.suggestions.put(closed)
+    else this.suggestions.close(labelId, slices, as)
+    const said = direction === 'undo' ? 'open' : as // a mask that comes back closes them on the server by itself
+    if (said !== null) this.#onDecision({ labelId, suggestions: closed, as: said })
+  }
+
+  #replayMask(change: MaskChange, direction: Direction): void {
+    this.#goTo(change.parts.map(({ slice }) => slice))
     const slices = change.parts.map(({ slice, added, removed }) => {
       const [add, remove] = direction === 'undo' ? [removed, added] : [added, removed]
       const current = this.masks.get(change.labelId, slice)
@@ -434,7 +584,9 @@ export class Session {
     const id = this.#newId()
     this.#flip(change.labelId, slices)
     const { labelId, revision } = change
-    this.#onAccepted({ id, labelId, slices, origin: 'undo', prompts: [], model: null, reverts: revision })
+    const drawn = slices.map(({ slice }) => slice).filter((slice) => this.masks.has(labelId, slice))
+    this.suggestions.close(labelId, drawn, null)
+    this.#onAccepted({ id, labelId, slices, origin: 'undo', ...BY_HAND, reverts: revision })
     change.revision = id
   }
 

@@ -39,7 +39,9 @@ function world() {
       { id: 'liver', name: 'liver', color: '#ff0000', value: 1, code: null, shortcut: null },
       { id: 'kidney', name: 'kidney', color: '#00ff00', value: 2, code: null, shortcut: '7' },
     ] }))
-    .on('GET', /api\/me$/, () => ({ id: 'me' }))
+    .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true }))
+    .on('GET', /v\/learning$/, () => ({ items: [], next_cursor: null }))
+    .on('GET', /v\/proposals$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /api\/annotations$/, () => ({ items: [annotation], next_cursor: null }))
     .on('GET', /a1\/masks$/, () => ({ head: revisions.at(-1)?.id ?? 'r0', sequence: 1, slices: { 3: toCoco(rect(2, 2, 4, 4)) } }))
     .on('GET', /slices\/\d\/\d$/, () => sliceBytes())

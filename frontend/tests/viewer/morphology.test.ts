@@ -98,7 +98,7 @@ test('edits work on the open proposal, else on the label', () => {
   session.editMask(filled)
   assert.equal(accepted.length, 1, 'nothing to fill is no revision')
   session.addPrompt({ kind: 'point', x: 25, y: 15, positive: true }, false)
-  session.answer(session.draft.value!.id, { mask: maskWithHole(), score: 1, model: 'm' })
+  session.answer(session.draft.value!.id, { mask: maskWithHole(), score: 1, model: 'm', learnedPrompt: null })
   session.editMask(filled)
   assert.equal(accepted.length, 1)
   session.accept()

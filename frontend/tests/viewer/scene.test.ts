@@ -45,7 +45,7 @@ test('a proposal is an outline of its own, in place of the object that it re-ope
   session.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   session.addPrompt({ kind: 'point', x: 2, y: 2, positive: true }, false)
   assert.deepEqual(scene.masks().layers, [])
-  assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['proposal'])
+  assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['draft'])
   session.reject()
   assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['accepted'])
 })

@@ -15,7 +15,7 @@ function click(session: Session, x: number, y: number, positive = true, held = f
 }
 
 function answer(session: Session, mask: Mask, score = 0.9): boolean {
-  return session.answer(session.draft.value!.id, { mask, score, model: 'sammed-small' })
+  return session.answer(session.draft.value!.id, { mask, score, model: 'sammed-small', learnedPrompt: null })
 }
 
 function stroke(session: Session, x0: number, y0: number, x1: number, y1: number, erase = false): void {
@@ -35,7 +35,7 @@ test('clicking writes nothing; accepting writes one revision with prompts and mo
   assert.equal(accepted.length, 1)
   const [revision] = accepted
   assert.deepEqual({ ...revision, slices: null, id: null }, {
-    id: null, labelId: LIVER, slices: null, origin: 'sam', model: 'sammed-small', reverts: null,
+    id: null, labelId: LIVER, slices: null, origin: 'sam', model: 'sammed-small', learnedPrompt: null, suggestionId: null, reverts: null,
     prompts: [{ kind: 'point', x: 10, y: 10, positive: true }],
   })
   assert.ok(sameMask(revision.slices[0].flips, rect(8, 8, 12, 12)))
@@ -70,7 +70,7 @@ test('an answer to older prompts is ignored', () => {
   click(session, 10, 10)
   const old = session.draft.value!.id
   click(session, 12, 12)
-  assert.equal(session.answer(old, { mask: rect(0, 0, 1, 1), score: 1, model: 'm' }), false)
+  assert.equal(session.answer(old, { mask: rect(0, 0, 1, 1), score: 1, model: 'm', learnedPrompt: null }), false)
   assert.equal(session.draft.value!.answered, false)
 })
 
@@ -113,7 +113,7 @@ test('a proposal waits on its slice while others are looked at', () => {
   const { id } = session.draft.value!
   show(session, 3)
   assert.equal(session.draft.value, null)
-  assert.ok(session.answer(id, { mask: rect(8, 8, 12, 12), score: 0.5, model: 'm' }), 'the answer finds its slice')
+  assert.ok(session.answer(id, { mask: rect(8, 8, 12, 12), score: 0.5, model: 'm', learnedPrompt: null }), 'the answer finds its slice')
   assert.equal(session.accept(), false)
   show(session, 2)
   assert.ok(session.accept())

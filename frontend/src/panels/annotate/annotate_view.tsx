@@ -10,6 +10,7 @@ import { Icon } from '../icon.tsx'
 import { onDemand } from '../on_demand.tsx'
 import { AssistantPanel } from './assistant_panel.tsx'
 import { LabelsPanel } from './labels_panel.tsx'
+import { LearningPanel } from './learning_panel.tsx'
 import { PictureArea } from './picture_area.tsx'
 import { SliceStrip } from './slice_strip.tsx'
 import { ToolRail } from './tool_rail.tsx'
@@ -49,6 +50,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         <Warnings annotator={annotator} />
+        {mayAnnotate && <LearningPanel annotator={annotator} page={page} />}
         <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
       </aside>
       <SliceStrip annotator={annotator} />

@@ -7,7 +7,7 @@ import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { Sentence } from '../sentence.tsx'
-import { keepFocus } from './action_button.tsx'
+import { ActionButton, keepFocus } from './action_button.tsx'
 import { actionKey } from './action_text.ts'
 
 export interface AssistantPanelProps {
@@ -36,7 +36,7 @@ export function AssistantPanel({ annotator, page, mayAnnotate, workerless }: Ass
       </header>
       <div class="assistant-body" aria-live="polite">
         <Trouble state={state} />
-        {proposal ? <Proposal proposal={proposal} annotator={annotator} /> : <Idle annotator={annotator} state={state} />}
+        {proposal ? <Proposal proposal={proposal} annotator={annotator} page={page} /> : <Idle annotator={annotator} state={state} />}
       </div>
       <div class="decide">
         <button type="button" class="button primary" disabled={!isEnabled(accept, annotator)} onClick={() => accept.perform(annotator, page)}>
@@ -45,6 +45,7 @@ export function AssistantPanel({ annotator, page, mayAnnotate, workerless }: Ass
         <button type="button" class="button" disabled={!isEnabled(reject, annotator)} onClick={() => reject.perform(annotator, page)}>
           <Icon name="reject" />{text.reject}<kbd>{text.escape}</kbd>
         </button>
+        <ActionButton action={actionById('proposal.absent')} icon="hidden" annotator={annotator} page={page} />
       </div>
     </section>
   )
@@ -92,31 +93,42 @@ function Hint({ title, detail }: { title: string; detail: string }) {
   return <><p>{title}</p><p class="soft">{detail}</p></>
 }
 
-function Proposal({ proposal, annotator }: { proposal: ProposalState; annotator: Annotator }) {
+function Proposal({ proposal, annotator, page }: { proposal: ProposalState; annotator: Annotator; page: PageCommands }) {
   const text = t().annotate
   const label = annotator.labels.value.find(({ id }) => id === proposal.labelId)
   const points = proposal.prompts.filter((prompt) => prompt.kind === 'point').length
   const boxes = proposal.prompts.length - points
-  const nothing = !proposal.waiting && proposal.voxels === 0
+  const suggested = proposal.kind === 'suggestion'
+  const nothing = (suggested || !proposal.waiting) && proposal.voxels === 0
+  const [name, hint] = suggested ? [text.confidence, text.confidenceHint] : [text.score, text.scoreHint]
   const percent = proposal.score === null ? null : Math.round(100 * proposal.score)
   return (
     <>
       <p class="proposal-title">
         <span class="swatch" style={{ background: label?.color }} />
         <span class="ellipsis">{label?.name}</span>
-        <span class="faint">{[points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
+        <span class="faint">{[suggested && text.proposedHere, points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
       </p>
       {percent !== null && (
-        <div class="score" title={text.scoreHint}>
-          <span class="soft">{text.score}</span>
+        <div class="score" title={hint}>
+          <span class="soft">{name}</span>
           <output>{formatNumber(percent, language.value)} %</output>
-          <div class="progress" role="meter" aria-label={text.score} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
+          <div class="progress" role="meter" aria-label={name} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
             <div style={{ width: `${percent}%` }} />
           </div>
         </div>
       )}
-      {nothing ? <p>{text.foundNothing}</p> : percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
-      {proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
+      {percent !== null && (
+        <p class="answered-by">
+          <ActionButton action={actionById('proposal.comparePlain')} icon="invert" annotator={annotator} page={page} />
+          <span class="soft">{text.answeredBy[proposal.learned ? 'learned' : 'plain']}</span>
+        </p>
+      )}
+      {nothing
+        ? <p>{suggested ? text.absentHere : text.foundNothing}</p>
+        : suggested ? <p class="soft">{text.editPrompts}</p>
+          : percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
+      {!suggested && proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
     </>
   )
 }

@@ -67,6 +67,10 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
         <span class="label-name ellipsis" title={label.name}>{label.name}</span>
         <span class="label-volume" title={slices}>{label.voxels > 0 ? formatMillilitres(label.volumeMl, language.value) : <span class="faint">{t().common.none}</span>}</span>
       </button>
+      <button type="button" class="icon-button small hole" aria-label={text.holes(label.holes.length)} title={text.holes(label.holes.length)} disabled={label.holes.length === 0}
+        onClick={() => goToHole(annotator, label)}>
+        <Icon name="warning" size={16} />
+      </button>
       <button type="button" class="icon-button small" aria-label={text.historyOf(label.name)} title={text.historyOf(label.name)} disabled={label.voxels === 0 && label.slices === 0}
         onClick={() => onHistory(label)}>
         <Icon name="history" size={16} />
@@ -76,6 +80,13 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
       </button>
     </li>
   )
+}
+
+/** The next empty slice after the visible one, from the first again after the last. */
+function goToHole(annotator: Annotator, { id, holes }: LabelState): void {
+  annotator.setActiveLabel(id)
+  const current = annotator.axis.value === 0 ? annotator.slice.value : -1
+  annotator.lookAt(holes.find((slice) => slice > current) ?? holes[0])
 }
 
 /** The digit of a label without a key of its own: its place, unless another label asked for that digit. */

@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { useSignalEffect } from '@preact/signals'
 import type { Annotator, SliceMark } from '../../annotate/annotator.ts'
 import { t } from '../../i18n/text.ts'
+import { lookOf, SURE_COLORS } from './strip_look.ts'
 import { barOf, sliceAt } from './strip_layout.ts'
 
 const HEIGHT_PX = 32
@@ -39,7 +40,9 @@ export function SliceStrip({ annotator }: { annotator: Annotator }) {
       <output class="slice-number">{text.sliceOf(slice + 1, count)}</output>
       <ul class="strip-legend" aria-hidden="true">
         <li><i class="legend accepted" />{text.stripLegend.accepted}</li>
-        <li><i class="legend proposed" />{text.stripLegend.proposed}</li>
+        <li><i class="legend proposed" style={{ '--from': SURE_COLORS[0], height: '4px' }} />{text.stripLegend.unsure}</li>
+        <li><i class="legend proposed" style={{ '--from': SURE_COLORS.at(-1) }} />{text.stripLegend.sure}</li>
+        <li><i class="legend declined" />{text.stripLegend.declined}</li>
         <li><i class="legend encoded" />{text.stripLegend.encoded}</li>
       </ul>
     </section>
@@ -90,15 +93,24 @@ function paintBar(context: CanvasRenderingContext2D, x: number, width: number, m
     context.fillStyle = ink.soft
     context.fillRect(x, BAR_TOP + BAR_HEIGHT - 3, width, 3)
   }
-  if (mark.active) {
+  const look = lookOf(mark)
+  const bottom = BAR_TOP + BAR_HEIGHT - 4, tall = Math.round(look.share * (BAR_HEIGHT - 4))
+  if (look.kind === 'accepted') {
     context.fillStyle = color
-    context.fillRect(x, BAR_TOP, width, BAR_HEIGHT - 4)
-  } else if (mark.labels > 0) {
+    context.fillRect(x, bottom - tall, width, tall)
+  } else if (look.kind === 'suggested') { // hollow: a lid, and stripes below it
+    context.fillStyle = look.color
+    context.fillRect(x, bottom - tall, width, 3)
+    for (let y = bottom - tall + 5; y < bottom; y += 4) context.fillRect(x, y, width, 1)
+  } else if (look.kind === 'declined') {
     context.fillStyle = ink.soft
-    context.fillRect(x, BAR_TOP + 8, width, BAR_HEIGHT - 12)
+    context.fillRect(x, bottom - tall, width, 2)
+  } else if (look.kind === 'others') {
+    context.fillStyle = ink.soft
+    context.fillRect(x, bottom - tall, width, tall)
   }
-  if (mark.proposed) {
+  if (mark.drafted) {
     context.fillStyle = ink.accent
-    for (let y = BAR_TOP; y < BAR_TOP + BAR_HEIGHT - 4; y += 4) context.fillRect(x, y, width, 2)
+    context.fillRect(x, BAR_TOP, width, 3)
   }
 }

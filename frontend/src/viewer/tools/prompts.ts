@@ -1,21 +1,56 @@
 // Tools that talk to the model: points and a box. Ctrl held collects prompts without asking yet.
-// Left is positive, right click or Alt is negative, in both tools.
+// Left is positive, right click or Alt is negative, in both tools. On a prompt that is there, a drag moves it and the right
+// click or Alt removes it.
 import type { VoxelIndex } from '../geometry.ts'
+import { dragged, gripAt } from './grip.ts'
 import { movedFar, type PointerInfo, type Tool, type ToolContext } from './tool.ts'
+
+/** Right click. */
+function removeOrExclude(c: ToolContext, e: PointerInfo): 'idle' {
+  const grip = gripAt(c.session, e.screen)
+  if (grip) c.session.removePrompt(grip.index)
+  else addPoint(c, e.voxel, false, e)
+  return 'idle'
+}
+
+/** Takes the prompt under the pointer into the hand. */
+function grab({ session }: ToolContext, { screen }: PointerInfo): boolean {
+  const grip = gripAt(session, screen)
+  if (grip) session.grabbed.value = { grip, prompt: grip.prompt }
+  return grip !== null
+}
+
+/** A prompt is in the hand; the same in both tools. */
+const dragging = {
+  pointerMove: (c: ToolContext, e: PointerInfo): 'dragging' => {
+    const { session } = c, grabbed = session.grabbed.value
+    if (!grabbed || !movedFar(c, e)) return 'dragging'
+    const { rows, columns } = session.view.shape.value
+    session.grabbed.value = { grip: grabbed.grip, prompt: dragged(grabbed.grip, e.point, rows, columns) }
+    return 'dragging'
+  },
+  pointerUp: (c: ToolContext, e: PointerInfo): 'idle' => {
+    const { session } = c, grabbed = session.grabbed.value
+    session.dropPrompt()
+    if (grabbed && grabbed.prompt === grabbed.grip.prompt && e.alt) session.removePrompt(grabbed.grip.index)
+    return 'idle'
+  },
+  cancel: ({ session }: ToolContext): 'idle' => {
+    session.grabbed.value = null
+    return 'idle'
+  },
+}
 
 function addPoint({ session }: ToolContext, voxel: VoxelIndex | null, positive: boolean, { ctrl }: PointerInfo): void {
   if (voxel) session.addPrompt({ kind: 'point', x: voxel[2], y: voxel[1], positive }, ctrl)
 }
 
-export const point: Tool<'idle' | 'pressed'> = {
+export const point: Tool<'idle' | 'pressed' | 'dragging'> = {
   id: 'point', initial: 'idle', cursor: 'crosshair',
   on: {
     idle: {
-      pointerDown: (c, e) => (e.voxel && c.session.canDraw.value ? 'pressed' : 'idle'),
-      secondaryClick: (c, e) => {
-        addPoint(c, e.voxel, false, e)
-        return 'idle'
-      },
+      pointerDown: (c, e) => (grab(c, e) ? 'dragging' : e.voxel && c.session.canDraw.value ? 'pressed' : 'idle'),
+      secondaryClick: removeOrExclude,
     },
     pressed: {
       pointerMove: (c, e) => (movedFar(c, e) ? 'idle' : 'pressed'), // a drag is no click
@@ -25,18 +60,16 @@ export const point: Tool<'idle' | 'pressed'> = {
       },
       cancel: () => 'idle',
     },
+    dragging,
   },
 }
 
-export const box: Tool<'idle' | 'pressed' | 'drawing'> = {
+export const box: Tool<'idle' | 'pressed' | 'drawing' | 'dragging'> = {
   id: 'box', initial: 'idle', cursor: 'crosshair',
   on: {
     idle: {
-      pointerDown: (c) => (c.session.canDraw.value ? 'pressed' : 'idle'),
-      secondaryClick: (c, e) => {
-        addPoint(c, e.voxel, false, e)
-        return 'idle'
-      },
+      pointerDown: (c, e) => (grab(c, e) ? 'dragging' : c.session.canDraw.value ? 'pressed' : 'idle'),
+      secondaryClick: removeOrExclude,
     },
     pressed: {
       pointerMove: (c, e) => {
@@ -65,6 +98,7 @@ export const box: Tool<'idle' | 'pressed' | 'drawing'> = {
         return 'idle'
       },
     },
+    dragging,
   },
 }
 

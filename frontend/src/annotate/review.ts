@@ -1,0 +1,187 @@
+// Suggestions from the server into the session, and what a person decides about them back to the server. Accepting makes a
+// revision there, so it goes through the outbox, which keeps the order; turning down and opening again follow it.
+import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
+
+import type { Client } from '../api/client.ts'
+import type { AcceptedOut, Page, Problem, ProposalOut, Telemetry } from '../api/types.ts'
+import type { Prompt } from '../viewer/draft.ts'
+import { fromCoco } from '../viewer/mask.ts'
+import type { Decision, Session } from '../viewer/session.ts'
+import type { Decline, Suggestion } from '../viewer/suggestions.ts'
+import { emptyBetween, nextLeastCertain, nextUseful, type Progress } from './next_slice.ts'
+import type { Outbox } from './outbox.ts'
+
+export interface ReviewOptions {
+  readonly api: Client
+  readonly volumeId: string
+  readonly session: Session
+  readonly outbox: Outbox
+  readonly newId: () => string
+  readonly telemetry: () => Telemetry
+  /** The server's masks of a label may be others than ours. */
+  readonly onStale: (labelId: string) => Promise<void>
+}
+
+const FIRST_CONFIDENCE = 0.8
+const NOT_FOUND = 'proposal_not_found'
+
+export class Review {
+  readonly #options: ReviewOptions
+  readonly #session: Session
+  readonly #problem = signal<Problem | null>(null)
+  readonly #busy = signal(false)
+  readonly #newest = new Map<string, string>() // by label: the newest proposal that was read
+  readonly #reading = new Map<string, Promise<void>>() // by label
+  #last: Promise<void> = Promise.resolve()
+
+  /** "Accept all" means those from this confidence on. */
+  readonly confidence = signal(FIRST_CONFIDENCE)
+
+  constructor(options: ReviewOptions) {
+    this.#options = options
+    this.#session = options.session
+  }
+
+  /** Why the last decision was not kept. */
+  readonly problem: ReadonlySignal<Problem | null> = this.#problem
+  readonly busy: ReadonlySignal<boolean> = this.#busy
+  /** Of the active label, by slice. */
+  readonly open = computed<ReadonlyMap<number, Suggestion>>(() => this.#session.suggestions.openOf(this.#session.activeLabelId.value))
+  readonly sure = computed<readonly Suggestion[]>(() => [...this.open.value.values()].filter(({ confidence }) => confidence >= this.confidence.value))
+  readonly progress = computed<Progress>(() => {
+    const { view, masks, suggestions, activeLabelId, changes } = this.#session
+    void changes.value
+    const labelId = activeLabelId.value
+    return {
+      current: view.axis.value === 0 ? view.slice.value : -1,
+      annotated: labelId === null ? [] : masks.slices(labelId).toSorted((a, b) => a - b),
+      open: new Map([...this.open.value].map(([slice, { confidence }]) => [slice, confidence])),
+      absent: new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : []))),
+    }
+  })
+  readonly leastCertain = computed(() => nextLeastCertain(this.progress.value))
+  readonly useful = computed(() => nextUseful(this.progress.value))
+
+  /** Slices between annotated ones of a label where nothing is drawn, proposed or said. */
+  emptyBetween(labelId: string): readonly number[] {
+    const { masks, suggestions } = this.#session
+    const annotated = masks.slices(labelId).toSorted((a, b) => a - b)
+    const open = new Map([...suggestions.openOf(labelId)].map(([slice, { confidence }]) => [slice, confidence]))
+    const absent = new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : [])))
+    return emptyBetween({ annotated, open, absent })
+  }
+
+  // -- from the server --
+  /** Everything of one label, or of all labels. */
+  async load(labelId: string | null = null): Promise<void> {
+    const states = ['open', 'rejected', 'absent'] as const
+    const answers = await Promise.all(states.map((state) => this.#read({ label_id: labelId, state })))
+    const [open, rejected, absent] = answers
+    if (!open || !rejected || !absent) return // asked again with the next job or reload
+    const labels = labelId === null ? new Set([...open, ...rejected, ...absent].map(({ label_id }) => label_id)) : [labelId]
+    batch(() => {
+      for (const label of labels) {
+        const of = (proposals: readonly ProposalOut[]) => proposals.filter(({ label_id }) => label_id === label)
+        const declined = [...of(rejected), ...of(absent)].toSorted((a, b) => (a.id < b.id ? -1 : 1)) // the newest is what counts
+        this.#session.suggestions.replace(label, of(open).map(suggestionOf), new Map(declined.map(({ slice, state }) => [slice, state as Decline])))
+        this.#remember(label, of(open))
+      }
+    })
+  }
+
+  /** What has come since the last look. `all`: also what has gone. */
+  update(labelId: string, all: boolean): Promise<void> {
+    const going = this.#reading.get(labelId)
+    if (going && !all) return going // the job says something often; one look at a time is enough
+    const next = (going ?? Promise.resolve()).then(() => (all ? this.load(labelId) : this.#loadNew(labelId)))
+    this.#reading.set(labelId, next)
+    return next.finally(() => { if (this.#reading.get(labelId) === next) this.#reading.delete(labelId) })
+  }
+
+  async #loadNew(labelId: string): Promise<void> {
+    const after = this.#newest.get(labelId) ?? null
+    const proposals = await this.#read({ label_id: labelId, after })
+    if (!proposals) return
+    this.#remember(labelId, proposals)
+    const { suggestions, masks } = this.#session
+    suggestions.put(proposals.filter(({ slice }) => !masks.has(labelId, slice)).map(suggestionOf)) // drawn on since
+  }
+
+  async #read(query: Record<string, string | null>): Promise<readonly ProposalOut[] | null> {
+    const { data } = await this.#options.api.get<Page<ProposalOut>>(this.#url(), { query })
+    return data?.items ?? null
+  }
+
+  #remember(labelId: string, proposals: readonly ProposalOut[]): void {
+    for (const { id } of proposals) if (id > (this.#newest.get(labelId) ?? '')) this.#newest.set(labelId, id)
+  }
+
+  // -- to the server --
+  /** Makes the suggestion of the visible slice part of its label. */
+  accept(): Promise<void> {
+    const suggestion = this.#session.suggestion.peek()
+    return suggestion ? this.#accept([suggestion]) : Promise.resolve()
+  }
+
+  /** Makes all suggestions of the active label from the chosen confidence on one revision. */
+  acceptSure(): Promise<void> {
+    return this.#accept(this.sure.peek())
+  }
+
+  async #accept(chosen: readonly Suggestion[]): Promise<void> {
+    if (chosen.length === 0 || this.#busy.peek()) return
+    this.#busy.value = true
+    const [{ labelId }] = chosen
+    let error = await this.#tryAccept(labelId, chosen)
+    if (error?.code === 'stale_revision') { // somebody else drew on this label: on top of that
+      await this.#options.onStale(labelId)
+      error = await this.#tryAccept(labelId, chosen)
+    }
+    if (error?.code === NOT_FOUND) await this.load(labelId)
+    batch(() => {
+      this.#problem.value = error
+      this.#busy.value = false
+    })
+  }
+
+  #tryAccept(labelId: string, chosen: readonly Suggestion[]): Promise<Problem | null> {
+    const { api, newId, telemetry, outbox } = this.#options
+    return outbox.append(labelId, async (parent) => {
+      const json = { label_id: labelId, ids: chosen.map(({ id }) => id), revision_id: newId(), parent, telemetry: telemetry() }
+      const { data, error } = await api.post<AcceptedOut>(`${this.#url()}/accept`, { json, idempotent: true })
+      if (!data) return { error: error! }
+      const taken = new Set([...data.accepted, ...data.absent])
+      this.#session.adopt(chosen.filter(({ slice }) => taken.has(slice)), data.revision?.id ?? null)
+      this.#session.suggestions.close(labelId, data.skipped, null)
+      return { data: data.revision && { annotationId: data.revision.annotation_id, revision: data.revision.id } }
+    })
+  }
+
+  /** Turned down or opened again in the session: told to the server, one after the other, after what waits in the outbox
+   *  (a revision closes what is open on its slices). */
+  decided({ labelId, suggestions, as }: Decision): void {
+    this.#last = this.#last.then(async () => {
+      const { api, outbox } = this.#options
+      await outbox.flush()
+      const json = { label_id: labelId, slices: suggestions.map(({ slice }) => slice) }
+      const { error } = as === 'open'
+        ? await api.post(`${this.#url()}/reopen`, { json, idempotent: true })
+        : await api.post(`${this.#url()}/reject`, { json: { ...json, absent: as === 'absent' }, idempotent: true })
+      this.#problem.value = error && error.code !== NOT_FOUND ? error : null
+      if (error) await this.load(labelId) // decided elsewhere or replaced by a newer one: what the server knows is shown
+    })
+  }
+
+  #url(): string {
+    return `/api/volumes/${this.#options.volumeId}/proposals`
+  }
+}
+
+function suggestionOf({ id, label_id: labelId, slice, mask, confidence, prompts, model, learned_prompt: learnedPrompt }: ProposalOut): Suggestion {
+  return { id, labelId, slice, mask: fromCoco(mask), confidence, prompts: prompts ? promptsOf(prompts) : [], model, learnedPrompt }
+}
+
+function promptsOf({ points, box }: NonNullable<ProposalOut['prompts']>): readonly Prompt[] {
+  const drawn = points.map(({ x, y, positive = true }): Prompt => ({ kind: 'point', x, y, positive }))
+  return box ? [{ kind: 'box', x0: box[0], y0: box[1], x1: box[2], y1: box[3] }, ...drawn] : drawn
+}
