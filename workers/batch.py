@@ -225,7 +225,9 @@ class Batch:
         slices = FrameSlices(self._services, self._interactive, plan.frames)
         progress(0.0, "Reading the annotated slices")
         examples = self._examples(plan, slices)
-        warm = self._services.learned_prompts.warm_start(payload.label_id, model.checksum)
+        pictures = payload.volume_id is None
+        config = replace(self._assist, position_grid=0) if pictures else self._assist
+        warm = self._services.learned_prompts.warm_start(payload.label_id, model.checksum, pictures=pictures)
         start = learned_prompt_of(warm) if warm else None
 
         def judging(step: int, steps: int) -> None:
@@ -238,9 +240,9 @@ class Batch:
             )
 
         with _translated():
-            said = judge(model, examples, self._assist, seed=payload.seed, start=start, on_step=judging)
+            said = judge(model, examples, config, seed=payload.seed, start=start, on_step=judging)
             learned = learn_prompt(
-                model, examples, self._assist, seed=payload.seed, label=plan.label, start=start, on_step=learning
+                model, examples, config, seed=payload.seed, label=plan.label, start=start, on_step=learning
             )
             gain = _gain(model, start, examples, payload.seed) if start else None
         verdict = Verdict(**said.to_json(), warm_start_gain=gain)

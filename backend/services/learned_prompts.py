@@ -151,7 +151,8 @@ class LearnedPrompts:
             if fits(row):
                 return UsedPrompt(row, PromptSource.WARM_START if row.volume_id != volume_id else source)
         row_of_project = session.get(LearnedPromptRow, warm_start_id) if warm_start_id else None
-        if row_of_project is not None and fits(row_of_project):
+        same_kind = row_of_project is not None and (row_of_project.volume_id is None) == (volume.slices == 1)
+        if row_of_project is not None and same_kind and fits(row_of_project):
             return UsedPrompt(row_of_project, PromptSource.WARM_START)
         return None
 
@@ -209,13 +210,18 @@ class LearnedPrompts:
             session.refresh(row, ["created_at"])
             return row
 
-    def warm_start(self, label_id: UUID, model_checksum: str) -> LearnedPromptRow | None:
-        """With its tensors: what the project keeps for a label, unless it was learned on other weights."""
+    def warm_start(self, label_id: UUID, model_checksum: str, *, pictures: bool) -> LearnedPromptRow | None:
+        """With its tensors: what the project keeps for a label, unless it was learned on other weights, or on a volume
+        where it is for pictures (or the other way round: it may know where in a volume the label lies)."""
         with self._db.begin() as session:
             return session.scalar(
                 select(LearnedPromptRow)
                 .join(LabelRow, LabelRow.warm_start_id == LearnedPromptRow.id)
-                .where(LabelRow.id == label_id, LearnedPromptRow.model_checksum == model_checksum)
+                .where(
+                    LabelRow.id == label_id,
+                    LearnedPromptRow.model_checksum == model_checksum,
+                    LearnedPromptRow.volume_id.is_(None) if pictures else LearnedPromptRow.volume_id.is_not(None),
+                )
                 .options(undefer(LearnedPromptRow.tensors))
             )
 

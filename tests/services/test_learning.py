@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backend.db.append_only import HistoryIsAppendOnly
-from backend.db.tables import ActivePrompt, Job, LearnedPromptRow, VolumeRow
+from backend.db.tables import Job, LearnedPromptRow, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.jobs import (
@@ -416,11 +416,16 @@ def test_the_state_of_learning_in_one_answer(services: Services, world: World, a
     assert [job.kind for job in state.jobs] == [JobKind.LEARN_PROMPT]
 
 
-def test_a_label_that_starts_warm_says_so(services: Services, annotator: Annotator) -> None:
+def test_a_warm_start_is_handed_out_where_it_fits(services: Services, world: World, annotator: Annotator) -> None:
+    warm_start = services.learned_prompts.warm_start
+    assert warm_start(annotator.label, WEIGHTS, pictures=False) is None
     kept = keep(services, annotator)
-    with services.db.begin() as session:
-        assert session.query(ActivePrompt).filter_by(learned_prompt_id=kept.id).count() == 1
-    assert services.learned_prompts.warm_start(annotator.label, WEIGHTS) is None
+    services.projects.change_label(world.manager, annotator.label, {"warm_start_id": kept.id})
+    found = warm_start(annotator.label, WEIGHTS, pictures=False)
+    assert found is not None and (found.id, found.tensors) == (kept.id, b"tensors")
+    assert warm_start(annotator.label, "other weights", pictures=False) is None
+    assert warm_start(annotator.label, WEIGHTS, pictures=True) is None
+    assert answering(services, Annotator(services, world, annotator.label, slices=1)) is None
 
 
 def test_postponing_is_a_timer_of_the_process(services: Services) -> None:

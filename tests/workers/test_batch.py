@@ -297,6 +297,7 @@ def test_pictures_are_proposed_on_together(
     assert [p.confidence for p, _ in way] == sorted(p.confidence for p, _ in way)
     learned = services.learned_prompts.of_project(admin, liver.project_id, label_id=None, limit=5, cursor=None).items
     assert [(view.row.volume_id, len(view.row.provenance["examples"])) for view in learned] == [(None, 2)]
+    assert learned[0].row.provenance["config"]["position_grid"] == 0  # pictures do not lie in one body
 
 
 def test_a_warm_start_is_where_learning_starts_and_is_measured_again(
