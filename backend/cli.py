@@ -1,7 +1,7 @@
 """`sammed`: the commands that start, feed and look after an installation.
 
-Commands that need the models (`models`, `segment`) are handed over to `python -m workers`, because nothing in
-this package imports torch. Everything heavy is imported where it is used, so that `sammed --help` answers at once.
+Commands that need the models (`models`, `segment`, `evaluate`) are handed over to `python -m workers`, because nothing
+in this package imports torch. Everything heavy is imported where it is used, so that `sammed --help` answers at once.
 """
 
 from __future__ import annotations
@@ -328,6 +328,7 @@ def _hand_over(context: typer.Context) -> NoReturn:
 HANDED_OVER = {
     "models": "List and download models.",
     "segment": "Segment one object of one picture from points or a box.",
+    "evaluate": "Measure the method on annotated volumes or sets of pictures.",
 }
 for _name, _help in HANDED_OVER.items():
     app.command(_name, help=_help, context_settings=PASS_ON, add_help_option=False)(_hand_over)

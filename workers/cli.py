@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli_evaluate import evaluate_app
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(evaluate_app, name="evaluate")
 
 
 def _data_folder(given: Path | None) -> Path:
