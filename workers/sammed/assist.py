@@ -75,8 +75,8 @@ class AssistConfig:
     slices_per_step: int = 3
     """of more annotated slices than this, so many are drawn for each step"""
     position_grid: int = 8
-    """side of a grid over the slice with a learned vector for each cell, added to the dense prompt: where in the volume
-    the label lies. 0: none, as in the paper, and as it must be for a set of pictures"""
+    """side of a grid over the slice with a learned vector for each cell, added to the dense prompt of points: where in
+    the volume the label lies. 0: none, as in the paper, and as it must be for a set of pictures"""
     learning_rate: float = 1.5e-2
     weight_decay: float = 0.0
     patience: int = 80
@@ -85,7 +85,7 @@ class AssistConfig:
 
 class TaughtPromptEncoder(nn.Module):
     """A copy of SAM's prompt encoder to be taught, and a vector for each cell of a grid over the slice, which is added
-    to the dense prompt. Called like SAM's."""
+    to the dense prompt where there is no box. Called like SAM's."""
 
     def __init__(self, plain: Any, position_grid: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class TaughtPromptEncoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """As SAM's: sparse [N, T, C] and dense [N, C, h, w]."""
         sparse, dense = self.base(points, boxes, masks)
-        if self.position is not None:
+        if self.position is not None and boxes is None:  # a box says itself where the object lies
             dense = dense + F.interpolate(self.position[None], dense.shape[-2:], mode="bilinear")
         return sparse, dense
 
