@@ -212,9 +212,17 @@ def test_a_set_of_pictures_has_no_propagation_and_boxes_for_instances(small_mode
     assert all(r.dice == r.dice_slices for r in rows)
 
 
-def test_the_ablation_has_the_rows_of_the_paper(small_model: SamModel) -> None:
-    rows = list(evaluate_ablation(small_model, [volume()], replace(FAST, slices=(2,))))
+def test_the_ablation_has_the_rows_of_the_paper_and_repeats_itself(small_model: SamModel) -> None:
+    config = replace(FAST, slices=(2,), test_slices=1)
+    rows, again = (list(evaluate_ablation(small_model, [volume()], config)) for _ in range(2))
     assert [(r.method, r.prompts) for r in rows] == [(name, kind) for name in ABLATION for kind in ("coarse", "points")]
+    assert without_seconds(rows) == without_seconds(again)
+
+
+def test_generators_repeat_themselves(small_model: SamModel) -> None:
+    config = replace(FAST, slices=(2,))
+    first, again = (without_seconds(list(evaluate_auto(small_model, [volume()], config))) for _ in range(2))
+    assert first == again
 
 
 def test_an_empty_slice_counts_in_the_union_alone() -> None:
