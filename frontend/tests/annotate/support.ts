@@ -3,7 +3,7 @@ import type { Client, RequestOptions, Result } from '../../src/api/client.ts'
 import { OFFLINE, problem } from '../../src/api/client.ts'
 import { signal } from '@preact/signals-core'
 
-export interface Asked { readonly method: string; readonly path: string; readonly json: unknown; readonly signal?: AbortSignal }
+export interface Asked { readonly method: string; readonly path: string; readonly json: unknown; readonly query?: RequestOptions['query']; readonly signal?: AbortSignal }
 type Answer = (asked: Asked) => unknown
 
 /** Answers with `{ status, code, ... }` objects made by `refuse` become problems; a thrown OFFLINE is no server at all. */
@@ -29,7 +29,7 @@ export class FakeServer implements Client {
   bytes = (path: string, options?: RequestOptions) => this.#answer<ArrayBuffer>('GET', path, options)
 
   async #answer<T>(method: string, path: string, options: RequestOptions = {}): Promise<Result<T>> {
-    const asked: Asked = { method, path, json: structuredClone(options.json), ...(options.signal ? { signal: options.signal } : {}) }
+    const asked: Asked = { method, path, json: structuredClone(options.json), query: options.query, ...(options.signal ? { signal: options.signal } : {}) }
     this.asked.push(asked)
     if (!this.reachable) return { error: problem(OFFLINE, 'offline', 'offline') }
     const route = this.#routes.find(([m, p]) => m === method && p.test(path))

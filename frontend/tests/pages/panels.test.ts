@@ -11,6 +11,7 @@ import { expiryOf } from '../../src/pages/token_life.ts'
 import { helpRows } from '../../src/panels/annotate/action_text.ts'
 import { radiusOfSlider, sliderOfRadius } from '../../src/panels/annotate/brush_scale.ts'
 import { barOf, sliceAt } from '../../src/panels/annotate/strip_layout.ts'
+import { lookOf, SURE_COLORS } from '../../src/panels/annotate/strip_look.ts'
 import { placeInSquare } from '../../src/panels/thumbnail_picture.ts'
 import { countOutcomes, groupFiles } from '../../src/panels/uploads.ts'
 
@@ -38,6 +39,19 @@ test('the bars of the strip cover it without overlap, and a bar is found under i
   assert.equal(sliceAt(-5, 10, 100), 0)
   assert.equal(sliceAt(500, 10, 100), 9)
   assert.equal(sliceAt(5, 10, 0), 0)
+})
+
+test('the strip tells the states of a slice by shape and height, the surer the higher', () => {
+  const mark = { labels: 0, active: false, drafted: false, suggested: null, declined: null, encoded: false }
+  assert.equal(lookOf(mark).kind, 'untouched')
+  assert.equal(lookOf({ ...mark, labels: 2 }).kind, 'others')
+  assert.equal(lookOf({ ...mark, labels: 2, declined: 'rejected' }).kind, 'declined')
+  assert.equal(lookOf({ ...mark, declined: 'absent', suggested: 0.5 }).kind, 'suggested', 'a newer run asks again')
+  assert.equal(lookOf({ ...mark, suggested: 0.5, active: true }).kind, 'accepted')
+  const looks = [0, 0.3, 0.6, 0.99, 1].map((suggested) => lookOf({ ...mark, suggested }))
+  assert.deepEqual(looks.map((look) => look.kind === 'suggested' && look.color), [...SURE_COLORS, SURE_COLORS.at(-1)])
+  for (const [n, look] of looks.slice(1).entries()) assert.ok(look.share > looks[n].share && look.share <= 1)
+  assert.ok(looks[0].share > lookOf({ ...mark, declined: 'absent' }).share, 'nothing open is as low as what was turned down')
 })
 
 test('a thumbnail fills the square with its longer side, centred, turned as asked', () => {

@@ -2,7 +2,7 @@
 import { screenPoint, toScreen } from '../../src/viewer/camera.ts'
 import { slicePoint, type Affine, type AxisLetter, type AxisLetters, type Triple } from '../../src/viewer/geometry.ts'
 import { ByteMask, type Mask } from '../../src/viewer/mask.ts'
-import { Session, type Accepted } from '../../src/viewer/session.ts'
+import { Session, type Accepted, type SessionOptions } from '../../src/viewer/session.ts'
 import type { RawPointer } from '../../src/viewer/tools/host.ts'
 import type { ViewedVolume } from '../../src/viewer/view_state.ts'
 
@@ -31,12 +31,14 @@ export const LIVER = 'label-liver'
 export const KIDNEY = 'label-kidney'
 
 /** A session with two labels, a viewport, and the visible slice loaded (values 0..). `accepted` grows as revisions leave. */
-export function openSession(viewed: ViewedVolume = volume()): { session: Session; accepted: Accepted[] } {
+export function openSession(
+  viewed: ViewedVolume = volume(), listeners: Pick<SessionOptions, 'onDecision' | 'onWork'> = {},
+): { session: Session; accepted: Accepted[] } {
   const accepted: Accepted[] = []
   let ids = 0
   const session = new Session({
     volume: viewed, window: { width: 100, center: 50 },
-    newId: () => `revision-${++ids}`, onAccepted: (revision) => accepted.push(revision),
+    newId: () => `revision-${++ids}`, onAccepted: (revision) => accepted.push(revision), ...listeners,
   })
   session.setLabels([
     { id: LIVER, name: 'liver', color: '#ff0000', value: 1, shortcut: null },
