@@ -125,6 +125,17 @@ def test_training_saves_resumes_and_can_be_measured(
     assert "| ultrasound | 1 | 1 |" in report and "| unseen patients | 2 | 2 |" in report
 
 
+def test_training_goes_on_from_earlier_weights(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SmallConfig", lambda: NARROW)
+    earlier = SmallSam(NARROW)
+    training.export_weights(earlier, tmp_path / "earlier.safetensors", step=0, minutes=0.0)
+    started = SmallSam(NARROW)
+    training._start_from(started, tmp_path / "earlier.safetensors")
+    torch.testing.assert_close(started.mask_decoder.skip.weight, earlier.mask_decoder.skip.weight, atol=1e-3, rtol=1e-3)
+    with pytest.raises(ValueError, match="another network"):
+        training._start_from(SmallSam(SmallConfig(embed_dim=32)), tmp_path / "earlier.safetensors")
+
+
 def test_the_cosine_follows_the_clock() -> None:
     assert training._schedule(step=1000, progress=0.0, warmup_steps=100) == 1.0
     assert training._schedule(step=1000, progress=0.5, warmup_steps=100) == pytest.approx(0.5)

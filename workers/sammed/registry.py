@@ -25,7 +25,7 @@ from workers.sammed.types import CheckpointError
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 OFFICIAL_URL = "https://dl.fbaipublicfiles.com/segment_anything"
-SMALL_FORMAT = "sammed-small-1"
+SMALL_FORMAT = "sammed-small-2"
 CHUNK_BYTES = 1 << 20
 NETWORK_TIMEOUT_S = 30.0
 

@@ -40,8 +40,6 @@ class SmallConfig:
     decoder_mlp_dim: int = 512
     mask_channels: int = 16
     """Channels of the 128 x 128 grid on which a mask token is compared with every position."""
-    hints: bool = False
-    """Whether points and boxes are drawn into the dense prompt too. Files written before this existed do not say."""
 
     @property
     def grid(self) -> int:
@@ -173,18 +171,14 @@ class SmallPromptEncoder(PromptEncoder):  # type: ignore[misc]  # the package ca
             input_image_size=(config.image_size, config.image_size),
             mask_in_chans=16,
         )
-        if config.hints:
-            self.hint_embeddings = nn.Parameter(0.3 * torch.randn(len(self.HINTS), config.embed_dim))
-        self.hints = config.hints
+        self.hint_embeddings = nn.Parameter(0.3 * torch.randn(len(self.HINTS), config.embed_dim))
 
     def forward(
         self, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """As SAM's: sparse [N, T, C] and dense [N, C, 64, 64]."""
         sparse, dense = super().forward(points, boxes, masks)
-        if self.hints:
-            dense = dense + self.embed_hints(self.draw_hints(points, boxes))
-        return sparse, dense
+        return sparse, dense + self.embed_hints(self.draw_hints(points, boxes))
 
     def embed_hints(self, maps: Tensor) -> Tensor:
         """[N, 4, 64, 64] -> [N, C, 64, 64]"""
@@ -244,9 +238,8 @@ class SmallMaskDecoder(MaskDecoder):  # type: ignore[misc]  # the package carrie
         self.up_fine = nn.Linear(dim, 4 * fine)
         self.norm_fine = nn.LayerNorm(fine)
         self.up_finest = nn.Linear(fine, 4 * finest)
-        self.dense_skip = nn.Linear(dim, fine, bias=False) if config.hints else None
-        if self.dense_skip is not None:
-            nn.init.zeros_(self.dense_skip.weight)
+        self.dense_skip = nn.Linear(dim, fine, bias=False)
+        nn.init.zeros_(self.dense_skip.weight)
         del self.output_upscaling
         _attend_to_equal_positions(self.transformer)
         self.mask_bias = nn.Parameter(torch.full((self.num_mask_tokens,), -2.0))  # most of a picture is background
@@ -288,11 +281,10 @@ class SmallMaskDecoder(MaskDecoder):  # type: ignore[misc]  # the package carrie
 
         side = embeddings.shape[-1]
         skip = self.skip(embeddings.permute(0, 2, 3, 1)).repeat_interleave(repeats, dim=0)  # [N, 64, 64, C / 2]
-        if self.dense_skip is not None:
-            uniform = dense.stride()[2:] == (0, 0)
-            skip = skip + self.dense_skip((dense[:, :, :1, :1] if uniform else dense).permute(0, 2, 3, 1))
-            if hints is not None:
-                skip = skip + hints[0].permute(0, 2, 3, 1) @ self.dense_skip(hints[1])
+        uniform = dense.stride()[2:] == (0, 0)
+        skip = skip + self.dense_skip((dense[:, :, :1, :1] if uniform else dense).permute(0, 2, 3, 1))
+        if hints is not None:
+            skip = skip + hints[0].permute(0, 2, 3, 1) @ self.dense_skip(hints[1])
         fine = F.gelu(self.norm_fine(_unfold_twice(self.up_fine(coarse), side // 2) + skip))
         finest = F.relu(_unfold_twice(self.up_finest(fine.flatten(1, 2)), side))  # [N, 128, 128, mask_channels]
         weights = torch.stack(

@@ -75,7 +75,7 @@ def train(data_folder: Path, out: Path, config: TrainConfig) -> Iterator[StepRep
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    model = SmallSam(SmallConfig(hints=True)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = SmallSam(SmallConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.start_from:
         _start_from(model, Path(config.start_from))
     average = SmallSam(model.config)
@@ -119,9 +119,12 @@ def train(data_folder: Path, out: Path, config: TrainConfig) -> Iterator[StepRep
 def _start_from(model: SmallSam, path: Path) -> None:
     """Weights of an earlier training; parts that it did not have keep their initial values."""
     state = {n: t.float() if t.is_floating_point() else t for n, t in load_file(path).items()}
-    missing, unknown = model.load_state_dict(state, strict=False)
-    if unknown or any("hint" not in name and "dense_skip" not in name for name in missing):
-        raise ValueError(f"{path} holds another network: missing {missing}, unknown {unknown}.")
+    own = model.state_dict()
+    wrong = [n for n, t in own.items() if n not in state and "hint" not in n and "dense_skip" not in n]
+    wrong += [n for n, t in state.items() if n not in own or own[n].shape != t.shape]
+    if wrong:
+        raise ValueError(f"{path} holds another network: {', '.join(wrong[:4])} do not fit.")
+    model.load_state_dict(state, strict=False)
 
 
 def _schedule(step: int, progress: float, warmup_steps: int) -> float:
@@ -274,5 +277,5 @@ def export_weights(model: SmallSam, path: Path, *, step: int, minutes: float) ->
         tensors[name] = (
             tensor.detach().clone(memory_format=torch.contiguous_format).to(tensor.dtype if keep else torch.float16)
         )
-    metadata = {"format": "sammed-small-1", "config": json.dumps(asdict(model.config)), "steps": str(step)}
+    metadata = {"format": "sammed-small-2", "config": json.dumps(asdict(model.config)), "steps": str(step)}
     save_file(tensors, path, metadata | {"minutes": f"{minutes:.1f}"})
