@@ -6,6 +6,14 @@ model = load_sam("sammed-small")
 embedding = model.encode(image)                                   # uint8 [H, W] or [H, W, 3]
 prompts = Prompts(np.array([[120, 80]]), np.array([1]))           # x, y of one foreground point
 mask = model.decode(embedding, prompts).mask                      # bool [H, W]
+
+A label is learned from a few annotated slices (SAM^assist), and found on the others (SAM^auto):
+
+slices = EncodedSlices(model, images)
+annotated = [AnnotatedSlice(k, slices.embedding(k), masks[k]) for k in (12, 20, 31, 40, 47)]
+taught = model.with_prompt(learn_prompt(model, annotated))
+for proposal in auto_segment(taught, slices, annotated, targets=range(len(images))):
+    print(proposal.index, proposal.confidence, proposal.mask.sum())
 """
 
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
