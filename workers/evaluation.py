@@ -14,6 +14,7 @@ import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from glob import glob
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ def find_volumes(folder: Path) -> list[tuple[Path, Path]]:
         raise UnusableCase(f"There is no folder {folder}.")
     pairs = []
     for ending in (".nii.gz", ".nii"):
-        images = folder.rglob(f"image{ending}")
+        found = glob(f"**/image{ending}", root_dir=folder, recursive=True)  # unlike rglob it follows linked folders
+        images = [folder / path for path in found]
         pairs += [(i, i.with_name(f"label{ending}")) for i in images if i.with_name(f"label{ending}").is_file()]
     if not pairs:
         raise UnusableCase(f"Nowhere below {folder} lie an image.nii.gz and a label.nii.gz together.")
