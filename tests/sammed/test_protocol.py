@@ -3,6 +3,7 @@ table, and that many processes give the rows of one."""
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.sammed.evaluation_cases import FAST, cells, volume
-from workers.sammed import NotEnoughSlices, SamModel
+from workers.sammed import NotEnoughSlices, SammedError, SamModel
 from workers.sammed.cases import Subject, Unit, evenly, stream
 from workers.sammed.protocol import (
     InvalidProtocol,
@@ -156,6 +157,28 @@ def test_the_same_seed_gives_the_same_rows_in_one_process_and_in_two(
     rows = list(evaluate("assist", small_model, cases, FAST, jobs=2, on_progress=lambda *step: steps.append(step)))
     assert without_seconds(rows) == without_seconds(assist_rows)
     assert steps == [(1, 2, "ball, ball"), (2, 2, "ball, marble")]
+
+
+QUICK = replace(FAST, slices=(2,), prompts=("boxes",), baselines=())
+
+
+def test_closing_the_iterator_ends_the_processes(small_model: SamModel) -> None:
+    rows = evaluate("assist", small_model, [volume("a"), volume("b"), volume("c")], QUICK, jobs=2)
+    assert next(rows).case == "a" and len(multiprocessing.active_children()) == 2
+    rows.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_ends_the_evaluation_with_a_sentence(small_model: SamModel) -> None:
+    cases = [volume(name) for name in "abcdef"]
+
+    def kill(done: int, total: int, name: str) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(SammedError, match="ended from outside"):
+        list(evaluate("assist", small_model, cases, QUICK, jobs=2, on_progress=kill))
+    assert multiprocessing.active_children() == []
 
 
 def test_another_seed_gives_other_rows(small_model: SamModel, assist_rows: list[Row]) -> None:
