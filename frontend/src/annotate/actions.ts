@@ -107,7 +107,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'learning.acceptSure', label: 'action.accept_sure', group: 'learning', keys: ['Shift+A'],
     when: ({ review }) => review.sure.value.length > 0 && !review.busy.value, perform: ({ review }) => void review.acceptSure() },
   { id: 'learning.leastCertain', label: 'action.least_certain', group: 'learning', keys: ['Shift+N'],
-    when: ({ review }) => review.leastCertain.value !== null, perform: (a) => a.lookAt(a.review.leastCertain.value!) },
+    when: ({ review }) => review.leastCertain.value !== null, perform: ({ review }) => review.walk() },
   { id: 'learning.nextUseful', label: 'action.next_useful', group: 'learning', keys: ['n'],
     when: ({ review }) => review.useful.value !== null, perform: (a) => a.lookAt(a.review.useful.value!) },
 

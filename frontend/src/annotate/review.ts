@@ -30,6 +30,7 @@ export class Review {
   readonly #session: Session
   readonly #problem = signal<Problem | null>(null)
   readonly #busy = signal(false)
+  readonly #walkedTo = signal<number | null>(null)
   readonly #newest = new Map<string, string>() // by label: the newest proposal that was read
   readonly #reading = new Map<string, Promise<void>>() // by label
   #last: Promise<void> = Promise.resolve()
@@ -59,8 +60,20 @@ export class Review {
       absent: new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : []))),
     }
   })
-  readonly leastCertain = computed(() => nextLeastCertain(this.progress.value))
+  /** The next in the walk from least to most certain; it begins anew when one has left it. */
+  readonly leastCertain = computed(() => {
+    const progress = this.progress.value
+    return nextLeastCertain(this.#walkedTo.value === progress.current ? progress : { ...progress, current: -1 })
+  })
   readonly useful = computed(() => nextUseful(this.progress.value))
+
+  walk(): void {
+    const next = this.leastCertain.peek()
+    if (next === null) return
+    this.#walkedTo.value = next
+    this.#session.view.setAxis(0)
+    this.#session.view.setSlice(next)
+  }
 
   /** Slices between annotated ones of a label where nothing is drawn, proposed or said. */
   emptyBetween(labelId: string): readonly number[] {

@@ -5,12 +5,15 @@ import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
 
+/** Small while nobody has touched them, raised for the newest and for the one under the pointer. */
+export type PromptSize = 'small' | 'plain' | 'raised'
+
 export type Draw =
   | { readonly kind: 'line'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly width: number; readonly dashed?: boolean }
   | { readonly kind: 'path'; readonly points: readonly ScreenPoint[]; readonly color: string }
   | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
   | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
-  | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly raised: boolean }
+  | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly size: PromptSize }
   | { readonly kind: 'text'; readonly at: ScreenPoint; readonly text: string; readonly color: string; readonly align: 'left' | 'center' | 'right' }
 
 /** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
@@ -40,7 +43,8 @@ export function drawOverlay(session: Session): readonly Draw[] {
 function prompts(session: Session, out: Draw[]): void {
   const view = session.view.view.value
   const draft = session.draft.value
-  const shown = session.prompts.value
+  const hidden = session.suggestion.value !== null && !session.isVisible(session.suggestion.value.labelId)
+  const shown = hidden ? [] : session.prompts.value
   const color = labelColor(session, draft?.labelId ?? session.activeLabelId.value)
   const under = shown.length > 0 && !session.grabbed.value && session.view.pointer.value ? gripAt(session, session.view.pointer.value) : null
   const held = session.grabbed.value?.grip.index ?? under?.index ?? (draft ? shown.length - 1 : -1)
@@ -51,7 +55,7 @@ function prompts(session: Session, out: Draw[]): void {
       if (n === held) for (const at of corners(prompt)) out.push({ kind: 'ellipse', at: toScreen(view, at), radiusX: 4, radiusY: 4, color })
     } else {
       const at = toScreen(view, slicePoint(prompt.x, prompt.y))
-      out.push({ kind: 'prompt', at, positive: prompt.positive, raised: n === held })
+      out.push({ kind: 'prompt', at, positive: prompt.positive, size: n === held ? 'raised' : draft ? 'plain' : 'small' })
     }
   }
   const outline = session.outline.value

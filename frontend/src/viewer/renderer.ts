@@ -6,7 +6,7 @@ import { matrixOf, type Matrix, type Size } from './camera.ts'
 import { compose } from './compose.ts'
 import type { Rings } from './contour.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
-import { drawOverlay, type Draw } from './overlay.ts'
+import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { Session } from './session.ts'
 import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
@@ -19,6 +19,7 @@ const STALE_ALPHA = 0.35
 const FONT = '600 14px system-ui, sans-serif'
 const POSITIVE = '#3ddc84'
 const NEGATIVE = '#ff6b6b'
+const PROMPT_RADIUS_PX: Readonly<Record<PromptSize, number>> = { small: 4, plain: 5.5, raised: 7 }
 
 /** Draws the session until the returned function is called. */
 export function mountRenderer(session: Session, { picture, overlay }: Canvases): () => void {
@@ -259,7 +260,7 @@ class OverlayPainter {
         return
       }
       case 'prompt':
-        this.#prompt(command.at[0], command.at[1], command.positive, command.raised)
+        this.#prompt(command.at[0], command.at[1], command.positive, command.size)
         return
       case 'text':
         target.font = FONT
@@ -292,22 +293,22 @@ class OverlayPainter {
   }
 
   /** A disc with plus or minus: told apart by sign as well as by colour. */
-  #prompt(x: number, y: number, positive: boolean, raised: boolean): void {
+  #prompt(x: number, y: number, positive: boolean, size: PromptSize): void {
     const target = this.#target
-    const radius = raised ? 7 : 5.5
+    const radius = PROMPT_RADIUS_PX[size], arm = size === 'small' ? 2.25 : 3
     const disc = new Path2D()
     disc.arc(x, y, radius, 0, 2 * Math.PI)
     target.fillStyle = positive ? POSITIVE : NEGATIVE
     target.fill(disc)
-    target.strokeStyle = raised ? '#ffffff' : 'rgba(0, 0, 0, 0.85)'
+    target.strokeStyle = size === 'raised' ? '#ffffff' : 'rgba(0, 0, 0, 0.85)'
     target.lineWidth = 1.5
     target.stroke(disc)
     const sign = new Path2D()
-    sign.moveTo(x - 3, y)
-    sign.lineTo(x + 3, y)
+    sign.moveTo(x - arm, y)
+    sign.lineTo(x + arm, y)
     if (positive) {
-      sign.moveTo(x, y - 3)
-      sign.lineTo(x, y + 3)
+      sign.moveTo(x, y - arm)
+      sign.lineTo(x, y + arm)
     }
     target.strokeStyle = '#101418'
     target.lineWidth = 1.75

@@ -171,3 +171,16 @@ test('turning down is told to the server, and shown again if it does not know it
   assert.equal(review.problem.value?.code, 'broken')
   assert.ok(session.suggestion.value)
 })
+
+test('the walk begins with the least certain, goes on from there, and begins anew when one has left it', async () => {
+  const { session, review } = await open([proposal(1), proposal(2), proposal(3)])
+  const visit = () => {
+    review.walk()
+    return session.view.slice.value
+  }
+  assert.deepEqual([visit(), visit()], [1, 2], 'although it was opened on slice 2')
+  session.view.setAxis(1)
+  assert.deepEqual([visit(), session.view.axis.value], [1, 0])
+  show(session, 3)
+  assert.equal(visit(), 1)
+})

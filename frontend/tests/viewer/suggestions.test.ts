@@ -63,10 +63,12 @@ test('its prompts are shown, and what is under the pointer is raised', () => {
   const { session } = open()
   session.suggestions.put([suggestion(2)])
   session.tool.value = 'point'
-  const raised = () => drawOverlay(session).flatMap((draw) => (draw.kind === 'prompt' ? [draw.raised] : []))
-  assert.deepEqual(raised(), [false, false])
+  const sizes = () => drawOverlay(session).flatMap((draw) => (draw.kind === 'prompt' ? [draw.size] : []))
+  assert.deepEqual(sizes(), ['small', 'small'])
   session.view.pointer.value = over(session, 20, 20).screen
-  assert.deepEqual(raised(), [false, true])
+  assert.deepEqual(sizes(), ['small', 'raised'])
+  session.masksVisible.value = false
+  assert.deepEqual(sizes(), [])
 })
 
 test('another point takes the suggestion in hand: its prompts and its mask go with the question', () => {

@@ -45,7 +45,6 @@ export function AssistantPanel({ annotator, page, mayAnnotate, workerless }: Ass
         <button type="button" class="button" disabled={!isEnabled(reject, annotator)} onClick={() => reject.perform(annotator, page)}>
           <Icon name="reject" />{text.reject}<kbd>{text.escape}</kbd>
         </button>
-        <ActionButton action={actionById('proposal.absent')} icon="hidden" annotator={annotator} page={page} />
       </div>
     </section>
   )
@@ -120,8 +119,8 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
       )}
       {percent !== null && (
         <p class="answered-by">
-          <ActionButton action={actionById('proposal.comparePlain')} icon="invert" annotator={annotator} page={page} />
           <span class="soft">{text.answeredBy[proposal.learned ? 'learned' : 'plain']}</span>
+          <ActionButton action={actionById(suggested ? 'proposal.absent' : 'proposal.comparePlain')} icon={suggested ? 'hidden' : 'invert'} annotator={annotator} page={page} />
         </p>
       )}
       {nothing

@@ -7,7 +7,7 @@ import { ENOUGH_EXAMPLES, isUnfinished, LEAST_EXAMPLES } from '../../annotate/le
 import type { Generator, LabelLearning } from '../../api/types.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
-import { Icon, type IconName } from '../icon.tsx'
+import { Icon } from '../icon.tsx'
 import { Sentence } from '../sentence.tsx'
 import { ActionButton, keepFocus } from './action_button.tsx'
 import { actionKey, actionTip } from './action_text.ts'
@@ -167,18 +167,18 @@ function Deciding({ annotator, page }: LearningPanelProps) {
         </button>
       </div>
       <div class="walk">
-        <Walk id="learning.leastCertain" icon="help" name={text.leastCertain} annotator={annotator} page={page} />
-        <Walk id="learning.nextUseful" icon="next" name={text.nextUseful} annotator={annotator} page={page} />
+        <Walk id="learning.leastCertain" name={text.leastCertain} annotator={annotator} page={page} />
+        <Walk id="learning.nextUseful" name={text.nextUseful} annotator={annotator} page={page} />
       </div>
     </>
   )
 }
 
-function Walk({ id, icon, name, annotator, page }: LearningPanelProps & { id: string; icon: IconName; name: string }) {
+function Walk({ id, name, annotator, page }: LearningPanelProps & { id: string; name: string }) {
   const action = actionById(id)
   return (
     <button type="button" class="button" title={actionTip(action)} disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
-      <Icon name={icon} size={16} />{name}<kbd>{actionKey(action)}</kbd>
+      {name}<kbd>{actionKey(action)}</kbd>
     </button>
   )
 }

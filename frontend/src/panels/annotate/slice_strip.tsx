@@ -103,7 +103,7 @@ function paintBar(context: CanvasRenderingContext2D, x: number, width: number, m
     context.fillRect(x, bottom - tall, width, 3)
     for (let y = bottom - tall + 5; y < bottom; y += 4) context.fillRect(x, y, width, 1)
   } else if (look.kind === 'declined') {
-    context.fillStyle = ink.soft
+    context.fillStyle = ink.text
     context.fillRect(x, bottom - tall, width, 2)
   } else if (look.kind === 'others') {
     context.fillStyle = ink.soft

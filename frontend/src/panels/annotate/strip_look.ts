@@ -7,7 +7,7 @@ export type StripLook =
   | { readonly kind: 'accepted'; readonly share: 1 }
   /** Hollow, the higher and bluer the surer. */
   | { readonly kind: 'suggested'; readonly share: number; readonly color: string }
-  /** A thin line at the foot. */
+  /** A thin line half way up. */
   | { readonly kind: 'declined'; readonly share: number }
   /** Only other labels are drawn here. */
   | { readonly kind: 'others'; readonly share: number }
@@ -26,6 +26,6 @@ export function lookOf({ active, suggested, declined, labels }: SliceMark): Stri
     const color = SURE_COLORS[Math.min(SURE_COLORS.length - 1, Math.floor(sure * SURE_COLORS.length))]
     return { kind: 'suggested', share: LEAST_SHARE + (1 - LEAST_SHARE) * sure, color }
   }
-  if (declined !== null) return { kind: 'declined', share: 0.1 }
+  if (declined !== null) return { kind: 'declined', share: 0.5 }
   return labels > 0 ? { kind: 'others', share: 0.6 } : { kind: 'untouched', share: 0 }
 }
