@@ -77,7 +77,7 @@ class AssistConfig:
     position_grid: int = 8
     """side of a grid over the slice with a learned vector for each cell, added to the dense prompt of points: where in
     the volume the label lies. 0: none, as in the paper, and as it must be for a set of pictures"""
-    learning_rate: float = 1.5e-2
+    learning_rate: float = 7e-3
     weight_decay: float = 0.0
     patience: int = 80
     """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
@@ -112,8 +112,14 @@ class TaughtPromptEncoder(nn.Module):
         """As SAM's: sparse [N, T, C] and dense [N, C, h, w]."""
         sparse, dense = self.base(points, boxes, masks)
         if self.position is not None and boxes is None:  # a box says itself where the object lies
-            dense = dense + F.interpolate(self.position[None], dense.shape[-2:], mode="bilinear")
+            cells = F.interpolate(self.position[None], dense.shape[-2:], mode="bilinear")
+            dense = dense + cells / _foreground_points(points, dense)[:, None, None, None]
         return sparse, dense
+
+
+def _foreground_points(points: tuple[Tensor, Tensor] | None, like: Tensor) -> Tensor:
+    """How many foreground points each prompt has, at least 1: the more of them, the less the position has to say."""
+    return like.new_ones(len(like)) if points is None else (points[1] == 1).sum(1).clamp_min(1).to(like)
 
 
 @dataclass(frozen=True, slots=True)
