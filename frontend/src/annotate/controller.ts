@@ -135,7 +135,7 @@ class OpenAnnotator implements Annotator {
     })
     this.review = new Review({
       api, volumeId, session, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
-      onStale: (labelId) => this.#loadLabel(this.#outbox.annotationId(labelId)!, labelId),
+      onStale: (labelId) => this.#reloadLabel(labelId),
     })
     this.learning = new Learning({
       api, volumeId, activeLabelId: session.activeLabelId, automatic: me.auto_learn,
@@ -267,6 +267,19 @@ class OpenAnnotator implements Annotator {
       }
       for (const [slice, rle] of Object.entries(slices)) this.#session.replaceMask(labelId, Number(slice), fromCoco(rle))
     })
+  }
+
+  /** Also of a label that was first annotated elsewhere, after this page was opened. */
+  async #reloadLabel(labelId: string): Promise<Problem | null> {
+    try {
+      const { items } = need(await this.#api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: this.volume.id } }))
+      const annotation = items.find(({ label_id }) => label_id === labelId)
+      if (annotation) await this.#loadLabel(annotation.id, labelId)
+      return null
+    } catch (reason) {
+      if (reason instanceof ApiError) return reason.problem
+      throw reason
+    }
   }
 
   attach(canvases: Canvases): () => void {

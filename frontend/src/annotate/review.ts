@@ -18,8 +18,8 @@ export interface ReviewOptions {
   readonly outbox: Outbox
   readonly newId: () => string
   readonly telemetry: () => Telemetry
-  /** The server's masks of a label may be others than ours. */
-  readonly onStale: (labelId: string) => Promise<void>
+  /** Takes the server's masks of a label in place of ours; says why if that fails. */
+  readonly onStale: (labelId: string) => Promise<Problem | null>
 }
 
 const FIRST_CONFIDENCE = 0.8
@@ -50,15 +50,8 @@ export class Review {
   readonly open = computed<ReadonlyMap<number, Suggestion>>(() => this.#session.suggestions.openOf(this.#session.activeLabelId.value))
   readonly sure = computed<readonly Suggestion[]>(() => [...this.open.value.values()].filter(({ confidence }) => confidence >= this.confidence.value))
   readonly progress = computed<Progress>(() => {
-    const { view, masks, suggestions, activeLabelId, changes } = this.#session
-    void changes.value
-    const labelId = activeLabelId.value
-    return {
-      current: view.axis.value === 0 ? view.slice.value : -1,
-      annotated: labelId === null ? [] : masks.slices(labelId).toSorted((a, b) => a - b),
-      open: new Map([...this.open.value].map(([slice, { confidence }]) => [slice, confidence])),
-      absent: new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : []))),
-    }
+    const { view, activeLabelId } = this.#session
+    return { current: view.axis.value === 0 ? view.slice.value : -1, ...this.#known(activeLabelId.value ?? '') }
   })
   /** The next in the walk from least to most certain; it begins anew when one has left it. */
   readonly leastCertain = computed(() => {
@@ -67,6 +60,7 @@ export class Review {
   })
   readonly useful = computed(() => nextUseful(this.progress.value))
 
+  /** Shows it. */
   walk(): void {
     const next = this.leastCertain.peek()
     if (next === null) return
@@ -77,11 +71,17 @@ export class Review {
 
   /** Slices between annotated ones of a label where nothing is drawn, proposed or said. */
   emptyBetween(labelId: string): readonly number[] {
-    const { masks, suggestions } = this.#session
-    const annotated = masks.slices(labelId).toSorted((a, b) => a - b)
-    const open = new Map([...suggestions.openOf(labelId)].map(([slice, { confidence }]) => [slice, confidence]))
-    const absent = new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : [])))
-    return emptyBetween({ annotated, open, absent })
+    return emptyBetween(this.#known(labelId))
+  }
+
+  #known(labelId: string): Omit<Progress, 'current'> {
+    const { masks, suggestions, changes } = this.#session
+    void changes.value
+    return {
+      annotated: masks.slices(labelId).toSorted((a, b) => a - b),
+      open: new Map([...suggestions.openOf(labelId)].map(([slice, { confidence }]) => [slice, confidence])),
+      absent: new Set([...suggestions.declinedOf(labelId)].flatMap(([slice, as]) => (as === 'absent' ? [slice] : []))),
+    }
   }
 
   // -- from the server --
@@ -147,8 +147,7 @@ export class Review {
     const [{ labelId }] = chosen
     let error = await this.#tryAccept(labelId, chosen)
     if (error?.code === 'stale_revision') { // somebody else drew on this label: on top of that
-      await this.#options.onStale(labelId)
-      error = await this.#tryAccept(labelId, chosen)
+      error = await this.#options.onStale(labelId) ?? await this.#tryAccept(labelId, chosen)
     }
     if (error?.code === NOT_FOUND) await this.load(labelId)
     batch(() => {

@@ -18,70 +18,14 @@ import {
 import { between } from './morphology.ts'
 import { polygonMask } from './polygon.ts'
 import { paint, type Brush } from './stroke.ts'
+import type {
+  Accepted, Change, Decision, Grabbed, LabelStyle, MaskChange, SessionOptions, SliceFlips, SuggestionChange, Work,
+} from './session_types.ts'
 import { Suggestions, type Decline, type Suggestion } from './suggestions.ts'
-import type { Grip } from './tools/grip.ts'
 import type { ToolId } from './tools/tool.ts'
-import { ViewState, type ViewedVolume } from './view_state.ts'
-import type { WindowLevel } from './windowing.ts'
+import { ViewState } from './view_state.ts'
 
-export interface LabelStyle {
-  readonly id: string
-  readonly name: string
-  readonly color: string
-  readonly value: number
-  readonly shortcut: string | null
-}
-
-export interface SliceFlips { readonly slice: number; readonly flips: Mask }
-
-/** One change that a person made final. */
-export interface Accepted {
-  readonly id: string
-  readonly labelId: string
-  readonly origin: 'sam' | 'assist' | 'manual' | 'interpolation' | 'undo'
-  readonly slices: readonly SliceFlips[]
-  readonly prompts: readonly Prompt[]
-  readonly model: string | null
-  readonly learnedPrompt: string | null
-  /** The suggestion that it began with. */
-  readonly suggestionId: string | null
-  /** The revision that this one takes back. */
-  readonly reverts: string | null
-}
-
-/** What a person said about suggestions without drawing: turned down, or open again after all. */
-export interface Decision {
-  readonly labelId: string
-  readonly suggestions: readonly Suggestion[]
-  readonly as: Decline | 'open'
-}
-
-/** A step of work on a slice of the acquisition plane, for those who count. */
-export type Work = 'click' | 'box' | 'stroke' | 'undo' | Answer
-
-interface MaskChange {
-  readonly kind: 'mask'
-  readonly labelId: string
-  readonly parts: readonly { readonly slice: number; readonly added: Mask; readonly removed: Mask }[]
-  /** The newest revision that made or unmade this change. */
-  revision: string
-}
-
-interface DraftChange {
-  readonly kind: 'draft'
-  readonly slice: number
-  readonly before: Draft | null
-  readonly after: Draft | null
-}
-
-interface SuggestionChange {
-  readonly kind: 'suggestion'
-  readonly closed: readonly [Suggestion, ...Suggestion[]]
-  /** Null: a mask took their place. */
-  readonly as: Decline | null
-}
-
-type Change = MaskChange | DraftChange | SuggestionChange
+export type * from './session_types.ts'
 
 interface Stroke {
   readonly draft: Draft | null
@@ -90,21 +34,6 @@ interface Stroke {
   readonly brush: Brush
   last: SlicePoint
 }
-
-export interface SessionOptions {
-  readonly volume: ViewedVolume
-  /** Shown first. */
-  readonly window: WindowLevel
-  /** The caller may look and not change anything. */
-  readonly readOnly?: boolean
-  readonly newId: () => string
-  readonly onAccepted: (accepted: Accepted) => void
-  readonly onDecision?: (decision: Decision) => void
-  readonly onWork?: (slice: number, work: Work) => void
-}
-
-/** A prompt in the hand, as it is now. */
-export interface Grabbed { readonly grip: Grip; readonly prompt: Prompt }
 
 /** The first brush in parts of the picture's short side. */
 const FIRST_BRUSH_SHARE = 0.02

@@ -53,7 +53,11 @@ async function open(proposals: ProposalOut[]) {
   const stale: string[] = []
   const review: Review = new Review({
     api: server, volumeId: 'v', session, outbox, newId, telemetry: () => ({ slices: [{ slice: 2, clicks: 1 }] }),
-    onStale: async (label) => { stale.push(label); outbox.setHead(LIVER, 'a', 'theirs') },
+    onStale: async (label) => {
+      stale.push(label)
+      outbox.setHead(LIVER, 'a', 'theirs')
+      return null
+    },
   })
   show(session, 2)
   await review.load()
