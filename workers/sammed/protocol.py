@@ -144,17 +144,18 @@ def _in_processes(work: _Work, units: Sequence[Unit], jobs: int) -> Iterator[lis
     executor = ProcessPoolExecutor(
         jobs, multiprocessing.get_context("spawn"), initializer=_start, initargs=(work, torch.get_num_threads())
     )
-    futures = [executor.submit(_rows_of, unit) for unit in units]
-    started = [child for child in multiprocessing.active_children() if child not in earlier]
-    try:
-        for future in futures:
+    finished = False
+    try:  # submitting starts the processes, which takes seconds
+        for future in [executor.submit(_rows_of, unit) for unit in units]:
             yield future.result()
+        finished = True
     except BrokenProcessPool as error:
         raise SammedError(
             "A process of the evaluation was ended from outside, perhaps for lack of memory.", "Use fewer jobs."
         ) from error
     finally:
-        if not all(future.done() for future in futures):
-            for child in started:
-                child.terminate()
+        if not finished:
+            for child in multiprocessing.active_children():
+                if child not in earlier:
+                    child.terminate()
         executor.shutdown(cancel_futures=True)
