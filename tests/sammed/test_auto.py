@@ -25,7 +25,7 @@ from workers.sammed import (
 from workers.sammed.metrics import dice
 
 SHAPE = (120, 96)
-CONFIG = AutoConfig(sapnet=SapNetConfig(width=16, episodes=25, learning_rate=1e-2))
+CONFIG = AutoConfig(sapnet=SapNetConfig(width=16, episodes=25, prototypes=1))
 SUPPORT = (0, 2, 5, 7)
 
 

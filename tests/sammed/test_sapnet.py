@@ -17,12 +17,11 @@ from workers.sammed.sapnet import (
     SapNet,
     SapNetConfig,
     _Batch,
-    biased_dice_loss,
-    pooled_prototype,
     train_sapnet,
 )
+from workers.sammed.sapnet_parts import biased_dice_loss, pooled_prototype
 
-QUICK = SapNetConfig(width=16, episodes=25, learning_rate=1e-2)
+QUICK = SapNetConfig(width=16, episodes=25, prototypes=1)
 SHAPE = (96, 72)
 
 
@@ -101,8 +100,8 @@ def test_gamma_is_equation_6() -> None:
 
 
 def test_frequencies_have_the_spread_sigma() -> None:
-    net = SapNet(4, SapNetConfig(position_dim=4000, position_sigma=0.3), seed=0)
-    np.testing.assert_allclose(net.frequencies.std(1).numpy(), [0.3, 0.3, 0.0], atol=0.02)
+    net = SapNet(4, SapNetConfig(position_dim=4000, position_sigma=0.3, slice_sigma=0.1), seed=0)
+    np.testing.assert_allclose(net.frequencies.std(1).numpy(), [0.3, 0.3, 0.1], atol=0.02)
 
 
 def test_a_cell_goes_to_the_prototype_in_its_direction() -> None:
@@ -164,19 +163,21 @@ def test_probability_is_zero_in_the_padding(volume: Volume) -> None:
 
 @pytest.mark.parametrize("row", list(ABLATION))
 def test_every_row_of_the_ablation_learns(volume: Volume, row: str) -> None:
-    config = replace(ABLATION[row], width=16, episodes=40, learning_rate=1e-2)
+    config = replace(ABLATION[row], width=16, episodes=40)
     net = train_sapnet(volume.annotated(0, 2, 5, 6), config, images=volume.slices)
     found = net.segment(volume.slices.embedding(3), index=3, image=volume.slices.image(3))
     assert dice(found.mask, volume.masks[3]) > 0.6
 
 
 def test_rows_of_the_ablation_differ_by_one_part_each() -> None:
-    rows = list(ABLATION.values())
     parts = [
-        (c.features != "pixels", c.features == "sam+position", c.loss != "cross_entropy", bool(c.top_k)) for c in rows
+        (c.features != "pixels", c.features == "sam+position", c.loss != "cross_entropy", c.top_k is not None)
+        for c in ABLATION.values()
     ]
-    assert parts == [tuple(n > part for part in range(4)) for n in range(5)]
-    assert rows[-1] == SapNetConfig()
+    assert parts == [tuple(n > part for part in range(4)) for n in (0, 1, 2, 3, 4, 4)]
+    *paper, ours = ABLATION.values()
+    assert all(c.prototypes == 1 and c.slice_sigma == 0 for c in paper)
+    assert ours == SapNetConfig()
 
 
 def test_a_single_slice_is_support_and_query(volume: Volume) -> None:

@@ -29,6 +29,14 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from workers.sammed.coarse import CoarseMask, cells_of_slice, components, keep_largest, pixels_from_grid, share_on_grid
+from workers.sammed.sapnet_parts import (
+    Fcn,
+    PixelBackbone,
+    biased_dice_loss,
+    clustered_prototypes,
+    pixels_on_square,
+    pooled_prototype,
+)
 from workers.sammed.types import AnnotatedSlice, CheckpointError, NotEnoughSlices, SliceEmbedding, Slices
 
 CODE_VERSION = 1
@@ -36,8 +44,8 @@ CODE_VERSION = 1
 
 FORMAT = "sammed-sapnet-1"
 
-PIXELS_PER_CELL = 4
-"""Pixels of the input of the `pixels` backbone along one cell of the grid."""
+OFFSET = 2.0
+"""Spread of T's first offsets, beside features of spread 1.4."""
 
 StepCallback = Callable[[int, int], None]
 """Called with the episode just done and how many there will be; may raise to abort."""
@@ -49,24 +57,24 @@ class SapNetConfig:
 
     features: Literal["pixels", "sam", "sam+position"] = "sam+position"
     """`pixels`: PANet as it was before SAM, a backbone of its own on the picture"""
-    position_dim: int = 16
+    position_dim: int = 32
     """d: columns of B"""
-    position_sigma: float = 1.0
+    position_sigma: float = 2.0
     """sigma of B's entries, in periods across the longest side of the slice"""
-    slice_sigma: float = 0.0
-    """sigma of B's row for the slice's position z, in periods across the annotated range; 0: no z, as in the paper"""
+    slice_sigma: float = 0.3
+    """sigma of B's row for the slice's position z, in periods across the annotated range (0 in the paper: no z)"""
     width: int = 32
     """channels of T"""
     depth: int = 2
     """layers of T: the first looks at single cells, the others at 3 x 3"""
     temperature: float = 20.0
     """alpha of Eq. 4"""
-    loss: Literal["cross_entropy", "dice", "both"] = "dice"
-    """d of Eq. 3; `both` is their sum"""
+    loss: Literal["cross_entropy", "dice", "both"] = "both"
+    """d of Eq. 3; `both` is their sum: far from the target Dice hardly has a slope"""
     beta: float = 2.0
     """weight of false positives in Eq. 7; 1 is plain Dice"""
     align_weight: float = 1.0
-    prototypes: int = 1
+    prototypes: int = 3
     """prototypes per class (1 in the paper); more are found by clustering the cells of the class"""
     support_sets: int = 1
     """sets of prototypes whose answers are averaged: all annotated slices, and random halves of them"""
@@ -74,41 +82,23 @@ class SapNetConfig:
     """connected parts that stay; `support`: as many as the annotated slice with most parts shows"""
     episodes: int = 60
     slices_per_episode: int = 6
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-4
 
 
-_PANET = SapNetConfig(features="pixels", loss="cross_entropy", beta=1.0, top_k=None)
+_PANET = SapNetConfig(features="pixels", slice_sigma=0.0, prototypes=1, loss="cross_entropy", beta=1.0, top_k=None)
+_PAPER = SapNetConfig(slice_sigma=0.0, prototypes=1)
 
 ABLATION: dict[str, SapNetConfig] = {
     "PANet": _PANET,
     "+ SAM features": replace(_PANET, features="sam"),
     "+ position encoding": replace(_PANET, features="sam+position"),
-    "+ biased Dice": SapNetConfig(top_k=None),
-    "+ top-K": SapNetConfig(),
+    "+ biased Dice": replace(_PAPER, top_k=None),
+    "+ top-K": _PAPER,
+    "+ prototypes and slice position": SapNetConfig(),
 }
-"""The rows of Table 5, each with one part more. PANet's own backbone is a VGG, trained on photographs; in its place a
-small convolutional network learns from the pixels alone, in the same episodes."""
-
-
-def biased_dice_loss(probability: Tensor, target: Tensor, weight: Tensor, beta: float) -> Tensor:
-    """Eq. 7 with soft counts: 1 - 2 TP / (2 TP + beta FP + FN), one cell added to both so that an empty target is
-    defined. probability, target, weight [B, h, w] in [0, 1] -> [B]"""
-    true_positive = (weight * probability * target).sum((-2, -1))
-    false_positive = (weight * probability * (1 - target)).sum((-2, -1))
-    false_negative = (weight * (1 - probability) * target).sum((-2, -1))
-    return 1 - (2 * true_positive + 1) / (2 * true_positive + beta * false_positive + false_negative + 1)
-
-
-def pooled_prototype(features: Tensor, share: Tensor) -> Tensor:
-    """Masked average pooling: the mean feature of each slice under its mask, averaged over the slices that show it.
-
-    features [B, h, w, F], share [B, h, w] in [0, 1] -> [F]; zeros when no slice shows anything."""
-    mass = share.sum((-2, -1))  # [B]
-    sums = share.flatten(1)[:, None] @ features.flatten(1, 2)  # [B, 1, F]
-    means = sums[:, 0] / (mass + 1e-5)[:, None]
-    shown = (mass > 0.5).float()
-    return (means * shown[:, None]).sum(0) / shown.sum().clamp_min(1)
+"""The rows of Table 5, each with one part more, and our own additions below. PANet's own backbone is a VGG, trained on
+photographs; in its place a small convolutional network learns from the pixels alone, in the same episodes."""
 
 
 class SapNet(nn.Module):
@@ -120,15 +110,18 @@ class SapNet(nn.Module):
         self.provenance: dict[str, Any] = {"channels": channels, "seed": seed, "config": asdict(config)}
         generator = torch.Generator().manual_seed(seed)
         if config.features == "pixels":
-            self.backbone: nn.Module = _PixelBackbone()
-            channels = _PixelBackbone.WIDTH
+            self.backbone: nn.Module = PixelBackbone()
+            channels = PixelBackbone.WIDTH
         else:
             self.backbone = nn.Identity()
-        self.tune = _Fcn(channels, config.width, config.depth)
+        self.tune = Fcn(channels, config.width, config.depth)
         with torch.no_grad():
             for parameter in self.parameters():  # one generator for all: the same network for the same seed
                 noise = torch.randn(parameter.shape, generator=generator)
-                parameter.copy_(noise * (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else noise * 0)
+                parameter.copy_(noise * (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0 * noise)
+            # The input is centred, and so would be T's output: the mean of the background, its prototype, would have no
+            # direction. An offset common to all cells gives it one.
+            self.tune.reduce.bias.copy_(OFFSET * torch.randn(config.width, generator=generator))
         self.register_buffer("channel_mean", torch.zeros(channels))
         self.register_buffer("channel_scale", torch.ones(channels))
         frequencies = torch.randn(3, config.position_dim, generator=generator)
@@ -177,7 +170,7 @@ class SapNet(nn.Module):
         if self.config.features == "pixels":
             if image is None:
                 raise ValueError("The backbone on pixels needs the pictures of the slices.")
-            return _pixels(embedding, image)
+            return pixels_on_square(embedding, image)
         channels_last = torch.from_numpy(embedding.features.astype(np.float32)).permute(1, 2, 0)
         return (channels_last - self.channel_mean) / self.channel_scale
 
@@ -186,7 +179,7 @@ class SapNet(nn.Module):
         classes = (inside * (1 - share), inside * share)
         if self.config.prototypes == 1:
             return torch.stack([pooled_prototype(features, s)[None] for s in classes])
-        return torch.stack([_clustered(features, s, self.config.prototypes) for s in classes])
+        return torch.stack([clustered_prototypes(features, s, self.config.prototypes) for s in classes])
 
     def logits(self, features: Tensor, prototypes: Tensor) -> Tensor:
         """alpha * cosine similarity to the nearest prototype of each class (Eq. 4).  -> [B, 2, h, w]"""
@@ -275,38 +268,6 @@ class SapNet(nn.Module):
         return net.eval()
 
 
-class _Fcn(nn.Module):
-    """T of Eq. 5: a layer over single cells, then layers over 3 x 3 cells with a shortcut.  -> [B, h, w, width]"""
-
-    def __init__(self, channels: int, width: int, depth: int) -> None:
-        super().__init__()
-        self.reduce = nn.Linear(channels, width)
-        self.layers = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(depth - 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.reduce(x).permute(0, 3, 1, 2)  # a view: torch calls this layout channels_last
-        for layer in self.layers:
-            x = x + layer(F.relu(x))
-        return x.permute(0, 2, 3, 1)
-
-
-class _PixelBackbone(nn.Module):
-    """[B, 3, 4 h, 4 w] -> [B, h, w, 64], trained from nothing."""
-
-    WIDTH = 64
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 2, 1)
-        self.conv2 = nn.Conv2d(16, 32, 3, 2, 1)
-        self.conv3 = nn.Conv2d(32, self.WIDTH, 3, 1, 1)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        x = F.relu(self.conv1(pixels))
-        x = F.relu(self.conv2(x))
-        return F.relu(self.conv3(x)).permute(0, 2, 3, 1)
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Annotated slices as tensors."""
@@ -332,40 +293,6 @@ class _Batch:
 
     def take(self, chosen: Tensor) -> _Batch:
         return _Batch(self.inputs[chosen], self.index[chosen], self.share[chosen], self.inside[chosen])
-
-
-def _pixels(embedding: SliceEmbedding, image: NDArray[np.uint8]) -> Tensor:
-    """[3, 4 h, 4 w] pixels in [-1, 1] with padding 0, on the square of the embedding."""
-    side = max(embedding.input_hw)
-    rows, columns = (PIXELS_PER_CELL * n for n in embedding.features.shape[1:])
-    height = max(1, round(embedding.input_hw[0] / side * rows))
-    width = max(1, round(embedding.input_hw[1] / side * columns))
-    planes = np.repeat(image[None], 3, 0) if image.ndim == 2 else image.transpose(2, 0, 1)
-    pixels = torch.from_numpy(planes.astype(np.float32))[None] / 127.5 - 1
-    scaled = F.interpolate(pixels, (height, width), mode="bilinear", antialias=True)[0]
-    return F.pad(scaled, (0, columns - width, 0, rows - height))
-
-
-def _clustered(features: Tensor, share: Tensor, count: int) -> Tensor:
-    """`count` prototypes of a class by k-means on directions, started on cells that lie far apart.  -> [count, F]
-
-    The clusters are found without gradient; the prototypes are weighted means with one."""
-    weight = share.flatten()  # [n]
-    points = features.flatten(0, 2)  # [n, F]
-    chosen = weight > 0.5
-    if int(chosen.sum()) < count:
-        return pooled_prototype(features, share).expand(count, -1)
-    points, weight = points[chosen], weight[chosen]
-    with torch.no_grad():
-        directions = F.normalize(points, dim=1)
-        centres = F.normalize((directions * weight[:, None]).mean(0, keepdim=True), dim=1)
-        while len(centres) < count:
-            farthest = (directions @ centres.T).amax(1).argmin()
-            centres = torch.cat([centres, directions[farthest : farthest + 1]])
-        for _ in range(5):
-            member = F.one_hot((directions @ centres.T).argmax(1), count).float() * weight[:, None]  # [n, K]
-            centres = F.normalize(member.T @ directions + 1e-5 * centres, dim=1)
-    return (member.T @ points) / (member.sum(0)[:, None] + 1e-5)
 
 
 def train_sapnet(
