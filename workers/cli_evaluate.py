@@ -93,7 +93,7 @@ def evaluate_auto(
     generators: Annotated[
         str, typer.Option(help="Some of propagation, classification, sapnet.")
     ] = "propagation,classification,sapnet",
-    background_slices: BackgroundSlices = 2,
+    background_slices: BackgroundSlices = 5,
     repeats: Repeats = 1,
     seed: Seed = 0,
     model: Model = "bundled",
@@ -120,7 +120,7 @@ def evaluate_ablation(
     cases: CasesFolder = None,
     sets: Sets = [],  # noqa: B006
     slices: SliceCounts = "5",
-    background_slices: BackgroundSlices = 2,
+    background_slices: BackgroundSlices = 5,
     repeats: Repeats = 1,
     seed: Seed = 0,
     model: Model = "bundled",

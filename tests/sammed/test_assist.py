@@ -11,7 +11,7 @@ import torch
 
 from tests.sammed.conftest import disc, disc_picture
 from workers.sammed import AnnotatedSlice, CheckpointError, NotEnoughSlices, Prompts, SamModel, load_sam
-from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
+from workers.sammed.assist import AssistConfig, LearnedPrompt, TaughtPromptEncoder, learn_prompt
 from workers.sammed.metrics import dice
 
 QUICK = AssistConfig(steps=6)
@@ -58,6 +58,21 @@ def test_without_the_grid_of_positions_it_is_the_papers_prompt(small_model: SamM
 def test_the_grid_of_positions_is_learned_with_the_rest(small_model: SamModel) -> None:
     grid = learn_prompt(small_model, annotated(small_model), QUICK).tensors["position"]
     assert grid.shape == (32, 8, 8) and np.abs(grid).max() > 0
+
+
+def test_the_position_has_less_to_say_the_more_the_user_says(small_model: SamModel) -> None:
+    taught = TaughtPromptEncoder(small_model.network.prompt_encoder, 8)
+    assert taught.position is not None
+    torch.nn.init.ones_(taught.position)
+    points = torch.full((1, 4, 2), 20.0)
+    box = torch.tensor([[10.0, 10.0, 30.0, 30.0]])
+    with torch.no_grad():
+        added = {
+            n: (taught((points, labels), None, None)[1] - taught.base((points, labels), None, None)[1]).mean()
+            for n, labels in ((1, torch.tensor([[1, 0, 0, 0]])), (4, torch.tensor([[1, 1, 1, 1]])))
+        }
+        torch.testing.assert_close(taught(None, box, None), taught.base(None, box, None))  # a box says where it lies
+    assert float(added[1]) == pytest.approx(1.0, abs=1e-5) and float(added[4]) == pytest.approx(0.25, abs=1e-5)
 
 
 def test_image_encoder_and_mask_decoder_are_shared(small_model: SamModel) -> None:

@@ -104,7 +104,7 @@ class ProtocolConfig:
     """classical methods answer at most so many of the tested slices, evenly spaced: some take seconds for each"""
     instances: int = 16
     """of a merged label, so many instances are prompted on each slice"""
-    background_slices: int = 2
+    background_slices: int = 5
     """slices without the label that SAM^auto learns from beside the annotated ones"""
     assist: AssistConfig = field(default_factory=AssistConfig)
     """its kind and scheme are set from here"""
