@@ -71,6 +71,17 @@ def dice(drawn: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float(2 * (drawn & truth).sum() / (drawn.sum() + truth.sum()))
 
 
+def proposed_by(installation: Installation, case: Case, from_confidence: float) -> dict[int, NDArray[np.bool_]]:
+    """The open proposals of the server from a confidence on: slice -> mask [rows, columns]."""
+    with installation.client() as client:
+        found = client.get(f"/api/volumes/{case.volume_id}/proposals").json()["items"]
+    return {
+        proposal["slice"]: masks.decode(proposal["mask"], case.truth.shape[1:])
+        for proposal in found
+        if proposal["confidence"] >= from_confidence and proposal["voxels"] > 0
+    }
+
+
 def revisions_of(installation: Installation, case: Case) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
     """What the server has: the history of the label, oldest first, and its mask [slices, rows, columns]."""
     with installation.client() as client:
@@ -146,6 +157,8 @@ def test_two_slices_teach_the_label_and_the_rest_is_proposed(
     for _ in range(6):
         slider.press("ArrowLeft")
     expect(learning.locator(".sure")).to_contain_text("≥ 50 %")
+    sure = proposed_by(installation, case, 0.5)
+    assert sure
     before, waiting = annotate.millilitres("Liver"), learning.locator(".sure > span").inner_text()
     page.keyboard.press("Shift+A")
     expect(annotate.labels.locator(".label-volume").first).not_to_have_text(before)
@@ -166,7 +179,9 @@ def test_two_slices_teach_the_label_and_the_rest_is_proposed(
     assert history[2]["origin"] in ("sam", "assist")
     assert history[2]["model"]["proposal"]
     assert sum(work.get("boxes", 0) for revision in history for work in revision["telemetry"].get("slices", [])) == 3
-    shown = drawn.any(axis=(1, 2))
-    assert shown.sum() > 3
-    overlap = dice(drawn[shown], case.truth[shown])
-    assert overlap > 0.6, f"the liver has a Dice of {overlap:.2f} on {shown.sum()} slices"
+    for k, mask in sure.items():
+        np.testing.assert_array_equal(drawn[k], mask, err_msg=f"slice {k} is not what was proposed")
+    assert set(np.flatnonzero(drawn.any(axis=(1, 2)))) == {middle - 1, middle, middle + 1, *sure}
+    for k in (middle - 1, middle, middle + 1):
+        overlap = dice(drawn[k], case.truth[k])
+        assert overlap > 0.6, f"what was drawn on slice {k} has a Dice of {overlap:.2f}"
