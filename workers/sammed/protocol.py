@@ -9,14 +9,10 @@ The same seed gives the same rows (but for `seconds`), whatever the number of pr
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -131,11 +127,11 @@ _work: _Work
 """In a process that was started for work: what it was started with."""
 
 
-def _start(pickled: Path, threads: int) -> None:
+def _start(work: _Work, threads: int) -> None:
     global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     torch.set_num_threads(threads)
-    with pickled.open("rb") as file:
-        _work = pickle.load(file)
+    _work = work
 
 
 def _rows_of(unit: Unit) -> list[Row]:
@@ -143,41 +139,23 @@ def _rows_of(unit: Unit) -> list[Row]:
 
 
 def _in_processes(work: _Work, units: Sequence[Unit], jobs: int) -> Iterator[list[Row]]:
-    """Results in the order of the units. Fresh processes (spawn): torch's threads do not survive a fork. The work lies
-    in a file for them, so that starting one does not wait until it has read a whole model."""
+    """Results in the order of the units. Fresh processes (spawn): torch's threads do not survive a fork."""
     earlier = multiprocessing.active_children()
+    executor = ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), initializer=_start, initargs=(work, torch.get_num_threads())
+    )
     finished = False
-    with tempfile.TemporaryDirectory(prefix="sammed-evaluation-") as folder:
-        pickled = Path(folder) / "work.pickle"
-        with pickled.open("wb") as file:
-            pickle.dump(work, file)
-        executor = ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), initializer=_start, initargs=(pickled, torch.get_num_threads())
-        )
-        try:
-            with _unheard_interrupts():
-                futures = [executor.submit(_rows_of, unit) for unit in units]
-            for future in futures:
-                yield future.result()
-            finished = True
-        except BrokenProcessPool as error:
-            raise SammedError(
-                "A process of the evaluation was ended from outside, perhaps for lack of memory.", "Use fewer jobs."
-            ) from error
-        finally:
-            if not finished:
-                for child in multiprocessing.active_children():
-                    if child not in earlier:
-                        child.terminate()
-            executor.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _unheard_interrupts() -> Iterator[None]:
-    """Processes started in this block never hear Ctrl+C, which a terminal sends to all: whoever started them ends
-    them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
+    try:  # submitting starts the processes, which takes seconds
+        for future in [executor.submit(_rows_of, unit) for unit in units]:
+            yield future.result()
+        finished = True
+    except BrokenProcessPool as error:
+        raise SammedError(
+            "A process of the evaluation was ended from outside, perhaps for lack of memory.", "Use fewer jobs."
+        ) from error
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if not finished:
+            for child in multiprocessing.active_children():
+                if child not in earlier:
+                    child.terminate()
+        executor.shutdown(cancel_futures=True)
