@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def export(page: Page, case_row: str, item: str) -> Download:
     return download.value
 
 
+@pytest.fixture
+def no_learning(installation: Installation) -> Iterator[None]:
+    """Nothing is learned by itself meanwhile: a training on the same two cores would hold the clicks up."""
+    with installation.client() as client:
+        client.patch("/api/me", json={"auto_learn": False}).raise_for_status()
+        yield
+        client.patch("/api/me", json={"auto_learn": True}).raise_for_status()
+
+
+@pytest.mark.usefixtures("no_learning")
 def test_the_first_half_hour(
     page: Page,
     installation: Installation,
