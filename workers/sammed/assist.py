@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,14 +20,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as save_tensors
 from torch import Tensor, nn
 
 from workers.sammed.losses import dice_loss
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import PromptKind, Scheme, draw_prompts
 from workers.sammed.small import SmallMaskDecoder
+from workers.sammed.tensor_file import read_tensors, tensors_to_bytes
 from workers.sammed.types import (
     AnnotatedSlice,
     BoolArray,
@@ -158,9 +156,8 @@ class LearnedPrompt:
         return taught.requires_grad_(False)
 
     def to_bytes(self) -> bytes:
-        """safetensors, with the provenance as JSON in its metadata."""
-        data: bytes = save_tensors(self.tensors, {"format": FORMAT, "provenance": json.dumps(self.provenance)})
-        return data
+        """The file of `save`: safetensors with the provenance."""
+        return tensors_to_bytes(self.tensors, FORMAT, self.provenance)
 
     def save(self, path: Path) -> None:
         """`to_bytes` as a file."""
@@ -169,15 +166,7 @@ class LearnedPrompt:
     @classmethod
     def load(cls, path: Path) -> LearnedPrompt:
         """The inverse of `save`. Raises CheckpointError for a file that holds no learned prompt."""
-        try:
-            with safe_open(path, framework="np") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} cannot be read as a learned prompt: {error}") from error
-        if metadata.get("format") != FORMAT:
-            raise CheckpointError(f"{path} does not hold a learned prompt of the kind {FORMAT}.")
-        return cls(tensors, json.loads(metadata["provenance"]))
+        return cls(*read_tensors(path, FORMAT, "a learned prompt"))
 
 
 def learn_prompt(

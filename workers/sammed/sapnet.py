@@ -13,7 +13,6 @@ h w cells of the grid; class 0 is the background, 1 the foreground. Channels com
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,8 +23,6 @@ import torch
 import torch.nn.functional as F
 from numpy.random import Generator
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from workers.sammed.coarse import CoarseMask, cells_of_slice, components, keep_largest, pixels_from_grid, share_on_grid
@@ -37,7 +34,8 @@ from workers.sammed.sapnet_parts import (
     pixels_on_square,
     pooled_prototype,
 )
-from workers.sammed.types import AnnotatedSlice, CheckpointError, NotEnoughSlices, SliceEmbedding, Slices
+from workers.sammed.tensor_file import read_tensors, tensors_to_bytes
+from workers.sammed.types import AnnotatedSlice, NotEnoughSlices, SliceEmbedding, Slices
 
 CODE_VERSION = 1
 """Part of the provenance; raise it when the same slices, seed and config give another network."""
@@ -240,10 +238,9 @@ class SapNet(nn.Module):
         return CoarseMask(probability, mask if top_k is None else keep_largest(mask, top_k))
 
     def to_bytes(self) -> bytes:
-        """safetensors, with the provenance as JSON in its metadata."""
-        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        data: bytes = save_tensors(tensors, {"format": FORMAT, "provenance": json.dumps(self.provenance)})
-        return data
+        """The file of `save`: safetensors with the provenance."""
+        tensors = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
+        return tensors_to_bytes(tensors, FORMAT, self.provenance)
 
     def save(self, path: Path) -> None:
         """`to_bytes` as a file."""
@@ -252,18 +249,11 @@ class SapNet(nn.Module):
     @classmethod
     def load(cls, path: Path) -> SapNet:
         """The inverse of `save`. Raises CheckpointError for a file that holds no SAP-Net."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} cannot be read as a SAP-Net: {error}") from error
-        if metadata.get("format") != FORMAT:
-            raise CheckpointError(f"{path} does not hold a SAP-Net of the kind {FORMAT}.")
-        provenance = json.loads(metadata["provenance"])
+        tensors, provenance = read_tensors(path, FORMAT, "a SAP-Net")
         net = cls(provenance["channels"], SapNetConfig(**provenance["config"]), seed=provenance["seed"])
-        net.support_prototypes = tensors["support_prototypes"]
-        net.load_state_dict(tensors)
+        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        net.support_prototypes = state["support_prototypes"]
+        net.load_state_dict(state)
         net.provenance = provenance
         return net.eval()
 
