@@ -31,7 +31,6 @@ export class Assistant {
   readonly #trouble = signal<Trouble | null>(null)
   readonly #asking = signal<{ readonly draftId: number; readonly slice: number } | null>(null)
   readonly #encoded = signal<ReadonlySet<number>>(new Set())
-  readonly #encodingSlice = signal<number | null>(null)
   readonly #model = signal<string | null>(null)
   #request: AbortController | null = null
   #refusedId: number | null = null
@@ -52,7 +51,8 @@ export class Assistant {
     if (trouble) return trouble
     const asking = this.#asking.value
     if (asking) return { kind: this.#encoded.value.has(asking.slice) ? 'asking' : 'encoding' }
-    return { kind: this.#encodingSlice.value === this.#session.view.slice.value ? 'encoding' : 'ready' }
+    const slice = this.#session.view.slice.value
+    return { kind: this.#session.canDraw.value && !this.#encoded.value.has(slice) ? 'encoding' : 'ready' }
   })
 
   start(): void {
@@ -128,7 +128,6 @@ export class Assistant {
     if (this.#trouble.peek()?.kind !== 'failed') this.#trouble.value = null
     this.#markEncoded(data.ready)
     while (turn === this.#ahead && wanted.some((n) => !this.#encoded.peek().has(n))) {
-      this.#encodingSlice.value = this.#encoded.peek().has(slice) ? null : slice
       await this.#wait(POLL_MS)
       if (turn !== this.#ahead) return
       const polled = await this.#options.api.get<EncodingsOut & { readonly model?: string }>(this.#url('encodings'))
@@ -140,7 +139,6 @@ export class Assistant {
       this.#model.value = polled.data.model ?? this.#model.peek()
       this.#markEncoded(polled.data.ready)
     }
-    if (turn === this.#ahead) this.#encodingSlice.value = null
   }
 
   #neighbourhood(slice: number): readonly number[] {
@@ -155,7 +153,6 @@ export class Assistant {
   }
 
   #stumble(error: Problem, draftId: number | null): void {
-    this.#encodingSlice.value = null
     if (error.code === OFFLINE) this.#trouble.value = { kind: 'offline' }
     else if ((error.status ?? 0) === 503 || error.status === 504) this.#trouble.value = { kind: 'no_worker', problem: error }
     else {

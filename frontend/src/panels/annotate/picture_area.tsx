@@ -1,7 +1,7 @@
 // The picture: two canvases that the annotator draws on, and what is written over their corners. Everything is placed
 // absolutely, so nothing here can move the picture.
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Annotator } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
@@ -12,7 +12,7 @@ import { WindowMenu } from './window_menu.tsx'
 export function PictureArea({ annotator }: { annotator: Annotator }) {
   const picture = useRef<HTMLCanvasElement>(null)
   const overlay = useRef<HTMLCanvasElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => { // not after painting: a key pressed on what is seen must have its effect
     const detach = annotator.attach({ picture: picture.current!, overlay: overlay.current! })
     overlay.current!.focus({ preventScroll: true })
     return detach
