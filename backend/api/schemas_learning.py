@@ -1,4 +1,4 @@
-"""Learning on the wire: jobs that learn, learned prompts, proposals. The rest is in schemas.py."""
+"""Learning on the wire: jobs that learn, learned prompts, proposals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from backend.api.schemas import ExportJobIn, Job, LearnedPromptUsed, Point, Revision, Rle, Schema
+from backend.api.schemas_annotations import Revision
+from backend.api.schemas_base import Rle, Schema
+from backend.api.schemas_jobs import ExportJobIn, Job
+from backend.api.schemas_volumes import LearnedPromptUsed, Point
 from backend.db import tables
 from backend.domain.jobs import AutoSegmentPayload, LearningPayload, LearnPromptPayload, PropagatePayload
 from backend.domain.learning import Generator, PromptKind, ProposalState, Verdict

@@ -12,7 +12,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from backend.api.schemas import Job
+from backend.api.schemas_jobs import Job
 from backend.domain.ids import new_id
 from backend.domain.jobs import QueueName
 from backend.imaging import masks

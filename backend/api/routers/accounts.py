@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep
-from backend.api.schemas import LoginIn, Me, MePatch, NewToken, OneTimeIn, Page, PasswordIn, Token, TokenIn
+from backend.api.schemas_base import Page
+from backend.api.schemas_people import LoginIn, Me, MePatch, NewToken, OneTimeIn, PasswordIn, Token, TokenIn
 from backend.services.accounts import SESSION_LIFE, Secret
 
 router = APIRouter(prefix="/api", tags=["accounts"])

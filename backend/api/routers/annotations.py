@@ -7,17 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import (
+from backend.api.schemas_annotations import (
     Annotation,
     AnnotationIn,
     AnnotationMasks,
     AnnotationSlice,
-    Page,
     RestoreIn,
     Revision,
     RevisionIn,
-    rle,
 )
+from backend.api.schemas_base import Page, rle
 
 router = APIRouter(prefix="/api", tags=["annotations"])
 

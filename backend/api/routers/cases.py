@@ -10,7 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.routers.jobs import download_response, finished
-from backend.api.schemas import Case, CasePatch, Page
+from backend.api.schemas_base import Page
+from backend.api.schemas_cases import Case, CasePatch
 from backend.domain.workflow import CaseState
 
 router = APIRouter(prefix="/api", tags=["cases"])

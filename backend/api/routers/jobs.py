@@ -14,7 +14,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import ExportJobIn, Job, Page
+from backend.api.schemas_base import Page
+from backend.api.schemas_jobs import ExportJobIn, Job
 from backend.api.schemas_learning import JobIn
 from backend.db import tables
 from backend.domain.jobs import JobState

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import Page
+from backend.api.schemas_base import Page
 from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch
 
 router = APIRouter(prefix="/api", tags=["learning"])

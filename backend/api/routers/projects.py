@@ -7,18 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import (
-    Label,
-    LabelIn,
-    LabelPatch,
-    Member,
-    MemberIn,
-    Page,
-    Person,
-    Project,
-    ProjectIn,
-    ProjectPatch,
-)
+from backend.api.schemas_base import Page
+from backend.api.schemas_people import Person
+from backend.api.schemas_projects import Label, LabelIn, LabelPatch, Member, MemberIn, Project, ProjectIn, ProjectPatch
 
 router = APIRouter(prefix="/api", tags=["projects"])
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import Page
+from backend.api.schemas_base import Page
 from backend.api.schemas_learning import (
     AcceptedOut,
     AcceptIn,

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import SystemOut, SystemProblem
+from backend.api.schemas_jobs import SystemOut, SystemProblem
 
 router = APIRouter(tags=["system"])
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.multipart import FIELD, Receiver
-from backend.api.schemas import Job
+from backend.api.schemas_jobs import Job
 
 router = APIRouter(prefix="/api", tags=["uploads"])
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas import EncodingsIn, EncodingsOut, ModelOut, Page, PredictionIn, PredictionOut, Volume
+from backend.api.schemas_base import Page
+from backend.api.schemas_volumes import EncodingsIn, EncodingsOut, ModelOut, PredictionIn, PredictionOut, Volume
 from backend.imaging import wire
 
 router = APIRouter(prefix="/api", tags=["volumes"])

@@ -1,0 +1,132 @@
+"""Projects, labels and members on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from backend.api.schemas_base import Schema
+from backend.api.schemas_people import Person
+from backend.db import tables
+from backend.domain.annotation import Code
+from backend.domain.workflow import CaseState, Role
+from backend.services.projects import LabelDraft, ProjectView, code_of
+
+
+class CodeValue(Schema):
+    scheme: str = Field(description="Coding scheme designator, e.g. SCT", max_length=16)
+    value: str = Field(max_length=64)
+    meaning: str = Field(max_length=64)
+
+
+class LabelIn(Schema):
+    name: str
+    color: str = Field(description="#rrggbb")
+    value: int | None = Field(default=None, ge=1, le=255, description="Voxel value on export; the lowest free one.")
+    code: CodeValue | None = None
+    shortcut: str | None = None
+
+    def to_domain(self) -> LabelDraft:
+        return LabelDraft(self.name, self.color, self.value, _code(self.code), self.shortcut)
+
+
+class LabelPatch(Schema):
+    name: str | None = None
+    color: str | None = None
+    code: CodeValue | None = None
+    shortcut: str | None = None
+    warm_start_id: UUID | None = Field(default=None, description="Learned prompt that the next cases start from")
+
+    def changes(self) -> dict[str, Any]:
+        """Only what was sent; null clears `code`, `shortcut` and `warm_start_id`."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        if "code" in sent:
+            sent["code"] = _code(self.code)
+        return {name: value for name, value in sent.items() if value is not None or name not in ("name", "color")}
+
+
+class Label(Schema):
+    id: UUID
+    name: str
+    color: str
+    value: int
+    code: CodeValue | None
+    shortcut: str | None
+    warm_start_id: UUID | None
+
+    @classmethod
+    def of(cls, row: tables.LabelRow) -> Label:
+        code = code_of(row)
+        return cls(
+            id=row.id,
+            name=row.name,
+            color=row.color,
+            value=row.value,
+            code=CodeValue(scheme=code.scheme, value=code.value, meaning=code.meaning) if code else None,
+            shortcut=row.shortcut,
+            warm_start_id=row.warm_start_id,
+        )
+
+
+class ProjectIn(Schema):
+    name: str
+    description: str = ""
+    labels: list[LabelIn] = Field(default=[])
+
+
+class ProjectPatch(Schema):
+    name: str | None = None
+    description: str | None = None
+    archived: bool | None = None
+
+
+class ProjectCounts(Schema):
+    cases: int
+    volumes: int
+    by_state: dict[CaseState, int]
+
+
+class Project(Schema):
+    id: UUID
+    name: str
+    description: str
+    created_at: datetime
+    archived: bool
+    role: Role
+    labels: list[Label]
+    counts: ProjectCounts
+
+    @classmethod
+    def of(cls, view: ProjectView) -> Project:
+        project = view.project
+        return cls(
+            id=project.id,
+            name=project.name,
+            description=project.description,
+            created_at=project.created_at,
+            archived=project.archived_at is not None,
+            role=view.role,
+            labels=[Label.of(row) for row in view.labels],
+            counts=ProjectCounts(
+                cases=view.cases,
+                volumes=view.volumes,
+                by_state={CaseState(state): count for state, count in view.cases_by_state.items()},
+            ),
+        )
+
+
+class MemberIn(Schema):
+    email: str
+    role: Role | None = Field(description="null removes the member")
+
+
+class Member(Schema):
+    user: Person
+    role: Role
+
+
+def _code(code: CodeValue | None) -> Code | None:
+    return Code(code.scheme, code.value, code.meaning) if code else None
