@@ -43,8 +43,11 @@ run: setup ## Start sammed on this machine and print its address
 
 test: setup lint frontend-test pytest ## Run every check: lint, types, architecture, TypeScript, Python, browser
 
+# Two processes: half of the tests compute and half of them wait. A file stays in one process, with its servers.
+PYTEST_PROCESSES ?= 2
+
 pytest: setup ## Run the Python and browser tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(ARGS)
 
 frontend-test: $(FRONTEND_READY) ## Run the TypeScript compiler and the frontend's tests
 	cd $(FRONTEND) && $(NODE_ENV_PATH) npm run --silent schema:check

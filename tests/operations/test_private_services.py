@@ -18,7 +18,7 @@ import pytest
 import redis
 import sqlalchemy
 
-from backend.data_dir import DataFolderInUse, DataFolderUnusable
+from backend.data_dir import DataFolderInUse, DataFolderUnusable, socket_dir
 from backend.embedded import PrivateServerFailed, PrivateServices, postgres_programs, redis_program
 from backend.settings import ServiceUrls
 
@@ -195,7 +195,7 @@ def test_orphaned_servers_are_ended_before_new_ones_start(data_dir: Path) -> Non
     """Where the system has no death signal, a killed supervisor leaves its servers behind."""
     with PrivateServices(data_dir, cache_bytes=CACHE_BYTES) as services:
         commands = [psutil.Process(child.pid).cmdline() for child in services.children]
-    socket_path = data_dir / "run" / "redis-queue.sock"
+    socket_path = socket_dir(data_dir) / "redis-queue.sock"
     options = ["--port", "0", "--unixsocket", str(socket_path), "--save", "", "--loglevel", "warning"]
     assert any(str(socket_path) in " ".join(command) for command in commands)
     orphan = subprocess.Popen([redis_program(), *options], stdout=subprocess.DEVNULL)
