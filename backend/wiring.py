@@ -9,6 +9,7 @@ from backend.errors import Rejected
 from backend.metrics import Metrics
 from backend.services.accounts import Accounts
 from backend.services.annotations import Annotations
+from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.exports import Exports
 from backend.services.imports import Imports
@@ -16,9 +17,11 @@ from backend.services.jobs import Jobs
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.projects import Projects
+from backend.services.people import People
 from backend.services.proposals import Proposals
 from backend.services.segmentation import Segmentation
 from backend.services.system import System
+from backend.services.sessions import Sessions
 from backend.services.volumes import Volumes
 from backend.settings import Settings
 from backend.stores.embeddings import Embeddings
@@ -45,6 +48,9 @@ class Services:
     queue: JobQueue
     accounts: Accounts
     projects: Projects
+    sessions: Sessions
+    people: People
+    audit_log: AuditLog
     cases: Cases
     volumes: Volumes
     annotations: Annotations
@@ -85,12 +91,16 @@ def build_services(settings: Settings) -> Services:
     annotations = Annotations(db, learning)
     return Services(
         settings=settings,
+    accounts = Accounts(db, queue.redis)
         db=db,
         objects=objects,
         embeddings=embeddings,
         queue=queue,
-        accounts=Accounts(db, queue.redis),
-        projects=Projects(db),
+        accounts=accounts,
+        sessions=Sessions(db),
+        people=People(db, accounts),
+        audit_log=AuditLog(db),
+        projects=Projects(db, accounts),
         cases=Cases(db),
         volumes=Volumes(db, planes),
         annotations=annotations,

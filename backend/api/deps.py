@@ -26,6 +26,13 @@ class CsrfHeaderMissing(Forbidden):
     title = "The request did not come from our pages"
 
 
+class TokenOnlyReads(Forbidden):
+    """A token of scope `read` came with a request that may change something. Raised by api.deps."""
+
+    code = "token_only_reads"
+    title = "This token may only read"
+
+
 def services(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
@@ -39,7 +46,12 @@ def current_user(request: Request, s: Annotated[Services, Depends(services)]) ->
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotSignedIn("The Authorization header is not of the form 'Bearer <token>'.")
-        return s.accounts.authenticate(token.strip(), kind="token")
+        who = s.accounts.authenticate(token.strip(), kind="token")
+        if who.read_only and request.method not in _SAFE_METHODS:
+            raise TokenOnlyReads(
+                "The token was made for reading.", hint="Make one that may do everything you may, on your account page."
+            )
+        return who
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is None:
         raise NotSignedIn("There is no session and no token with this request.", hint="Sign in, or send a token.")

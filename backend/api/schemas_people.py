@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from backend.api.schemas_base import Schema
 from backend.db import tables
+from backend.domain.workflow import TokenScope
+from backend.services.audit import EventView
+from backend.services.people import Invitation, PersonView
+from backend.services.sessions import SessionView
 
 
 class LoginIn(Schema):
@@ -52,11 +57,13 @@ class MePatch(Schema):
 class TokenIn(Schema):
     name: str = Field(max_length=120)
     expires_at: datetime | None = None
+    scope: TokenScope = TokenScope.ALL
 
 
 class Token(Schema):
     id: UUID
     name: str
+    scope: TokenScope
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -66,6 +73,7 @@ class Token(Schema):
         return cls(
             id=row.id,
             name=row.name,
+            scope=TokenScope(row.scope),
             created_at=row.created_at,
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,
@@ -76,6 +84,27 @@ class NewToken(Token):
     token: str = Field(description="Shown this once; only its hash is kept.")
 
 
+class SessionOut(Schema):
+    id: UUID
+    browser: str = Field(description="As the browser calls itself")
+    current: bool = Field(description="The one that asks")
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, view: SessionView) -> SessionOut:
+        row = view.credential
+        return cls(
+            id=row.id,
+            browser=row.name,
+            current=view.is_current,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+        )
+
+
 class Person(Schema):
     id: UUID
     name: str
@@ -84,3 +113,78 @@ class Person(Schema):
     @classmethod
     def of(cls, user: tables.User) -> Person:
         return cls(id=user.id, name=user.name, email=user.email)
+
+
+# -- for administrators -----------------------------------------------------------------------------------------------
+class PersonDetail(Person):
+    is_admin: bool
+    active: bool
+    invited: bool = Field(description="They have not chosen a password yet")
+    created_at: datetime
+    last_seen_at: datetime | None
+    projects: int
+    open_cases: int = Field(description="Assigned to them and not finished")
+
+    @classmethod
+    def seen(cls, view: PersonView) -> PersonDetail:
+        user = view.user
+        return cls(
+            id=user.id,
+            name=user.name,
+            email=user.email,
+            is_admin=user.is_admin,
+            active=user.disabled_at is None,
+            invited=user.password_hash is None,
+            created_at=user.created_at,
+            last_seen_at=view.last_seen_at,
+            projects=view.projects,
+            open_cases=view.open_cases,
+        )
+
+
+class PersonIn(Schema):
+    email: str
+    name: str
+    is_admin: bool = False
+
+
+class PersonPatch(Schema):
+    name: str | None = None
+    is_admin: bool | None = None
+    active: bool | None = Field(default=None, description="false signs the person out everywhere and keeps them out")
+
+
+class InvitationOut(Schema):
+    person: PersonDetail
+    token: str = Field(description="Shown this once. The login link is /login?token=TOKEN")
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, invitation: Invitation) -> InvitationOut:
+        secret = invitation.secret
+        return cls(
+            person=PersonDetail.seen(invitation.person), token=secret.value, expires_at=secret.credential.expires_at
+        )
+
+
+class AuditEvent(Schema):
+    id: UUID
+    at: datetime
+    actor: Person | None = Field(description="null: the system itself")
+    action: str
+    project_id: UUID | None
+    subject: str
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, view: EventView) -> AuditEvent:
+        event = view.event
+        return cls(
+            id=event.id,
+            at=event.at,
+            actor=Person.of(view.actor) if view.actor else None,
+            action=event.action,
+            project_id=event.project_id,
+            subject=event.subject,
+            detail=event.detail,
+        )

@@ -123,6 +123,17 @@ class MemberIn(Schema):
     role: Role | None = Field(description="null removes the member")
 
 
+class MemberInvitationIn(Schema):
+    email: str
+    name: str
+    role: Role
+
+
+class MemberInvitation(Schema):
+    token: str = Field(description="Shown this once. The login link is /login?token=TOKEN")
+    expires_at: datetime | None
+
+
 class Member(Schema):
     user: Person
     role: Role

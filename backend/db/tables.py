@@ -7,7 +7,7 @@ append-only: services only insert, an ORM listener refuses anything else, and so
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -69,12 +69,16 @@ class Credential(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(16))  # session | token | one_time
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(120), default="")
+    name: Mapped[str] = mapped_column(String(120), default="")  # of a token, or the browser of a session
+    scope: Mapped[str] = mapped_column(String(16), default="all")  # all | read
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint("kind in ('session', 'token', 'one_time')", name="credential_kind"),)
+    __table_args__ = (
+        CheckConstraint("kind in ('session', 'token', 'one_time')", name="credential_kind"),
+        CheckConstraint("scope in ('all', 'read')", name="credential_scope"),
+    )
 
 
 # -- projects ---------------------------------------------------------------------------------------------------------
@@ -87,6 +91,7 @@ class Project(Base):
     created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = _now()
     archived_at: Mapped[datetime | None]
+    own_cases_only: Mapped[bool] = mapped_column(Boolean, default=False)  # annotators see what is assigned to them
 
     labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.value", viewonly=True)
 
@@ -137,7 +142,8 @@ class Case(Base):
     name: Mapped[str] = mapped_column(String(200))
     study: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(16), default="new")
-    priority: Mapped[int] = mapped_column(SmallInteger, default=0)
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0)  # more is sooner
+    due_on: Mapped[date | None]
     assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
@@ -146,9 +152,27 @@ class Case(Base):
 
     __table_args__ = (
         UniqueConstraint("project_id", "study_key"),
+        Index("cases_by_birth", "project_id", "id"),
         Index("cases_by_state", "project_id", "state", "id"),
         Index("cases_by_assignee", "assignee_id", "state"),
     )
+
+
+NO_DUE_DATE = text("'infinity'::date")
+URGENCY = (-Case.priority, func.coalesce(Case.due_on, NO_DUE_DATE), Case.id)
+"""The order of a queue: high priority first, then what is due sooner, then what came first."""
+
+Index("cases_by_urgency", Case.project_id, *URGENCY)
+
+
+class Lease(Base):
+    """Who has a case open right now, renewed by their page. Says that somebody is there; forbids nothing."""
+
+    __tablename__ = "leases"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
+    holder_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime]
 
 
 class VolumeRow(Base):
@@ -380,7 +404,10 @@ class AuditEvent(Base):
     subject: Mapped[str] = mapped_column(String(64), default="")
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
-    __table_args__ = (Index("audit_by_project", "project_id", "at"),)
+    __table_args__ = (
+        Index("audit_by_project", "project_id", "at"),
+        Index("audit_by_id", "project_id", "id"),
+    )
 
 
 APPEND_ONLY = (Revision, RevisionSlice, LearnedPromptRow, AuditEvent)

@@ -14,6 +14,13 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class TokenScope(StrEnum):
+    """What a personal token is good for: everything that its owner may do, or reading alone."""
+
+    ALL = "all"
+    READ = "read"
+
+
 class Action(StrEnum):
     """What a route needs. Every route names exactly one."""
 
@@ -65,3 +72,6 @@ TRANSITIONS: dict[CaseState, dict[CaseState, Action]] = {
     CaseState.ACCEPTED: {CaseState.RETURNED: Action.REVIEW},
     CaseState.RETURNED: {CaseState.IN_PROGRESS: Action.ANNOTATE, CaseState.SUBMITTED: Action.ANNOTATE},
 }
+
+OPEN_STATES = (CaseState.ASSIGNED, CaseState.IN_PROGRESS, CaseState.RETURNED)
+"""States in which the ball is with the annotator."""

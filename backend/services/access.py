@@ -21,6 +21,8 @@ class Principal:
     name: str
     email: str
     is_admin: bool
+    read_only: bool = False
+    """They came with a token that changes nothing."""
 
 
 class ProjectNotFound(NotFound):

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import Credential, User
+from backend.domain.workflow import TokenScope
 from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
 from backend.services import audit
 from backend.services.access import Principal, require_admin
@@ -91,6 +92,13 @@ class UserNotFound(NotFound):
     title = "There is no such account"
 
 
+class AccountDeactivated(Conflict):
+    """A deactivated account gets no login link. Raised by services.accounts."""
+
+    code = "account_deactivated"
+    title = "This account is deactivated"
+
+
 class TokenNotFound(NotFound):
     """The caller has no such token. Raised by services.accounts."""
 
@@ -132,16 +140,18 @@ class Accounts:
                 session.add(admin)
                 session.flush()
                 audit.record(session, None, "user.created", subject=admin.id, is_admin=True)
-            if token and not session.scalar(select(Credential.id).where(Credential.secret_hash == _hash(token))):
-                session.add(Credential(user_id=admin.id, kind="token", secret_hash=_hash(token), name="bootstrap"))
+            if token and not session.scalar(select(Credential.id).where(Credential.secret_hash == secret_hash(token))):
+                session.add(
+                    Credential(user_id=admin.id, kind="token", secret_hash=secret_hash(token), name="bootstrap")
+                )
             if admin.password_hash:
                 return Bootstrap(None, None)
             secret = self._new(session, admin.id, "one_time", life=ONE_TIME_LIFE)
             return Bootstrap(secret.value, admin.email)
 
     # -- proving who one is -------------------------------------------------------------------------------------------
-    def login(self, email: str, password: str, *, address: str) -> Secret:
-        """A new browser session. Raises BadLogin, TooManyLogins."""
+    def login(self, email: str, password: str, *, address: str, browser: str = "") -> Secret:
+        """A new session of this browser. Raises BadLogin, TooManyLogins."""
         email = email.strip().lower()
         buckets = (f"login:{address}", f"login:{email}")
         self._throttle(buckets)
@@ -161,15 +171,15 @@ class Accounts:
                 )
             if self._hasher.check_needs_rehash(user.password_hash or ""):
                 user.password_hash = self._hasher.hash(password)
-            return self._new(session, user.id, "session", life=SESSION_LIFE)
+            return self._new(session, user.id, "session", name=browser, life=SESSION_LIFE)
 
-    def login_once(self, token: str) -> Secret:
-        """A new browser session for a one-time link, which then is used up. Raises BadLink."""
+    def login_once(self, token: str, *, browser: str = "") -> Secret:
+        """A new session of this browser for a one-time link, which then is used up. Raises BadLink."""
         with self._db.begin() as session:
             credential = session.scalar(
                 delete(Credential)
                 .where(
-                    Credential.secret_hash == _hash(token),
+                    Credential.secret_hash == secret_hash(token),
                     Credential.kind == "one_time",
                     Credential.expires_at > func.now(),
                 )
@@ -178,9 +188,9 @@ class Accounts:
             if credential is None:
                 raise BadLink(
                     "This one-time link was used before or is older than a day.",
-                    hint="`sammed user reset EMAIL` on the server prints a new one.",
+                    hint="An administrator can make a new one; so can `sammed user reset EMAIL` on the server.",
                 )
-            return self._new(session, credential.user_id, "session", life=SESSION_LIFE)
+            return self._new(session, credential.user_id, "session", name=browser, life=SESSION_LIFE)
 
     def authenticate(self, secret: str | None, *, kind: str) -> Principal:
         """The person behind a session or a token. Raises NotSignedIn."""
@@ -188,7 +198,7 @@ class Accounts:
             row = session.execute(
                 select(User, Credential)
                 .join(Credential, Credential.user_id == User.id)
-                .where(Credential.secret_hash == _hash(secret or ""), Credential.kind == kind)
+                .where(Credential.secret_hash == secret_hash(secret or ""), Credential.kind == kind)
             ).first()
             if row is None or row[0].disabled_at or (row[1].expires_at and row[1].expires_at < datetime.now(UTC)):
                 raise NotSignedIn("There is no valid session or token with this request.", hint="Sign in again.")
@@ -196,11 +206,11 @@ class Accounts:
             now = datetime.now(UTC)
             if credential.last_used_at is None or now - credential.last_used_at > timedelta(minutes=1):
                 credential.last_used_at = now
-            return _principal(user)
+            return _principal(user, read_only=credential.scope == TokenScope.READ)
 
     def logout(self, secret: str) -> None:
         with self._db.begin() as session:
-            session.execute(delete(Credential).where(Credential.secret_hash == _hash(secret)))
+            session.execute(delete(Credential).where(Credential.secret_hash == secret_hash(secret)))
 
     def set_password(self, who: Principal, password: str, current: str | None) -> None:
         """Set one's password; the present one is asked for once there is one. Raises BadLogin, WeakPassword."""
@@ -220,14 +230,16 @@ class Accounts:
             audit.record(session, who, "user.password_set", subject=user.id)
 
     # -- tokens -------------------------------------------------------------------------------------------------------
-    def create_token(self, who: Principal, name: str, expires_at: datetime | None) -> Secret:
+    def create_token(
+        self, who: Principal, name: str, expires_at: datetime | None, scope: TokenScope = TokenScope.ALL
+    ) -> Secret:
         if not name.strip():
             raise Rejected("A token needs a name that tells where it is used.")
         if expires_at is not None and expires_at <= datetime.now(UTC):
             raise Rejected("The token would have expired already.", hint="Choose a date in the future.")
         with self._db.begin() as session:
-            secret = self._new(session, who.id, "token", name=name.strip(), expires_at=expires_at)
-            audit.record(session, who, "token.created", subject=secret.credential.id)
+            secret = self._new(session, who.id, "token", name=name.strip(), expires_at=expires_at, scope=scope)
+            audit.record(session, who, "token.created", subject=secret.credential.id, scope=scope)
             return secret
 
     def tokens(self, who: Principal) -> list[Credential]:
@@ -264,27 +276,34 @@ class Accounts:
     def create_user(self, who: Principal, email: str, name: str, *, is_admin: bool = False) -> Secret:
         """A new account and its one-time login. Raises InvalidUser, UserExists, AdministratorsOnly."""
         require_admin(who)
+        with self._db.begin() as session:
+            return self.create_within(session, who, email, name, is_admin=is_admin)
+
+    def create_within(
+        self, session: Session, who: Principal, email: str, name: str, *, is_admin: bool = False
+    ) -> Secret:
+        """`create_user` in the unit of work of a caller who has checked that `who` may do this."""
         email = email.strip().lower()
         if not _EMAIL.fullmatch(email) or len(email) > 254:
             raise InvalidUser(f"'{email}' is not an e-mail address.")
-        if not name.strip() or len(name) > 120:
-            raise InvalidUser("An account needs a name of 1 to 120 characters.")
-        with self._db.begin() as session:
-            if session.scalar(select(User.id).where(User.email == email)):
-                raise UserExists(f"There is an account for {email}.")
-            user = User(email=email, name=name.strip(), is_admin=is_admin)
-            session.add(user)
-            session.flush()
-            audit.record(session, who, "user.created", subject=user.id, is_admin=is_admin)
-            return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
+        if session.scalar(select(User.id).where(User.email == email)):
+            raise UserExists(f"There is an account for {email}.")
+        user = User(email=email, name=usable_name(name), is_admin=is_admin)
+        session.add(user)
+        session.flush()
+        audit.record(session, who, "user.created", subject=user.id, is_admin=is_admin)
+        return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
 
     def reset(self, who: Principal, email: str) -> Secret:
-        """Forget a password and end all sessions of an account; a new one-time login. Raises UserNotFound."""
+        """Forget a password and end all sessions of an account; a new one-time login. Raises UserNotFound,
+        AccountDeactivated."""
         require_admin(who)
         with self._db.begin() as session:
             user = session.scalar(select(User).where(User.email == email.strip().lower()))
             if user is None:
                 raise UserNotFound(f"There is no account for {email}.")
+            if user.disabled_at is not None:
+                raise AccountDeactivated(f"{user.name} cannot sign in.", hint="Activate the account first.")
             user.password_hash = None
             session.execute(delete(Credential).where(Credential.user_id == user.id, Credential.kind != "token"))
             audit.record(session, who, "user.reset", subject=user.id)
@@ -323,13 +342,15 @@ class Accounts:
         name: str = "",
         life: timedelta | None = None,
         expires_at: datetime | None = None,
+        scope: TokenScope = TokenScope.ALL,
     ) -> Secret:
         value = ("sammed_" if kind == "token" else "") + secrets.token_urlsafe(32)
         credential = Credential(
             user_id=user_id,
             kind=kind,
-            secret_hash=_hash(value),
-            name=name,
+            secret_hash=secret_hash(value),
+            name=name[:120],
+            scope=scope,
             expires_at=datetime.now(UTC) + life if life else expires_at,
         )
         session.add(credential)
@@ -361,9 +382,17 @@ class Accounts:
             log.warning("a failed login is not counted: Redis does not answer")
 
 
-def _hash(secret: str) -> str:
+def usable_name(name: str) -> str:
+    """A person's name without blanks around it. Raises InvalidUser."""
+    if not 1 <= len(name.strip()) <= 120:
+        raise InvalidUser("An account needs a name of 1 to 120 characters.")
+    return name.strip()
+
+
+def secret_hash(secret: str) -> str:
+    """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _principal(user: User) -> Principal:
-    return Principal(user.id, user.name, user.email, user.is_admin)
+def _principal(user: User, *, read_only: bool = False) -> Principal:
+    return Principal(user.id, user.name, user.email, user.is_admin, read_only)

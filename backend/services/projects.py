@@ -19,7 +19,7 @@ from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
 from backend.services.access import Principal, require, role_in
-from backend.services.accounts import UserNotFound
+from backend.services.accounts import Accounts, Secret, UserNotFound
 from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
 
@@ -83,8 +83,9 @@ class LabelDraft:
 
 
 class Projects:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, accounts: Accounts) -> None:
         self._db = db
+        self._accounts = accounts
 
     # -- projects -----------------------------------------------------------------------------------------------------
     def create(self, who: Principal, name: str, description: str, labels: Sequence[LabelDraft]) -> ProjectView:
@@ -222,15 +223,23 @@ class Projects:
             )
             return [(user, Role(role)) for user, role in rows]
 
+    def invite(self, who: Principal, project_id: UUID, email: str, name: str, role: Role) -> Secret:
+        """A new account that is a member from the start, and its one-time login. Raises InvalidUser, UserExists."""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.MANAGE)
+            secret = self._accounts.create_within(session, who, email, name)
+            user_id = secret.credential.user_id
+            session.add(Member(project_id=project_id, user_id=user_id, role=role))
+            audit.record(session, who, "member.set", project_id=project_id, subject=user_id, role=role)
+            return secret
+
     def set_member(self, who: Principal, project_id: UUID, email: str, role: Role | None) -> None:
         """Give somebody a role; None removes them. Raises UserNotFound, LastManager."""
         with self._db.begin() as session:
             require(session, who, project_id, Action.MANAGE)
             user = session.scalar(select(User).where(User.email == email.strip().lower()))
             if user is None:
-                raise UserNotFound(
-                    f"There is no account for {email}.", hint="An administrator makes one: `sammed user add EMAIL`."
-                )
+                raise UserNotFound(f"There is no account for {email}.", hint="Invite them with their name.")
             member = session.get(Member, (project_id, user.id), with_for_update=True)
             if member is not None and member.role == Role.MANAGER and role is not Role.MANAGER:
                 managers = session.scalar(

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
-from backend.domain.workflow import Role
+from backend.domain.workflow import Role, TokenScope
 from backend.main import create_app
 from backend.services.access import Principal
 from backend.services.learned_prompts import NewLearnedPrompt
@@ -30,10 +30,14 @@ OWN = {
     "list_tokens",
     "create_token",
     "revoke_token",
+    "list_sessions",
+    "end_session",
+    "end_other_sessions",
     "list_models",
     "get_system",
 }
 LISTS = {"list_projects", "create_project"}
+ADMINISTRATION = {"list_people", "invite_person", "change_person", "new_login_link"}
 
 ALL = set(Role)
 MANAGER = {Role.MANAGER}
@@ -49,6 +53,8 @@ ALLOWED: dict[str, set[Role]] = {
     "delete_label": MANAGER,
     "list_members": ALL,
     "set_member": MANAGER,
+    "invite_member": MANAGER,
+    "list_audit": MANAGER,
     "list_cases": ALL,
     "get_case": ALL,
     "change_case": MANAGER,
@@ -168,8 +174,11 @@ def world(services: Services) -> dict[str, Any]:
 def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values = {key: value for key, value in world.items() if isinstance(value, str)}
     values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
-    values |= {"axis": "0", "index": "0", "k": "0", "token_id": str(new_id())}
+    values |= {"axis": "0", "index": "0", "k": "0"} | {
+        name: str(new_id()) for name in ("token_id", "session_id", "person_id")
+    }
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
+    query["list_audit"] = f"?project_id={world['project_id']}"
     query["list_project_proposals"] = f"?label_id={world['label_id']}"
     return path.format(**values) + query.get(name, "")
 
@@ -181,6 +190,9 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "add_label": {"name": str(new_id()), "color": "#112233"},
         "change_label": {"color": "#abcdef"},
         "set_member": {"email": "nobody@example.org", "role": "viewer"},
+        "invite_member": {"email": "not an address", "name": "Nobody", "role": "viewer"},
+        "invite_person": {"email": "not an address", "name": "Nobody"},
+        "change_person": {"active": True},
         "change_case": {"priority": 1},
         "predict_mask": {"slice": 0, "points": []},
         "encode_ahead": {"slices": [99999]},
@@ -203,7 +215,7 @@ def ask(route: Route, name: str, world: dict[str, Any], actor: Actor) -> int:
 
 
 def test_every_route_is_in_exactly_one_list(routes: dict[str, Route]) -> None:
-    lists = [PUBLIC, OWN, LISTS, set(ALLOWED)]
+    lists = [PUBLIC, OWN, LISTS, ADMINISTRATION, set(ALLOWED)]
     for name in routes:
         assert sum(name in names for names in lists) == 1, f"{name}: say who may use it"
     assert set(ALLOWED) <= set(routes)
@@ -219,6 +231,20 @@ def test_nobody_gets_in_anywhere(routes: dict[str, Route], world: dict[str, Any]
 def test_an_outsider_finds_nothing(routes: dict[str, Route], world: dict[str, Any]) -> None:
     for name in ALLOWED:
         assert ask(routes[name], name, world, world["actors"]["outsider"]) == 404, name
+
+
+@pytest.mark.parametrize("name", sorted(ADMINISTRATION))
+def test_administration_is_for_administrators(name: str, routes: dict[str, Route], world: dict[str, Any]) -> None:
+    for role, actor in world["actors"].items():
+        assert ask(routes[name], name, world, actor) == 403, f"{role} may {name}"
+
+
+def test_a_token_for_reading_changes_nothing(services: Services, anonymous: TestClient) -> None:
+    token = services.accounts.create_token(services.accounts.administrator(), "reads", None, TokenScope.READ).value
+    headers = {"Authorization": f"Bearer {token}"}
+    assert anonymous.get("/api/people", headers=headers).status_code == 200
+    refused = anonymous.post("/api/projects", json={"name": "Not made"}, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "token_only_reads")
 
 
 # exports wait for a worker and streams do not end; both are walked with their outcome in other tests

@@ -7,6 +7,7 @@ from backend.api.routers import (
     jobs,
     learning,
     projects,
+    people,
     proposals,
     system,
     uploads,

@@ -1,4 +1,4 @@
-"""Signing in and out, passwords, personal tokens."""
+"""Signing in and out, passwords, sessions, personal tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
-from backend.api.schemas_people import LoginIn, Me, MePatch, NewToken, OneTimeIn, PasswordIn, Token, TokenIn
+from backend.api.schemas_people import LoginIn, Me, MePatch, NewToken, OneTimeIn, PasswordIn, SessionOut, Token, TokenIn
 from backend.services.accounts import SESSION_LIFE, Secret
 
 router = APIRouter(prefix="/api", tags=["accounts"])
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/api", tags=["accounts"])
 @router.post("/auth/login", operation_id="login")
 def login(body: LoginIn, request: Request, response: Response, s: ServicesDep) -> Me:
     address = request.client.host if request.client else ""
-    secret = s.accounts.login(body.email, body.password, address=address)
+    secret = s.accounts.login(body.email, body.password, address=address, browser=_browser(request))
     return _signed_in(secret, response, s)
 
 
 @router.post("/auth/one-time", operation_id="login_once")
-def login_once(body: OneTimeIn, response: Response, s: ServicesDep) -> Me:
-    return _signed_in(s.accounts.login_once(body.token), response, s)
+def login_once(body: OneTimeIn, request: Request, response: Response, s: ServicesDep) -> Me:
+    return _signed_in(s.accounts.login_once(body.token, browser=_browser(request)), response, s)
 
 
 @router.post("/auth/logout", operation_id="logout", status_code=204)
@@ -54,13 +54,35 @@ def list_tokens(user: CurrentUser, s: ServicesDep) -> Page[Token]:
 
 @router.post("/tokens", operation_id="create_token", status_code=201)
 def create_token(body: TokenIn, user: CurrentUser, s: ServicesDep) -> NewToken:
-    secret = s.accounts.create_token(user, body.name, body.expires_at)
+    secret = s.accounts.create_token(user, body.name, body.expires_at, body.scope)
     return NewToken(**Token.of(secret.credential).model_dump(), token=secret.value)
 
 
 @router.delete("/tokens/{token_id}", operation_id="revoke_token", status_code=204)
 def revoke_token(token_id: UUID, user: CurrentUser, s: ServicesDep) -> None:
     s.accounts.revoke_token(user, token_id)
+
+
+@router.get("/sessions", operation_id="list_sessions")
+def list_sessions(request: Request, user: CurrentUser, s: ServicesDep) -> Page[SessionOut]:
+    """The browsers in which the caller is signed in."""
+    found = s.sessions.mine(user, request.cookies.get(SESSION_COOKIE, ""))
+    return Page(items=[SessionOut.of(view) for view in found])
+
+
+@router.delete("/sessions/{session_id}", operation_id="end_session", status_code=204)
+def end_session(session_id: UUID, user: CurrentUser, s: ServicesDep) -> None:
+    s.sessions.end(user, session_id)
+
+
+@router.delete("/sessions", operation_id="end_other_sessions", status_code=204)
+def end_other_sessions(request: Request, user: CurrentUser, s: ServicesDep) -> None:
+    """Sign the caller out everywhere but in the browser that asks."""
+    s.sessions.end_others(user, request.cookies.get(SESSION_COOKIE, ""))
+
+
+def _browser(request: Request) -> str:
+    return request.headers.get("User-Agent", "")
 
 
 def _signed_in(secret: Secret, response: Response, s: ServicesDep) -> Me:

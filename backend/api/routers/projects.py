@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
 from backend.api.schemas_people import Person
-from backend.api.schemas_projects import Label, LabelIn, LabelPatch, Member, MemberIn, Project, ProjectIn, ProjectPatch
+from backend.api.schemas_projects import (
+    Label,
+    LabelIn,
+    LabelPatch,
+    Member,
+    MemberIn,
+    MemberInvitation,
+    MemberInvitationIn,
+    Project,
+    ProjectIn,
+    ProjectPatch,
+)
 
 router = APIRouter(prefix="/api", tags=["projects"])
 
@@ -68,3 +79,10 @@ def list_members(project_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Me
 def set_member(project_id: UUID, body: MemberIn, user: CurrentUser, s: ServicesDep) -> Page[Member]:
     s.projects.set_member(user, project_id, body.email, body.role)
     return list_members(project_id, user, s)
+
+
+@router.post("/projects/{project_id}/invitations", operation_id="invite_member", status_code=201)
+def invite_member(project_id: UUID, body: MemberInvitationIn, user: CurrentUser, s: ServicesDep) -> MemberInvitation:
+    """Make an account for somebody new, as a member of the project, and the one-time link they sign in with first."""
+    secret = s.projects.invite(user, project_id, body.email, body.name, body.role)
+    return MemberInvitation(token=secret.value, expires_at=secret.credential.expires_at)
