@@ -11,17 +11,18 @@ from backend.services.accounts import Accounts
 from backend.services.annotations import Annotations
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
+from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
 from backend.services.imports import Imports
 from backend.services.jobs import Jobs
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
-from backend.services.projects import Projects
 from backend.services.people import People
+from backend.services.projects import Projects
 from backend.services.proposals import Proposals
 from backend.services.segmentation import Segmentation
-from backend.services.system import System
 from backend.services.sessions import Sessions
+from backend.services.system import System
 from backend.services.volumes import Volumes
 from backend.settings import Settings
 from backend.stores.embeddings import Embeddings
@@ -47,10 +48,10 @@ class Services:
     embeddings: Embeddings
     queue: JobQueue
     accounts: Accounts
-    projects: Projects
     sessions: Sessions
     people: People
     audit_log: AuditLog
+    projects: Projects
     cases: Cases
     volumes: Volumes
     annotations: Annotations
@@ -61,6 +62,7 @@ class Services:
     jobs: Jobs
     imports: Imports
     exports: Exports
+    evaluations: Evaluations
     system: System
     metrics: Metrics
 
@@ -89,9 +91,9 @@ def build_services(settings: Settings) -> Services:
     )
     learning = Learning(db, queue, jobs, learned_prompts, segmentation)
     annotations = Annotations(db, learning)
+    accounts = Accounts(db, queue.redis)
     return Services(
         settings=settings,
-    accounts = Accounts(db, queue.redis)
         db=db,
         objects=objects,
         embeddings=embeddings,
@@ -111,6 +113,7 @@ def build_services(settings: Settings) -> Services:
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
         exports=Exports(db, objects, jobs),
+        evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),
     )

@@ -55,8 +55,10 @@ class Runtime:
             self.calls = {Call.PREDICT: interactive.predict, Call.ENCODE: interactive.encode}
             if QueueName.TRAIN in queues:
                 from workers.batch import Batch
+                from workers.evaluation_job import Evaluation
 
                 self.jobs |= Batch(services, interactive).jobs()
+                self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive).run
         if QueueName.IO in queues:
             from workers.export import Export
             from workers.ingest import Ingest

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from backend.api.schemas_annotations import Revision
 from backend.api.schemas_base import Rle, Schema
+from backend.api.schemas_evaluations import EvaluateJobIn
 from backend.api.schemas_jobs import ExportJobIn, Job
 from backend.api.schemas_volumes import LearnedPromptUsed, Point
 from backend.db import tables
@@ -93,7 +94,7 @@ class PropagateJobIn(_LearningJobIn):
 
 
 JobIn = Annotated[
-    ExportJobIn | LearnPromptJobIn | AutoSegmentJobIn | PropagateJobIn,
+    ExportJobIn | LearnPromptJobIn | AutoSegmentJobIn | PropagateJobIn | EvaluateJobIn,
     Field(discriminator="kind"),
 ]
 

@@ -29,6 +29,7 @@ class JobKind(StrEnum):
     LEARN_PROMPT = "learn_prompt"
     AUTO_SEGMENT = "auto_segment"
     PROPAGATE = "propagate"
+    EVALUATE = "evaluate"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -37,6 +38,7 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.LEARN_PROMPT: QueueName.TRAIN,
     JobKind.AUTO_SEGMENT: QueueName.TRAIN,
     JobKind.PROPAGATE: QueueName.TRAIN,
+    JobKind.EVALUATE: QueueName.TRAIN,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)

@@ -4,10 +4,11 @@ from backend.api.routers import (
     accounts,
     annotations,
     cases,
+    evaluations,
     jobs,
     learning,
-    projects,
     people,
+    projects,
     proposals,
     system,
     uploads,
@@ -16,5 +17,18 @@ from backend.api.routers import (
 
 ALL = tuple(
     module.router
-    for module in (accounts, projects, cases, volumes, annotations, learning, proposals, jobs, uploads, system)
+    for module in (
+        accounts,
+        people,
+        projects,
+        cases,
+        volumes,
+        annotations,
+        learning,
+        proposals,
+        jobs,
+        evaluations,
+        uploads,
+        system,
+    )
 )

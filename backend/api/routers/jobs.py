@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
+from backend.api.schemas_evaluations import EvaluateJobIn
 from backend.api.schemas_jobs import ExportJobIn, Job
 from backend.api.schemas_learning import JobIn
 from backend.db import tables
@@ -42,6 +43,8 @@ def start_job(body: JobIn, user: CurrentUser, s: ServicesDep) -> Job:
     older one of that kind for the same volume and label."""
     if isinstance(body, ExportJobIn):
         return Job.of(s.exports.submit(user, body.case_id, body.format))
+    if isinstance(body, EvaluateJobIn):
+        return Job.of(s.evaluations.start(user, body.to_payload()))
     return Job.of(s.learning.start(user, body.to_payload(user.id)))
 
 
