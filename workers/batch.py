@@ -63,10 +63,14 @@ LEARNING_FIRST_SHARE = 0.3
 class FrameSlices:
     """The frames of a plan as the method sees slices: embeddings from the cache, made where they are not there."""
 
-    def __init__(self, services: Services, interactive: Interactive, frames: Sequence[Frame]) -> None:
+    def __init__(
+        self, services: Services, interactive: Interactive, frames: Sequence[Frame], checkpoint: Callable[[], None]
+    ) -> None:
+        """`checkpoint` is called before each embedding, which may take seconds, and may raise to abort."""
         self._services = services
         self._interactive = interactive
         self._frames = frames
+        self._checkpoint = checkpoint
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -78,6 +82,7 @@ class FrameSlices:
         return intensity.model_input(self._services.objects.read_slice(source.voxels_hash, source.slice_index), window)
 
     def embedding(self, index: int) -> SliceEmbedding:
+        self._checkpoint()
         return self._interactive.embedding(self._frames[index].source)
 
     def mask(self, index: int, counts: str) -> BoolArray:
@@ -128,7 +133,7 @@ class Batch:
             model, plan = self._open(payload)
         wanted = range(len(plan.frames)) if payload.targets is None else payload.targets
         targets = [k for k in wanted if k not in plan.annotated and k not in plan.absent]
-        slices = FrameSlices(self._services, self._interactive, plan.frames)
+        slices = FrameSlices(self._services, self._interactive, plan.frames, progress.checkpoint)
         examples = self._examples(plan, slices)
         if len(examples) < MIN_EXAMPLES:
             raise NotEnoughExamples("The annotated slices were taken back meanwhile.", hint="Annotate two slices.")
@@ -179,7 +184,7 @@ class Batch:
         model, plan = self._open(payload)
         if payload.start not in plan.annotated:
             raise NotEnoughExamples(f"Slice {payload.start} has no mask any more.", hint="Annotate it again.")
-        slices = FrameSlices(self._services, self._interactive, plan.frames)
+        slices = FrameSlices(self._services, self._interactive, plan.frames, progress.checkpoint)
         mask = slices.mask(payload.start, plan.annotated[payload.start])
         start = AnnotatedSlice(payload.start, slices.embedding(payload.start), mask)
         run = self._run(job, payload, plan, Generator.PROPAGATION)
@@ -222,7 +227,7 @@ class Batch:
         share: float,
     ) -> dict[str, Any]:
         """Learn, judge and keep a prompt. `share` is what all of it counts for in the job's progress."""
-        slices = FrameSlices(self._services, self._interactive, plan.frames)
+        slices = FrameSlices(self._services, self._interactive, plan.frames, progress.checkpoint)
         progress(0.0, "Reading the annotated slices")
         examples = self._examples(plan, slices)
         pictures = payload.volume_id is None

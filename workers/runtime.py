@@ -21,12 +21,13 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from backend.db.tables import Job
-from backend.domain.jobs import Call, JobCancelled, JobKind, QueueName
+from backend.domain.jobs import Call, JobCancelled, JobKind, QueueName, WorkerStopping
 from backend.errors import AppError, Broken, to_record
 from backend.services.jobs import HEARTBEAT_S, Progress
 from backend.settings import Settings
 from backend.stores.queue import WORKER_TTL_S
 from backend.wiring import Services, build_services
+from workers.priority import yield_to_others
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class Runtime:
         self.services = services
         self.queues = list(queues)
         self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.stopping = threading.Event()
         self.jobs: dict[JobKind, RunJob] = {}
         self.clean_ups: dict[JobKind, Callable[[Job], None]] = {}
         self.calls: dict[Call, RunCall] = {}
@@ -84,9 +86,14 @@ class Runtime:
         log.info("job started", job=str(job_id), kind=job.kind, attempt=job.attempts)
         try:
             with self._beating(job_id):
-                result = self.jobs[JobKind(job.kind)](job, Progress(jobs, job_id))
+                progress = Progress(jobs, job_id, stopping=self.stopping.is_set)
+                result = self.jobs[JobKind(job.kind)](job, progress)
             jobs.finish(job_id, result)
             log.info("job done", job=str(job_id))
+        except WorkerStopping:
+            jobs.release(job_id)
+            log.info("job given back", job=str(job_id))
+            return
         except JobCancelled:
             jobs.cancelled(job_id)
             log.info("job cancelled", job=str(job_id))
@@ -148,6 +155,18 @@ class Runtime:
                 log.warning("worker not withdrawn", code=error.code)
 
 
+class StoppableWorker(SimpleWorker):
+    """RQ's worker lets the job in hand run to its end when it is asked to stop; ours asks the job to stop too."""
+
+    on_stop: Callable[[], None] | None = None
+
+    def handle_warm_shutdown_request(self) -> None:
+        """RQ's hook for the first SIGTERM or SIGINT."""
+        super().handle_warm_shutdown_request()
+        if self.on_stop is not None:
+            self.on_stop()
+
+
 # RQ calls functions by their dotted path, so the process's runtime has to be found from a module: here, and only here.
 _runtime: Runtime | None = None
 
@@ -165,18 +184,23 @@ def run_call(call: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(settings: Settings, queues: Sequence[QueueName], *, burst: bool = False) -> None:
-    """Serve these queues, the first one first, until SIGTERM or SIGINT; with `burst` until they are empty."""
+    """Serve these queues, the first one first, until SIGTERM or SIGINT; with `burst` until they are empty.
+
+    A job in hand is given back then. A worker that trains lets others go first, unless it answers clicks as well."""
     global _runtime
+    if QueueName.TRAIN in queues and QueueName.CLICK not in queues:
+        yield_to_others()
     services = build_services(settings)
     _runtime = Runtime(services, queues)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     connection = services.queue.redis
-    worker = SimpleWorker(
+    worker = StoppableWorker(
         [Queue(queue, connection=connection, serializer=JSONSerializer) for queue in queues],
         connection=connection,
         name=_runtime.name,
         serializer=JSONSerializer,
     )
+    worker.on_stop = _runtime.stopping.set
     log.info("worker ready", queues=[str(queue) for queue in queues], models=sorted(_runtime.models))
     try:
         with _runtime.announced():

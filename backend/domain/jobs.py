@@ -176,6 +176,13 @@ class JobCancelled(AppError):
     title = "The job was cancelled"
 
 
+class WorkerStopping(AppError):
+    """Raised inside a running job whose worker was asked to stop. Caught by workers.runtime only."""
+
+    code = "worker_stopping"
+    title = "The worker is stopping"
+
+
 class JobIsOver(Conflict):
     """A finished job cannot be cancelled. Raised by services.jobs."""
 

@@ -20,7 +20,16 @@ from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import Job
-from backend.domain.jobs import QUEUE_OF, JobCancelled, JobIsOver, JobKind, JobState, QueueUnavailable, WorkerLost
+from backend.domain.jobs import (
+    QUEUE_OF,
+    JobCancelled,
+    JobIsOver,
+    JobKind,
+    JobState,
+    QueueUnavailable,
+    WorkerLost,
+    WorkerStopping,
+)
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit
@@ -198,6 +207,17 @@ class Jobs:
     def cancelled(self, job_id: UUID) -> None:
         self._end(job_id, state=JobState.CANCELLED, message="Cancelled")
 
+    def release(self, job_id: UUID) -> None:
+        """Give a claimed job back: its worker is to stop. That is no failed attempt; the sweeper sends it again."""
+        with self._db.begin() as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is None or job.state != JobState.RUNNING:
+                return
+            if job.cancel_requested:
+                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), "Cancelled"
+            else:
+                job.state, job.attempts, job.progress, job.message = JobState.QUEUED, job.attempts - 1, 0.0, ""
+
     def _end(self, job_id: UUID, **values: Any) -> None:
         with self._db.begin() as session:
             session.execute(
@@ -260,15 +280,32 @@ def _may_see(session: Session, who: Principal, job: Job) -> bool:
 class Progress:
     """What a running job holds: `progress(0.4, "Reading 12 of 30")` writes at most four times a second."""
 
-    def __init__(self, jobs: Jobs, job_id: UUID, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        job_id: UUID,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`stopping`: whether the worker was asked to end."""
         self._jobs = jobs
         self._job_id = job_id
         self._monotonic = monotonic
+        self._stopping = stopping
         self._last = float("-inf")
+        self._said: tuple[float, str] = (0.0, "")
 
     def __call__(self, fraction: float, message: str) -> None:
-        """Raises JobCancelled when the job was asked to stop."""
+        """Raises JobCancelled when the job was asked to stop, WorkerStopping when its worker was."""
+        if self._stopping():
+            raise WorkerStopping("The worker was asked to stop; the job is done by another one.")
+        self._said = (fraction, message)
         now = self._monotonic()
         if now - self._last >= 0.25:
             self._last = now
             self._jobs.report(self._job_id, fraction, message)
+
+    def checkpoint(self) -> None:
+        """A place to stop at in the middle of a step: says the same once more. Raises as a call does."""
+        self(*self._said)

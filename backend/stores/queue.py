@@ -105,9 +105,9 @@ class JobQueue:
             )
 
     def is_waiting(self, job_id: UUID, queue: QueueName, *, attempt: int) -> bool:
-        """Whether the courier still carries this job, waiting or being worked on."""
+        """Whether the courier still carries this job to a worker. What a worker took and did not claim is lost."""
         with _translated():
-            return bool(RqJob.exists(rq_id(job_id, attempt), connection=self._redis))
+            return self._queues[queue].get_job_position(rq_id(job_id, attempt)) is not None
 
     # -- workers ------------------------------------------------------------------------------------------------------
     def announce_worker(self, name: str, queues: list[QueueName], models: dict[str, Any]) -> None:

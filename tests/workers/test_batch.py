@@ -322,7 +322,7 @@ def test_a_warm_start_is_where_learning_starts_and_is_measured_again(
 def test_the_window_of_a_frame_is_the_models(services: Services, batch: Batch, liver: Liver, phantom: Phantom) -> None:
     liver.draw(liver.slices[0])
     _, plan = batch._open(LearnPromptPayload(**liver.scope()))
-    shown = FrameSlices(services, batch._interactive, plan.frames).image(4)
+    shown = FrameSlices(services, batch._interactive, plan.frames, lambda: None).image(4)
     np.testing.assert_array_equal(
         shown, intensity.model_input(phantom.volume.voxels[4], intensity.Window("model", 400.0, 40.0))
     )
