@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 
+from backend.api.schemas_evaluations import EvaluateJobIn
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
@@ -88,7 +89,15 @@ ALLOWED: dict[str, set[Role]] = {
     "cancel_job": ALL,
     "watch_job": ALL,
     "download_job": ALL,
+    "list_evaluation_cases": EXPORT,
+    "list_evaluations": EXPORT,
+    "get_evaluation": EXPORT,
+    "download_evaluation": EXPORT,
+    "get_evaluation_file": EXPORT,
 }
+
+
+OF_AN_EVALUATION = {"get_evaluation", "download_evaluation", "get_evaluation_file"}
 
 
 @dataclass
@@ -133,6 +142,15 @@ def learned_prompt(services: Services, project_id: UUID, label_id: UUID, who: Pr
     return str(kept.id)
 
 
+def evaluation(services: Services, project_id: UUID, who: Principal) -> str:
+    """A job that measures, waiting for a worker that never comes."""
+    asked = {"kind": "evaluate", "project_id": project_id, "case_ids": [new_id()], "label_ids": [new_id()]}
+    payload = EvaluateJobIn.model_validate(asked | {"protocol": "assist"}).to_payload()
+    with services.db.begin() as session:
+        job = services.jobs.add(session, who, JobKind.EVALUATE, payload, project_id=project_id, id=new_id())
+    return str(job.id)
+
+
 @pytest.fixture(scope="module")
 def world(services: Services) -> dict[str, Any]:
     """A project, a volume, a member of every role and an outsider, each with a token."""
@@ -168,12 +186,15 @@ def world(services: Services) -> dict[str, Any]:
         "case_id": str(stored.case_id),
         "label_id": str(label.id),
         "job_id": str(job.id),
+        "evaluation_id": evaluation(services, view.project.id, boss),
     }
 
 
 def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values = {key: value for key, value in world.items() if isinstance(value, str)}
     values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
+    if name in OF_AN_EVALUATION:
+        values |= {"job_id": world["evaluation_id"], "name": "report.md"}
     values |= {"axis": "0", "index": "0", "k": "0"} | {
         name: str(new_id()) for name in ("token_id", "session_id", "person_id")
     }
@@ -272,6 +293,14 @@ def test_who_annotates_may_start_jobs_that_learn(job: dict[str, Any], world: dic
         for name, actor in world["actors"].items()
     }
     assert statuses == {"outsider": 404, Role.VIEWER: 403} | dict.fromkeys(ANNOTATE, 503)  # 503: there is no worker
+
+
+def test_who_reviews_may_measure(world: dict[str, Any]) -> None:
+    asked = {"kind": "evaluate", "protocol": "assist", "project_id": world["project_id"]}
+    asked |= {"case_ids": [world["case_id"]], "label_ids": [world["label_id"]]}
+    statuses = {name: actor.client.post("/api/jobs", json=asked).status_code for name, actor in world["actors"].items()}
+    refused = {"outsider": 404, Role.VIEWER: 403, Role.ANNOTATOR: 403}
+    assert statuses == refused | dict.fromkeys(EXPORT, 503)  # 503: there is no worker
 
 
 def test_a_cookie_alone_changes_nothing(services: Services, anonymous: TestClient) -> None:

@@ -100,6 +100,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description What happened, the newest first: in a project, for its managers, or everywhere, for administrators.
+         */
+        readonly get: operations["list_audit"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/auth/login": {
         readonly parameters: {
             readonly query?: never;
@@ -199,6 +219,101 @@ export interface paths {
          *     kind `export` and download its result.
          */
         readonly get: operations["export_case"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/lease": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Take Lease
+         * @description Say that the caller has the case open, again every half minute. Answers who has it.
+         */
+        readonly post: operations["take_lease"];
+        /** Release Lease */
+        readonly delete: operations["release_lease"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/place": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Get Case Place */
+        readonly get: operations["get_case_place"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/evaluations/{job_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Get Evaluation */
+        readonly get: operations["get_evaluation"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/evaluations/{job_id}/download": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Evaluation
+         * @description The whole report as a zip.
+         */
+        readonly get: operations["download_evaluation"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/evaluations/{job_id}/files/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Evaluation File
+         * @description One file of the report: report.md, results.csv, protocol.json, or a plot below plots/.
+         */
+        readonly get: operations["get_evaluation_file"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -345,6 +460,26 @@ export interface paths {
         readonly patch: operations["change_me"];
         readonly trace?: never;
     };
+    readonly "/api/me/work": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List My Work
+         * @description The caller's queue in all projects: assigned to them and open, the most urgent first.
+         */
+        readonly get: operations["list_my_work"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/models": {
         readonly parameters: {
             readonly query?: never;
@@ -359,6 +494,64 @@ export interface paths {
         readonly get: operations["list_models"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** List People */
+        readonly get: operations["list_people"];
+        readonly put?: never;
+        /**
+         * Invite Person
+         * @description A new account, and the one-time link that its owner signs in with first.
+         */
+        readonly post: operations["invite_person"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/people/{person_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /** Change Person */
+        readonly patch: operations["change_person"];
+        readonly trace?: never;
+    };
+    readonly "/api/people/{person_id}/link": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * New Login Link
+         * @description Forget the person's password, end their sessions, and make a new one-time link.
+         */
+        readonly post: operations["new_login_link"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -408,10 +601,74 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List Cases */
+        /**
+         * List Cases
+         * @description Cases that the caller sees. `label_id`: somebody drew this label.
+         */
         readonly get: operations["list_cases"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Change Cases
+         * @description Change many cases at once. Those that cannot change come back with the reason; the others change all the same.
+         */
+        readonly patch: operations["change_cases"];
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/evaluation-cases": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Evaluation Cases
+         * @description The cases with masks, and of each label on how many slices.
+         */
+        readonly get: operations["list_evaluation_cases"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/evaluations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** List Evaluations */
+        readonly get: operations["list_evaluations"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/invitations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Invite Member
+         * @description Make an account for somebody new, as a member of the project, and the one-time link they sign in with first.
+         */
+        readonly post: operations["invite_member"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -527,6 +784,47 @@ export interface paths {
          */
         readonly post: operations["upload_files"];
         readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/sessions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description The browsers in which the caller is signed in.
+         */
+        readonly get: operations["list_sessions"];
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * End Other Sessions
+         * @description Sign the caller out everywhere but in the browser that asks.
+         */
+        readonly delete: operations["end_other_sessions"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/sessions/{session_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** End Session */
+        readonly delete: operations["end_session"];
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -915,6 +1213,31 @@ export interface components {
             /** Sequence */
             readonly sequence: number;
         };
+        /** AuditEvent */
+        readonly AuditEvent: {
+            /** Action */
+            readonly action: string;
+            /** @description null: the system itself */
+            readonly actor: components["schemas"]["Person"] | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            readonly at: string;
+            /** Detail */
+            readonly detail: {
+                readonly [key: string]: unknown;
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Project Id */
+            readonly project_id: string | null;
+            /** Subject */
+            readonly subject: string;
+        };
         /**
          * AutoSegmentJobIn
          * @description POST /api/jobs with kind `auto_segment`: propose a mask on every slice that is not annotated.
@@ -973,6 +1296,8 @@ export interface components {
              * Format: date-time
              */
             readonly created_at: string;
+            /** Due On */
+            readonly due_on: string | null;
             /**
              * Id
              * Format: uuid
@@ -982,7 +1307,12 @@ export interface components {
             readonly modality: string;
             /** Name */
             readonly name: string;
-            /** Priority */
+            /** @description Has it open right now */
+            readonly opened_by: components["schemas"]["Person"] | null;
+            /**
+             * Priority
+             * @description More is sooner
+             */
             readonly priority: number;
             /**
              * Project Id
@@ -1002,10 +1332,28 @@ export interface components {
             /** Volumes */
             readonly volumes: readonly components["schemas"]["VolumeBrief"][];
         };
+        /** CaseFilterIn */
+        readonly CaseFilterIn: {
+            /** Assignee */
+            readonly assignee?: string | "nobody" | null;
+            /** Label Id */
+            readonly label_id?: string | null;
+            /** Search */
+            readonly search?: string | null;
+            readonly state?: components["schemas"]["CaseState"] | null;
+        };
+        /**
+         * CaseOrder
+         * @description Newest first, or as a queue: high priority, then what is due sooner, then what came first.
+         * @enum {string}
+         */
+        readonly CaseOrder: "newest" | "urgent";
         /** CasePatch */
         readonly CasePatch: {
             /** Assignee Id */
             readonly assignee_id?: string | null;
+            /** Due On */
+            readonly due_on?: string | null;
             /** Name */
             readonly name?: string | null;
             /** Priority */
@@ -1018,6 +1366,38 @@ export interface components {
          * @enum {string}
          */
         readonly CaseState: "new" | "assigned" | "in_progress" | "submitted" | "accepted" | "returned";
+        /** CasesChanged */
+        readonly CasesChanged: {
+            /** Changed */
+            readonly changed: number;
+            /** Refused */
+            readonly refused: readonly components["schemas"]["RefusedCase"][];
+        };
+        /**
+         * CasesPatch
+         * @description Change the cases named, or all that match the filter. What is null stays as it is.
+         */
+        readonly CasesPatch: {
+            /**
+             * Assign To
+             * @description Dealt out so that everybody's open cases become even; [] unassigns
+             */
+            readonly assign_to?: readonly string[] | null;
+            /** Cases */
+            readonly cases?: readonly string[] | null;
+            /**
+             * Clear Due
+             * @default false
+             */
+            readonly clear_due?: boolean;
+            /** Due On */
+            readonly due_on?: string | null;
+            /** @default {} */
+            readonly filter?: components["schemas"]["CaseFilterIn"];
+            /** Priority */
+            readonly priority?: number | null;
+            readonly state?: components["schemas"]["CaseState"] | null;
+        };
         /** CodeValue */
         readonly CodeValue: {
             /** Meaning */
@@ -1053,6 +1433,323 @@ export interface components {
             readonly ready: readonly number[];
         };
         /**
+         * EvaluateJobIn
+         * @description POST /api/jobs with kind `evaluate`: the protocol of the paper on the project's accepted masks.
+         */
+        readonly EvaluateJobIn: {
+            /**
+             * Baselines
+             * @description Of `assist`: what stands beside it
+             * @default [
+             *       "grabcut",
+             *       "random_walker",
+             *       "region_growing"
+             *     ]
+             */
+            readonly baselines?: readonly ("grabcut" | "random_walker" | "region_growing")[];
+            /** Case Ids */
+            readonly case_ids: readonly string[];
+            /**
+             * Generators
+             * @description Of `auto`
+             * @default [
+             *       "propagation",
+             *       "classification",
+             *       "sapnet"
+             *     ]
+             */
+            readonly generators?: readonly ("propagation" | "classification" | "sapnet")[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly kind: "evaluate";
+            /** Label Ids */
+            readonly label_ids: readonly string[];
+            /**
+             * Model
+             * @description null: the installation's
+             */
+            readonly model?: string | null;
+            /**
+             * Points
+             * @description Of `assist`: points for each instance
+             * @default [
+             *       1,
+             *       3,
+             *       5,
+             *       10
+             *     ]
+             */
+            readonly points?: readonly number[];
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            readonly project_id: string;
+            /**
+             * Prompts
+             * @description Of `assist`
+             * @default [
+             *       "points",
+             *       "boxes",
+             *       "composite"
+             *     ]
+             */
+            readonly prompts?: readonly ("points" | "boxes" | "composite")[];
+            /**
+             * Protocol
+             * @enum {string}
+             */
+            readonly protocol: "assist" | "auto" | "ablation";
+            /**
+             * Repeats
+             * @description Each with other annotated slices and prompts
+             * @default 1
+             */
+            readonly repeats?: number;
+            /**
+             * Schemes
+             * @description Of `assist`: how points are drawn
+             * @default [
+             *       "uniform"
+             *     ]
+             */
+            readonly schemes?: readonly ("uniform" | "center" | "boundary")[];
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /**
+             * Slices
+             * @description Numbers of annotated slices
+             * @default [
+             *       2,
+             *       5
+             *     ]
+             */
+            readonly slices?: readonly number[];
+            /**
+             * Test Slices
+             * @description At most so many of a case; null: all
+             * @default 20
+             */
+            readonly test_slices?: number | null;
+            /**
+             * Unfinished Cases
+             * @description Also cases that are neither submitted nor accepted; `assist` only
+             * @default false
+             */
+            readonly unfinished_cases?: boolean;
+        };
+        /**
+         * Evaluation
+         * @description One measurement. `result` is there when it is done; its files are under /api/evaluations/{id}/files/{name}.
+         */
+        readonly Evaluation: {
+            /** Author */
+            readonly author: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Finished At */
+            readonly finished_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Message */
+            readonly message: string;
+            readonly problem: components["schemas"]["JobProblem"] | null;
+            /** Progress */
+            readonly progress: number;
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            readonly project_id: string;
+            readonly result: components["schemas"]["EvaluationResult"] | null;
+            readonly settings: components["schemas"]["EvaluationSettings"];
+            /** Started At */
+            readonly started_at: string | null;
+            readonly state: components["schemas"]["JobState"];
+        };
+        /**
+         * EvaluationCase
+         * @description A case with masks to measure against.
+         */
+        readonly EvaluationCase: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Labels */
+            readonly labels: readonly components["schemas"]["EvaluationLabel"][];
+            /** Name */
+            readonly name: string;
+            /**
+             * Pictures
+             * @description Single pictures: those of all chosen cases are measured together
+             */
+            readonly pictures: boolean;
+            readonly state: components["schemas"]["CaseState"];
+        };
+        /** EvaluationLabel */
+        readonly EvaluationLabel: {
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /**
+             * Slices
+             * @description Slices with a mask, of all volumes of the case
+             */
+            readonly slices: number;
+        };
+        /**
+         * EvaluationResult
+         * @description A job's result: what was measured with what, and what the report consists of.
+         */
+        readonly EvaluationResult: {
+            /** Code Commit */
+            readonly code_commit: string | null;
+            /** Code Version */
+            readonly code_version: string;
+            /** Files */
+            readonly files: readonly components["schemas"]["ReportFile"][];
+            /** Left Out */
+            readonly left_out: readonly string[];
+            /**
+             * Measured
+             * @description Labels of cases
+             */
+            readonly measured: number;
+            /** Model */
+            readonly model: string;
+            /** Model Checksum */
+            readonly model_checksum: string;
+            /** References */
+            readonly references: readonly components["schemas"]["Reference"][];
+            /** Rows */
+            readonly rows: number;
+            /** Scores */
+            readonly scores: readonly components["schemas"]["MethodScore"][];
+            /** Seconds */
+            readonly seconds: number;
+            /**
+             * Setting
+             * @description Of the scores, in words: `1 point, 2 annotated slices`
+             */
+            readonly setting: string;
+        };
+        /**
+         * EvaluationSettings
+         * @description What is measured and how; the words of `sammed evaluate`. What the protocol does not use is not looked at.
+         */
+        readonly EvaluationSettings: {
+            /**
+             * Baselines
+             * @description Of `assist`: what stands beside it
+             * @default [
+             *       "grabcut",
+             *       "random_walker",
+             *       "region_growing"
+             *     ]
+             */
+            readonly baselines?: readonly ("grabcut" | "random_walker" | "region_growing")[];
+            /** Case Ids */
+            readonly case_ids: readonly string[];
+            /**
+             * Generators
+             * @description Of `auto`
+             * @default [
+             *       "propagation",
+             *       "classification",
+             *       "sapnet"
+             *     ]
+             */
+            readonly generators?: readonly ("propagation" | "classification" | "sapnet")[];
+            /** Label Ids */
+            readonly label_ids: readonly string[];
+            /**
+             * Model
+             * @description null: the installation's
+             */
+            readonly model?: string | null;
+            /**
+             * Points
+             * @description Of `assist`: points for each instance
+             * @default [
+             *       1,
+             *       3,
+             *       5,
+             *       10
+             *     ]
+             */
+            readonly points?: readonly number[];
+            /**
+             * Prompts
+             * @description Of `assist`
+             * @default [
+             *       "points",
+             *       "boxes",
+             *       "composite"
+             *     ]
+             */
+            readonly prompts?: readonly ("points" | "boxes" | "composite")[];
+            /**
+             * Protocol
+             * @enum {string}
+             */
+            readonly protocol: "assist" | "auto" | "ablation";
+            /**
+             * Repeats
+             * @description Each with other annotated slices and prompts
+             * @default 1
+             */
+            readonly repeats?: number;
+            /**
+             * Schemes
+             * @description Of `assist`: how points are drawn
+             * @default [
+             *       "uniform"
+             *     ]
+             */
+            readonly schemes?: readonly ("uniform" | "center" | "boundary")[];
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /**
+             * Slices
+             * @description Numbers of annotated slices
+             * @default [
+             *       2,
+             *       5
+             *     ]
+             */
+            readonly slices?: readonly number[];
+            /**
+             * Test Slices
+             * @description At most so many of a case; null: all
+             * @default 20
+             */
+            readonly test_slices?: number | null;
+            /**
+             * Unfinished Cases
+             * @description Also cases that are neither submitted nor accepted; `assist` only
+             * @default false
+             */
+            readonly unfinished_cases?: boolean;
+        };
+        /**
          * ExportJobIn
          * @description POST /api/jobs with kind `export`.
          */
@@ -1083,6 +1780,17 @@ export interface components {
         readonly HTTPValidationError: {
             /** Detail */
             readonly detail?: readonly components["schemas"]["ValidationError"][];
+        };
+        /** InvitationOut */
+        readonly InvitationOut: {
+            /** Expires At */
+            readonly expires_at: string | null;
+            readonly person: components["schemas"]["PersonDetail"];
+            /**
+             * Token
+             * @description Shown this once. The login link is /login?token=TOKEN
+             */
+            readonly token: string;
         };
         /** Job */
         readonly Job: {
@@ -1128,7 +1836,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -1363,6 +2071,25 @@ export interface components {
             readonly id: string;
             readonly source: components["schemas"]["PromptSource"];
         };
+        /** LeaseIn */
+        readonly LeaseIn: {
+            /**
+             * Take Over
+             * @default false
+             */
+            readonly take_over?: boolean;
+        };
+        /** LeaseOut */
+        readonly LeaseOut: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            readonly expires_at: string;
+            readonly holder: components["schemas"]["Person"];
+            /** Mine */
+            readonly mine: boolean;
+        };
         /** LoginIn */
         readonly LoginIn: {
             /** Email */
@@ -1408,6 +2135,34 @@ export interface components {
             /** @description null removes the member */
             readonly role: components["schemas"]["Role"] | null;
         };
+        /** MemberInvitation */
+        readonly MemberInvitation: {
+            /** Expires At */
+            readonly expires_at: string | null;
+            /**
+             * Token
+             * @description Shown this once. The login link is /login?token=TOKEN
+             */
+            readonly token: string;
+        };
+        /** MemberInvitationIn */
+        readonly MemberInvitationIn: {
+            /** Email */
+            readonly email: string;
+            /** Name */
+            readonly name: string;
+            readonly role: components["schemas"]["Role"];
+        };
+        /**
+         * MethodScore
+         * @description Mean Dice of one method under the setting that the list of evaluations shows.
+         */
+        readonly MethodScore: {
+            /** Dice */
+            readonly dice: number;
+            /** Method */
+            readonly method: string;
+        };
         /** Milliseconds */
         readonly Milliseconds: {
             /** Decode */
@@ -1444,6 +2199,7 @@ export interface components {
             readonly last_used_at: string | null;
             /** Name */
             readonly name: string;
+            readonly scope: components["schemas"]["TokenScope"];
             /**
              * Token
              * @description Shown this once; only its hash is kept.
@@ -1468,10 +2224,31 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[AuditEvent] */
+        readonly Page_AuditEvent_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["AuditEvent"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Case] */
         readonly Page_Case_: {
             /** Items */
             readonly items: readonly components["schemas"]["Case"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[EvaluationCase] */
+        readonly Page_EvaluationCase_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["EvaluationCase"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[Evaluation] */
+        readonly Page_Evaluation_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Evaluation"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -1517,6 +2294,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[PersonDetail] */
+        readonly Page_PersonDetail_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["PersonDetail"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Project] */
         readonly Page_Project_: {
             /** Items */
@@ -1545,10 +2329,24 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[SessionOut] */
+        readonly Page_SessionOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["SessionOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Token] */
         readonly Page_Token_: {
             /** Items */
             readonly items: readonly components["schemas"]["Token"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[WorkItem] */
+        readonly Page_WorkItem_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["WorkItem"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -1570,6 +2368,79 @@ export interface components {
             readonly id: string;
             /** Name */
             readonly name: string;
+        };
+        /** PersonDetail */
+        readonly PersonDetail: {
+            /** Active */
+            readonly active: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Email */
+            readonly email: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Invited
+             * @description They have not chosen a password yet
+             */
+            readonly invited: boolean;
+            /** Is Admin */
+            readonly is_admin: boolean;
+            /** Last Seen At */
+            readonly last_seen_at: string | null;
+            /** Name */
+            readonly name: string;
+            /**
+             * Open Cases
+             * @description Assigned to them and not finished
+             */
+            readonly open_cases: number;
+            /** Projects */
+            readonly projects: number;
+        };
+        /** PersonIn */
+        readonly PersonIn: {
+            /** Email */
+            readonly email: string;
+            /**
+             * Is Admin
+             * @default false
+             */
+            readonly is_admin?: boolean;
+            /** Name */
+            readonly name: string;
+        };
+        /** PersonPatch */
+        readonly PersonPatch: {
+            /**
+             * Active
+             * @description false signs the person out everywhere and keeps them out
+             */
+            readonly active?: boolean | null;
+            /** Is Admin */
+            readonly is_admin?: boolean | null;
+            /** Name */
+            readonly name?: string | null;
+        };
+        /** PlaceOut */
+        readonly PlaceOut: {
+            /**
+             * Index
+             * @description From 0, among the cases that the caller sees, the newest first
+             */
+            readonly index: number;
+            /** Next Id */
+            readonly next_id: string | null;
+            /** Previous Id */
+            readonly previous_id: string | null;
+            /** Total */
+            readonly total: number;
         };
         /** Point */
         readonly Point: {
@@ -1661,6 +2532,8 @@ export interface components {
             readonly labels: readonly components["schemas"]["Label"][];
             /** Name */
             readonly name: string;
+            /** Own Cases Only */
+            readonly own_cases_only: boolean;
             readonly role: components["schemas"]["Role"];
         };
         /** ProjectCounts */
@@ -1697,6 +2570,11 @@ export interface components {
             readonly description?: string | null;
             /** Name */
             readonly name?: string | null;
+            /**
+             * Own Cases Only
+             * @description Annotators see only what is assigned to them
+             */
+            readonly own_cases_only?: boolean | null;
         };
         /**
          * PromptKind
@@ -1845,6 +2723,55 @@ export interface components {
          * @enum {string}
          */
         readonly ProposalState: "open" | "accepted" | "corrected" | "rejected" | "absent";
+        /**
+         * Reference
+         * @description Whose mask the method was measured against: one label of one volume, as its newest revision left it.
+         */
+        readonly Reference: {
+            /**
+             * Annotator Id
+             * Format: uuid
+             */
+            readonly annotator_id: string;
+            /**
+             * Case Id
+             * Format: uuid
+             */
+            readonly case_id: string;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /**
+             * Revision Id
+             * Format: uuid
+             */
+            readonly revision_id: string;
+            /** Slices */
+            readonly slices: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+        };
+        /** RefusedCase */
+        readonly RefusedCase: {
+            /**
+             * Case Id
+             * Format: uuid
+             */
+            readonly case_id: string;
+            /** Code */
+            readonly code: string;
+            /** Detail */
+            readonly detail: string;
+            /** Hint */
+            readonly hint: string | null;
+            /** Name */
+            readonly name: string;
+        };
         /** RejectIn */
         readonly RejectIn: {
             /**
@@ -1864,6 +2791,18 @@ export interface components {
             readonly min_confidence?: number | null;
             /** Slices */
             readonly slices?: readonly number[] | null;
+        };
+        /**
+         * ReportFile
+         * @description One file of a report. `name` is its path within the report.
+         */
+        readonly ReportFile: {
+            /** Media Type */
+            readonly media_type: string;
+            /** Name */
+            readonly name: string;
+            /** Size Bytes */
+            readonly size_bytes: number;
         };
         /** RestoreIn */
         readonly RestoreIn: {
@@ -2004,6 +2943,33 @@ export interface components {
             /** Slices */
             readonly slices?: readonly number[] | null;
         };
+        /** SessionOut */
+        readonly SessionOut: {
+            /**
+             * Browser
+             * @description As the browser calls itself
+             */
+            readonly browser: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Current
+             * @description The one that asks
+             */
+            readonly current: boolean;
+            /** Expires At */
+            readonly expires_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Last Used At */
+            readonly last_used_at: string | null;
+        };
         /**
          * SliceWork
          * @description The work on one slice since the revision before.
@@ -2118,6 +3084,7 @@ export interface components {
             readonly last_used_at: string | null;
             /** Name */
             readonly name: string;
+            readonly scope: components["schemas"]["TokenScope"];
         };
         /** TokenIn */
         readonly TokenIn: {
@@ -2125,7 +3092,15 @@ export interface components {
             readonly expires_at?: string | null;
             /** Name */
             readonly name: string;
+            /** @default all */
+            readonly scope?: components["schemas"]["TokenScope"];
         };
+        /**
+         * TokenScope
+         * @description What a personal token is good for: everything that its owner may do, or reading alone.
+         * @enum {string}
+         */
+        readonly TokenScope: "all" | "read";
         /** ValidationError */
         readonly ValidationError: {
             /** Context */
@@ -2267,6 +3242,15 @@ export interface components {
             readonly name?: string;
             /** Width */
             readonly width: number;
+        };
+        /**
+         * WorkItem
+         * @description A case in the caller's queue.
+         */
+        readonly WorkItem: {
+            readonly case: components["schemas"]["Case"];
+            /** Project Name */
+            readonly project_name: string;
         };
     };
     responses: never;
@@ -2514,6 +3498,39 @@ export interface operations {
             };
         };
     };
+    readonly list_audit: {
+        readonly parameters: {
+            readonly query?: {
+                readonly project_id?: string | null;
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_AuditEvent_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly login: {
         readonly parameters: {
             readonly query?: never;
@@ -2726,6 +3743,191 @@ export interface operations {
             };
         };
     };
+    readonly take_lease: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LeaseIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LeaseOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly release_lease: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_case_place: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PlaceOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_evaluation: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Evaluation"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly download_evaluation: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_evaluation_file: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_jobs: {
         readonly parameters: {
             readonly query: {
@@ -2768,7 +3970,7 @@ export interface operations {
         };
         readonly requestBody: {
             readonly content: {
-                readonly "application/json": components["schemas"]["ExportJobIn"] | components["schemas"]["LearnPromptJobIn"] | components["schemas"]["AutoSegmentJobIn"] | components["schemas"]["PropagateJobIn"];
+                readonly "application/json": components["schemas"]["ExportJobIn"] | components["schemas"]["LearnPromptJobIn"] | components["schemas"]["AutoSegmentJobIn"] | components["schemas"]["PropagateJobIn"] | components["schemas"]["EvaluateJobIn"];
             };
         };
         readonly responses: {
@@ -3095,6 +4297,38 @@ export interface operations {
             };
         };
     };
+    readonly list_my_work: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_WorkItem_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_models: {
         readonly parameters: {
             readonly query?: never;
@@ -3111,6 +4345,138 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_ModelOut_"];
+                };
+            };
+        };
+    };
+    readonly list_people: {
+        readonly parameters: {
+            readonly query?: {
+                readonly search?: string | null;
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_PersonDetail_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly invite_person: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PersonIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["InvitationOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly change_person: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly person_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PersonPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PersonDetail"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly new_login_link: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly person_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["InvitationOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3251,8 +4617,10 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 readonly state?: components["schemas"]["CaseState"] | null;
-                readonly assignee?: string | null;
+                readonly assignee?: string | "nobody" | null;
+                readonly label_id?: string | null;
                 readonly search?: string | null;
+                readonly order?: components["schemas"]["CaseOrder"];
                 readonly limit?: number;
                 readonly cursor?: string | null;
             };
@@ -3271,6 +4639,144 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_Case_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly change_cases: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CasesPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CasesChanged"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_evaluation_cases: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_EvaluationCase_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_evaluations: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Evaluation_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly invite_member: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MemberInvitationIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MemberInvitation"];
                 };
             };
             /** @description Validation Error */
@@ -3541,6 +5047,73 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["Job"];
                 };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_sessions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_SessionOut_"];
+                };
+            };
+        };
+    };
+    readonly end_other_sessions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readonly end_session: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly session_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             readonly 422: {
