@@ -17,6 +17,7 @@ from backend.services.imports import Imports
 from backend.services.jobs import Jobs
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
+from backend.services.leases import Leases
 from backend.services.people import People
 from backend.services.projects import Projects
 from backend.services.proposals import Proposals
@@ -53,6 +54,7 @@ class Services:
     audit_log: AuditLog
     projects: Projects
     cases: Cases
+    leases: Leases
     volumes: Volumes
     annotations: Annotations
     segmentation: Segmentation
@@ -104,6 +106,7 @@ def build_services(settings: Settings) -> Services:
         audit_log=AuditLog(db),
         projects=Projects(db, accounts),
         cases=Cases(db),
+        leases=Leases(db),
         volumes=Volumes(db, planes),
         annotations=annotations,
         segmentation=segmentation,

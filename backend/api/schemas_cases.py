@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -12,7 +12,11 @@ from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
 from backend.db import tables
 from backend.domain.workflow import CaseState
-from backend.services.cases import CaseView
+from backend.services.case_views import CaseView
+from backend.services.cases import CaseChange, CaseFilter, CasePlace, Refusal
+from backend.services.leases import LeaseView
+
+Priority = Annotated[int, Field(ge=-100, le=100)]
 
 
 class VolumeBrief(Schema):
@@ -38,11 +42,13 @@ class Case(Schema):
     project_id: UUID
     name: str
     state: CaseState
-    priority: int
+    priority: int = Field(description="More is sooner")
+    due_on: date | None
     modality: str
     created_at: datetime
     updated_at: datetime
     assignee: Person | None
+    opened_by: Person | None = Field(description="Has it open right now")
     study: dict[str, Any]
     volumes: list[VolumeBrief]
     annotated_slices: int
@@ -56,10 +62,12 @@ class Case(Schema):
             name=case.name,
             state=CaseState(case.state),
             priority=case.priority,
+            due_on=case.due_on,
             modality="/".join(sorted({volume.modality for volume in case.volumes})),
             created_at=case.created_at,
             updated_at=case.updated_at,
             assignee=Person.of(view.assignee) if view.assignee else None,
+            opened_by=Person.of(view.opened_by) if view.opened_by else None,
             study=case.study,
             volumes=[VolumeBrief.of(volume) for volume in case.volumes],
             annotated_slices=view.annotated_slices,
@@ -69,10 +77,91 @@ class Case(Schema):
 class CasePatch(Schema):
     state: CaseState | None = None
     assignee_id: UUID | None = None
-    priority: int | None = Field(default=None, ge=-100, le=100)
+    priority: Priority | None = None
+    due_on: date | None = None
     name: str | None = None
 
     def changes(self) -> dict[str, Any]:
-        """Only what was sent; a null assignee unassigns."""
+        """Only what was sent; a null assignee unassigns, a null date clears it."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
-        return {name: value for name, value in sent.items() if value is not None or name == "assignee_id"}
+        return {name: value for name, value in sent.items() if value is not None or name in ("assignee_id", "due_on")}
+
+
+class CaseFilterIn(Schema):
+    state: CaseState | None = None
+    assignee: UUID | Literal["nobody"] | None = None
+    label_id: UUID | None = None
+    search: str | None = None
+
+    def to_domain(self) -> CaseFilter:
+        return CaseFilter(self.state, self.assignee, self.label_id, self.search)
+
+
+class CasesPatch(Schema):
+    """Change the cases named, or all that match the filter. What is null stays as it is."""
+
+    cases: Annotated[list[UUID], Field(max_length=10_000)] | None = None
+    filter: CaseFilterIn = CaseFilterIn()
+    assign_to: list[UUID] | None = Field(
+        default=None, description="Dealt out so that everybody's open cases become even; [] unassigns"
+    )
+    priority: Priority | None = None
+    due_on: date | None = None
+    clear_due: bool = False
+    state: CaseState | None = None
+
+    def chosen(self) -> CaseFilter | list[UUID]:
+        return self.filter.to_domain() if self.cases is None else self.cases
+
+    def to_domain(self) -> CaseChange:
+        return CaseChange(self.assign_to, self.priority, self.due_on, self.clear_due, self.state)
+
+
+class RefusedCase(Schema):
+    case_id: UUID
+    name: str
+    code: str
+    detail: str
+    hint: str | None
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> RefusedCase:
+        case, error = refusal.case, refusal.error
+        return cls(case_id=case.id, name=case.name, code=error.code, detail=error.detail, hint=error.hint)
+
+
+class CasesChanged(Schema):
+    changed: int
+    refused: list[RefusedCase]
+
+
+class PlaceOut(Schema):
+    index: int = Field(description="From 0, among the cases that the caller sees, the newest first")
+    total: int
+    previous_id: UUID | None
+    next_id: UUID | None
+
+    @classmethod
+    def of(cls, place: CasePlace) -> PlaceOut:
+        return cls(index=place.index, total=place.total, previous_id=place.previous_id, next_id=place.next_id)
+
+
+class WorkItem(Schema):
+    """A case in the caller's queue."""
+
+    case: Case
+    project_name: str
+
+
+class LeaseIn(Schema):
+    take_over: bool = False
+
+
+class LeaseOut(Schema):
+    holder: Person
+    mine: bool
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, lease: LeaseView) -> LeaseOut:
+        return cls(holder=Person.of(lease.holder), mine=lease.is_mine, expires_at=lease.expires_at)

@@ -81,6 +81,7 @@ class ProjectPatch(Schema):
     name: str | None = None
     description: str | None = None
     archived: bool | None = None
+    own_cases_only: bool | None = Field(default=None, description="Annotators see only what is assigned to them")
 
 
 class ProjectCounts(Schema):
@@ -95,6 +96,7 @@ class Project(Schema):
     description: str
     created_at: datetime
     archived: bool
+    own_cases_only: bool
     role: Role
     labels: list[Label]
     counts: ProjectCounts
@@ -108,6 +110,7 @@ class Project(Schema):
             description=project.description,
             created_at=project.created_at,
             archived=project.archived_at is not None,
+            own_cases_only=project.own_cases_only,
             role=view.role,
             labels=[Label.of(row) for row in view.labels],
             counts=ProjectCounts(

@@ -63,14 +63,18 @@ TRANSITIONS: dict[CaseState, dict[CaseState, Action]] = {
         CaseState.IN_PROGRESS: Action.ANNOTATE,
         CaseState.SUBMITTED: Action.ANNOTATE,
     },
-    CaseState.IN_PROGRESS: {CaseState.SUBMITTED: Action.ANNOTATE},
+    CaseState.IN_PROGRESS: {CaseState.SUBMITTED: Action.ANNOTATE, CaseState.ASSIGNED: Action.MANAGE},
     CaseState.SUBMITTED: {
         CaseState.ACCEPTED: Action.REVIEW,
         CaseState.RETURNED: Action.REVIEW,
         CaseState.IN_PROGRESS: Action.ANNOTATE,
     },
     CaseState.ACCEPTED: {CaseState.RETURNED: Action.REVIEW},
-    CaseState.RETURNED: {CaseState.IN_PROGRESS: Action.ANNOTATE, CaseState.SUBMITTED: Action.ANNOTATE},
+    CaseState.RETURNED: {
+        CaseState.IN_PROGRESS: Action.ANNOTATE,
+        CaseState.SUBMITTED: Action.ANNOTATE,
+        CaseState.ASSIGNED: Action.MANAGE,
+    },
 }
 
 OPEN_STATES = (CaseState.ASSIGNED, CaseState.IN_PROGRESS, CaseState.RETURNED)

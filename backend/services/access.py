@@ -82,22 +82,34 @@ def require(session: Session, who: Principal, project_id: UUID, action: Action) 
     return project
 
 
+def own_cases_only(session: Session, who: Principal, project: Project) -> bool:
+    """Whether the caller sees in this project only what is assigned to them."""
+    return project.own_cases_only and role_in(session, who, project.id) is Role.ANNOTATOR
+
+
 def require_case(session: Session, who: Principal, case_id: UUID, action: Action) -> Case:
-    """The case, if the caller may do this in its project."""
+    """The case, if the caller sees it and may do this in its project."""
     case = session.get(Case, case_id)
-    if case is None or role_in(session, who, case.project_id) is None:
-        raise CaseNotFound("This case does not exist or is not in one of your projects.")
+    if case is None or not _sees(session, who, case):
+        raise CaseNotFound("This case does not exist, is not in one of your projects or is not assigned to you.")
     require(session, who, case.project_id, action)
     return case
 
 
 def require_volume(session: Session, who: Principal, volume_id: UUID, action: Action) -> VolumeRow:
-    """The volume, if the caller may do this in its project."""
+    """The volume, if the caller sees its case and may do this in its project."""
     volume = session.get(VolumeRow, volume_id)
-    if volume is None or role_in(session, who, volume.project_id) is None:
-        raise VolumeNotFound("This volume does not exist or is not in one of your projects.")
+    if volume is None or not _sees(session, who, session.get_one(Case, volume.case_id)):
+        raise VolumeNotFound("This volume does not exist, is not in one of your projects or is not assigned to you.")
     require(session, who, volume.project_id, action)
     return volume
+
+
+def _sees(session: Session, who: Principal, case: Case) -> bool:
+    if role_in(session, who, case.project_id) is None:
+        return False
+    project = session.get_one(Project, case.project_id)
+    return case.assignee_id == who.id or not own_cases_only(session, who, project)
 
 
 def require_admin(who: Principal) -> None:

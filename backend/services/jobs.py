@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Job
+from backend.db.tables import Job, Project
 from backend.domain.jobs import (
     QUEUE_OF,
     JobCancelled,
@@ -33,7 +33,7 @@ from backend.domain.jobs import (
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit
-from backend.services.access import Principal, require, role_in
+from backend.services.access import Principal, own_cases_only, require, role_in
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
 
@@ -124,8 +124,11 @@ class Jobs:
 
     def of_project(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[Job]:
         with self._db.begin() as session:
-            require(session, who, project_id, Action.VIEW)
-            return page(session, select(Job).where(Job.project_id == project_id), Job.id, limit=limit, cursor=cursor)
+            project = require(session, who, project_id, Action.VIEW)
+            query = select(Job).where(Job.project_id == project_id)
+            if own_cases_only(session, who, project):  # what others import or measure names their cases
+                query = query.where(Job.created_by == who.id)
+            return page(session, query, Job.id, limit=limit, cursor=cursor)
 
     def cancel(self, who: Principal, job_id: UUID) -> Job:
         """Cancel a queued job at once; ask a running one to stop. Raises JobIsOver."""
@@ -274,7 +277,10 @@ class Jobs:
 def _may_see(session: Session, who: Principal, job: Job) -> bool:
     if job.created_by == who.id:
         return True
-    return job.project_id is not None and role_in(session, who, job.project_id) is not None
+    project = session.get(Project, job.project_id) if job.project_id else None
+    if project is None or role_in(session, who, project.id) is None:
+        return False
+    return not own_cases_only(session, who, project)
 
 
 class Progress:

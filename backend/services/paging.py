@@ -32,6 +32,12 @@ class Page(Generic[Row]):
     next_cursor: str | None
 
 
+def check_limit(limit: int) -> None:
+    """Raises BadCursor unless a page may have so many rows."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadCursor(f"The limit {limit} is out of range.", hint=f"Use 1 to {MAX_LIMIT}.")
+
+
 def page(
     session: Session,
     query: Select[Row],
@@ -42,8 +48,7 @@ def page(
     newest_first: bool = True,
 ) -> Page[Row]:
     """One page of a query ordered by id. The cursor is the id of the last row seen."""
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadCursor(f"The limit {limit} is out of range.", hint=f"Use 1 to {MAX_LIMIT}.")
+    check_limit(limit)
     if cursor is not None:
         try:
             last = UUID(cursor)

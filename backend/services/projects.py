@@ -18,7 +18,7 @@ from backend.domain.annotation import Code, InvalidLabel, Label
 from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
-from backend.services.access import Principal, require, role_in
+from backend.services.access import Principal, own_cases_only, require, role_in
 from backend.services.accounts import Accounts, Secret, UserNotFound
 from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
@@ -115,7 +115,7 @@ class Projects:
             return self._view(session, who, require(session, who, project_id, Action.VIEW))
 
     def change(self, who: Principal, project_id: UUID, changes: dict[str, Any]) -> ProjectView:
-        """Change `name`, `description` or `archived`."""
+        """Change `name`, `description`, `archived` or `own_cases_only`."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.MANAGE)
             if "name" in changes:
@@ -124,20 +124,24 @@ class Projects:
                 project.description = changes["description"].strip()
             if "archived" in changes:
                 project.archived_at = datetime.now(UTC) if changes["archived"] else None
+            if "own_cases_only" in changes:
+                project.own_cases_only = changes["own_cases_only"]
             audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))
             session.flush()
             return self._view(session, who, project)
 
     @staticmethod
     def _view(session: Session, who: Principal, project: Project) -> ProjectView:
-        states = session.execute(
-            select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
-        )
-        by_state = dict(states.all())
-        volumes = session.scalar(select(func.count()).where(VolumeRow.project_id == project.id)) or 0
+        cases = select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
+        volumes = select(func.count()).where(VolumeRow.project_id == project.id)
+        if own_cases_only(session, who, project):
+            cases = cases.where(Case.assignee_id == who.id)
+            volumes = volumes.where(Case.id == VolumeRow.case_id, Case.assignee_id == who.id)
+        by_state = dict(session.execute(cases).all())
         role = role_in(session, who, project.id)
         assert role is not None  # callers checked access
-        return ProjectView(project, list(project.labels), role, sum(by_state.values()), volumes, by_state)
+        count = session.scalar(volumes) or 0
+        return ProjectView(project, list(project.labels), role, sum(by_state.values()), count, by_state)
 
     # -- labels -------------------------------------------------------------------------------------------------------
     def labels(self, who: Principal, project_id: UUID) -> Sequence[LabelRow]:
