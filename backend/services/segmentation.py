@@ -35,7 +35,7 @@ from backend.services.access import Principal, require_volume
 from backend.services.learned_prompts import LearnedPrompts, UsedPrompt
 from backend.services.projects import label_on
 from backend.services.volumes import SliceNotFound
-from backend.stores.embeddings import Embeddings
+from backend.stores.embeddings import CLAIM_S, Embeddings
 from backend.stores.queue import JobQueue
 
 MAX_SLICES_AHEAD = 64
@@ -171,7 +171,7 @@ class Segmentation:
         queued = []
         for k, source in sources.items():
             if k not in ready and self._embeddings.claim(source.embedding_key):
-                self._queue.cast(QueueName.ENCODE, Call.ENCODE, EncodeCall(source=source))
+                self._queue.cast(QueueName.ENCODE, Call.ENCODE, EncodeCall(source=source), ttl_s=CLAIM_S)
                 queued.append(k)
         return Encodings(name, ready, tuple(queued))
 

@@ -13,7 +13,8 @@ from redis import Redis, RedisError
 
 from backend.errors import Unavailable
 
-_CLAIM_S = 120
+CLAIM_S = 60
+"""So long a slice counts as being encoded. A question that waits longer is dropped, and may be asked anew."""
 
 
 class EmbeddingsUnavailable(Unavailable):
@@ -54,10 +55,10 @@ class Embeddings:
             return [bool(found) for found in pipeline.execute()]
 
     def claim(self, digest: str) -> bool:
-        """True for the first who asks within two minutes: who claims, has it encoded. Keeps work from being queued
+        """True for the first who asks within CLAIM_S: who claims, has it encoded. Keeps work from being queued
         twice."""
         with _translated():
-            return bool(self._redis.set(_claim(digest), b"1", nx=True, ex=_CLAIM_S))
+            return bool(self._redis.set(_claim(digest), b"1", nx=True, ex=CLAIM_S))
 
     def release(self, digest: str) -> None:
         with _translated():

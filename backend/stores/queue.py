@@ -73,10 +73,10 @@ class JobQueue:
             raise Relayed(answer["problem"])
         return answer
 
-    def cast(self, queue: QueueName, call: Call, payload: BaseModel) -> None:
-        """Ask a worker and do not wait: work ahead of need."""
+    def cast(self, queue: QueueName, call: Call, payload: BaseModel, *, ttl_s: int) -> None:
+        """Ask a worker and do not wait: work ahead of need, which is dropped after `ttl_s` seconds in the queue."""
         with _translated():
-            self._enqueue_call(queue, call, payload, at_front=False, ttl_s=60)
+            self._enqueue_call(queue, call, payload, at_front=False, ttl_s=ttl_s)
 
     def _enqueue_call(self, queue: QueueName, call: Call, payload: BaseModel, *, at_front: bool, ttl_s: int) -> RqJob:
         return self._queues[queue].enqueue_call(

@@ -51,8 +51,9 @@ export class Assistant {
     if (trouble) return trouble
     const asking = this.#asking.value
     if (asking) return { kind: this.#encoded.value.has(asking.slice) ? 'asking' : 'encoding' }
-    const slice = this.#session.view.slice.value
-    return { kind: this.#session.canDraw.value && !this.#encoded.value.has(slice) ? 'encoding' : 'ready' }
+    const { view, canDraw } = this.#session // nobody can click on a picture that is not there yet
+    const usable = view.image.value !== null && this.#encoded.value.has(view.slice.value)
+    return { kind: canDraw.value && !usable ? 'encoding' : 'ready' }
   })
 
   start(): void {
@@ -116,28 +117,21 @@ export class Assistant {
     await this.#wait(SETTLE_MS)
     if (turn !== this.#ahead || this.#recovering) return
     const wanted = this.#neighbourhood(slice).filter((n) => this.#trouble.peek() !== null || !this.#encoded.peek().has(n))
-    if (wanted.length === 0) return
-    const { data, error } = await this.#options.api.post<EncodingsOut>(this.#url('encodings'), {
-      json: { slices: wanted }, idempotent: true,
-    })
-    if (turn !== this.#ahead) return
-    if (error) {
-      this.#stumble(error, null)
-      return
-    }
-    if (this.#trouble.peek()?.kind !== 'failed') this.#trouble.value = null
-    this.#markEncoded(data.ready)
-    while (turn === this.#ahead && wanted.some((n) => !this.#encoded.peek().has(n))) {
+    while (wanted.length > 0) { // asked for anew each time: what a lost worker had taken is queued again
+      const { data, error } = await this.#options.api.post<EncodingsOut>(this.#url('encodings'), {
+        json: { slices: wanted }, idempotent: true,
+      })
+      if (turn !== this.#ahead) return
+      if (error) {
+        this.#stumble(error, null)
+        return
+      }
+      if (this.#trouble.peek()?.kind !== 'failed') this.#trouble.value = null
+      this.#model.value = data.model
+      this.#markEncoded(data.ready)
+      if (wanted.every((n) => this.#encoded.peek().has(n))) return
       await this.#wait(POLL_MS)
       if (turn !== this.#ahead) return
-      const polled = await this.#options.api.get<EncodingsOut & { readonly model?: string }>(this.#url('encodings'))
-      if (turn !== this.#ahead) return
-      if (polled.error) {
-        this.#stumble(polled.error, null)
-        break
-      }
-      this.#model.value = polled.data.model ?? this.#model.peek()
-      this.#markEncoded(polled.data.ready)
     }
   }
 

@@ -17,7 +17,6 @@ function start() {
   const server = new FakeServer()
     .on('POST', PREDICT, () => predicted())
     .on('POST', ENCODE, () => ({ model: 'sammed-small', ready: [0, 1, 2, 3, 4], queued: [] }))
-    .on('GET', ENCODE, () => ({ model: 'sammed-small', ready: [0, 1, 2, 3, 4], queued: [] }))
     .on('GET', /system$/, () => ({ workers: { click: 1 } }))
   const time = new FakeTime()
   const assistant = new Assistant({ api: server, volumeId: 'v', session, wait: time.wait })
@@ -93,7 +92,6 @@ test('held prompts are asked about when the key is released', async () => {
 test('while the slice is not encoded the state says so; then the answer comes', async () => {
   const { server, time, assistant, click } = start()
   server.on('POST', ENCODE, () => ({ model: 'm', ready: [], queued: [2] }))
-  server.on('GET', ENCODE, () => ({ model: 'm', ready: [], queued: [] }))
   const answer = later<unknown>()
   server.on('POST', PREDICT, () => answer.promise)
   await time.pass(200)
@@ -117,18 +115,29 @@ test('encodings are asked for when the reader settles: the slice first, then its
   assert.equal(server.count('POST', ENCODE), 1)
 })
 
-test('encoding is watched until it is done', async () => {
+test('encoding is asked for until it is done, as a worker may be lost with it', async () => {
   const { server, time, assistant } = start()
   let ready: number[] = []
-  server.on('POST', ENCODE, () => ({ model: 'm', ready, queued: [0, 1, 2, 3, 4] })).on('GET', ENCODE, () => ({ model: 'm', ready, queued: [] }))
+  server.on('POST', ENCODE, () => ({ model: 'm', ready, queued: [] }))
   await time.pass(1000)
   assert.equal(assistant.state.value.kind, 'encoding')
   ready = [0, 1, 2, 3, 4]
   await time.pass(1000)
   assert.equal(assistant.state.value.kind, 'ready')
-  const polls = server.count('GET', ENCODE)
+  const asked = server.count('POST', ENCODE)
   await time.pass(10_000)
-  assert.equal(server.count('GET', ENCODE), polls, 'and then no longer')
+  assert.equal(server.count('POST', ENCODE), asked, 'and then no longer')
+})
+
+test('an encoded slice of which the picture is not there yet is not ready: a click there would be lost', async () => {
+  const { session, time, assistant } = start()
+  await time.pass(1000)
+  assert.equal(assistant.state.value.kind, 'ready')
+  session.view.setSlice(3)
+  assert.ok(assistant.encoded.value.has(3))
+  assert.equal(assistant.state.value.kind, 'encoding')
+  show(session, 3)
+  assert.equal(assistant.state.value.kind, 'ready')
 })
 
 test('no worker: the state says why, and when one is there the click is answered without another click', async () => {
