@@ -131,6 +131,7 @@ export const en = {
     tabCases: 'Cases',
     tabLabels: 'Labels',
     tabMembers: 'Members',
+    tabEvaluation: 'Evaluation',
     tabSettings: 'Settings',
     upload: 'Upload',
     uploadFiles: 'Files …',

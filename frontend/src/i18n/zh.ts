@@ -130,6 +130,7 @@ export const zh: Catalogue = {
     tabCases: '病例',
     tabLabels: '标签',
     tabMembers: '成员',
+    tabEvaluation: '评估',
     tabSettings: '设置',
     upload: '上传',
     uploadFiles: '文件 …',

@@ -6,6 +6,7 @@ import type { NamedFile } from '../api/upload.ts'
 import { t } from '../i18n/text.ts'
 import { DropArea } from '../panels/drop_area.tsx'
 import { Icon } from '../panels/icon.tsx'
+import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { UploadButton } from '../panels/upload_button.tsx'
@@ -19,6 +20,8 @@ import { ProjectSettings } from './project_settings.tsx'
 import { hrefTo, type ProjectTab } from './router.ts'
 import { useTitle } from './title.ts'
 import { useLoaded, type Loaded } from './use_loaded.ts'
+
+const ProjectEvaluation = onDemand(async () => (await import('./project_evaluation.tsx')).ProjectEvaluation)
 
 export function ProjectPage({ projectId, tab }: { projectId: string; tab: ProjectTab }) {
   const app = useApp()
@@ -66,6 +69,7 @@ function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
     { id: 'cases', label: text.tabCases, count: project.counts.cases },
     { id: 'labels', label: text.tabLabels, count: project.labels.length },
     { id: 'members', label: text.tabMembers },
+    ...(may(project.role, 'review') ? [{ id: 'evaluation' as const, label: text.tabEvaluation }] : []),
     ...(may(project.role, 'manage') ? [{ id: 'settings' as const, label: text.tabSettings }] : []),
   ]
   return (
@@ -92,6 +96,7 @@ function TabContent({ project, value, tab, imports, onUpload }: TabContentProps)
     case 'cases': return <ProjectCases project={value} imports={imports} onUpload={onUpload} />
     case 'labels': return <ProjectLabels project={value} onChanged={project.put} />
     case 'members': return <ProjectMembers project={value} />
+    case 'evaluation': return <ProjectEvaluation project={value} />
     case 'settings': return <ProjectSettings project={value} onChanged={project.put} />
   }
 }
