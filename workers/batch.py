@@ -20,6 +20,7 @@ from backend.db.tables import Job
 from backend.domain.jobs import (
     AutoSegmentPayload,
     JobKind,
+    JobMessage,
     LearningPayload,
     LearnPromptPayload,
     ModelInfo,
@@ -145,8 +146,10 @@ class Batch:
         done = empty = 0
 
         def report(share: float, _: str) -> None:
-            what = f"Slice {done} of {len(targets)}" if done else "Learning where the label is"
-            progress(before + (1 - before) * share, what)
+            if done:
+                progress(before + (1 - before) * share, JobMessage.PROPOSING, done=done, of=len(targets))
+            else:
+                progress(before + (1 - before) * share, JobMessage.LOCATING)
 
         config = replace(
             self._auto,
@@ -202,7 +205,7 @@ class Batch:
                     made = _proposed(plan.frames[k], found, iou(found, before), prompts)
                     self._services.proposals.propose(run, made)
                     before, here, proposed = found, here + 1, proposed + 1
-                    progress(min(1.0, proposed / most), f"Slice {k + 1}")
+                    progress(min(1.0, proposed / most), JobMessage.FOLLOWING, slice=k + 1)
         return _result(run, proposed=proposed, empty=0)
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ class Batch:
     ) -> dict[str, Any]:
         """Learn, judge and keep a prompt. `share` is what all of it counts for in the job's progress."""
         slices = FrameSlices(self._services, self._interactive, plan.frames, progress.checkpoint)
-        progress(0.0, "Reading the annotated slices")
+        progress(0.0, JobMessage.READING_SLICES)
         examples = self._examples(plan, slices)
         pictures = payload.volume_id is None
         config = replace(self._assist, position_grid=0) if pictures else self._assist
@@ -236,12 +239,13 @@ class Batch:
         start = learned_prompt_of(warm) if warm else None
 
         def judging(step: int, steps: int) -> None:
-            progress(share * JUDGING_SHARE * step / steps, f"Trying on {_slices(len(examples))}")
+            progress(share * JUDGING_SHARE * step / steps, JobMessage.TRYING, slices=len(examples))
 
         def learning(step: int, steps: int) -> None:
             progress(
                 share * (JUDGING_SHARE + (1 - JUDGING_SHARE) * step / steps),
-                f"Learning from {_slices(len(examples))}",
+                JobMessage.LEARNING,
+                slices=len(examples),
             )
 
         with _translated():
@@ -350,10 +354,6 @@ def _example(plan: LearningPlan, k: int) -> dict[str, Any]:
 def _result(run: Run, *, proposed: int, empty: int) -> dict[str, Any]:
     learned: UUID | None = run.learned_prompt_id
     return {"proposed": proposed, "empty": empty, "learned_prompt_id": str(learned) if learned else None}
-
-
-def _slices(count: int) -> str:
-    return f"{count} slice{'' if count == 1 else 's'}"
 
 
 @contextmanager

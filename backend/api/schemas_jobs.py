@@ -40,7 +40,8 @@ class Job(Schema):
     volume_id: UUID | None = Field(description="Of jobs that learn on a volume")
     label_id: UUID | None = Field(description="Of jobs that learn")
     progress: float
-    message: str
+    message: str = Field(description="What goes on: a code like `learning` that pages translate, or a sentence")
+    message_params: dict[str, int] = Field(description="Numbers that go with the code")
     result: dict[str, Any] | None
     problem: JobProblem | None
     created_at: datetime
@@ -58,6 +59,7 @@ class Job(Schema):
             label_id=row.payload.get("label_id"),
             progress=row.progress,
             message=row.message,
+            message_params=row.message_params,
             result=row.result,
             problem=JobProblem.model_validate(row.problem) if row.problem else None,
             created_at=row.created_at,

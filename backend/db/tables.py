@@ -372,7 +372,8 @@ class Job(Base):
     subject: Mapped[str | None] = mapped_column(String(120))  # of one kind, only a subject's newest job is wanted
     payload: Mapped[dict[str, Any]]
     progress: Mapped[float] = mapped_column(Float, default=0.0)  # 0..1
-    message: Mapped[str] = mapped_column(Text, default="")
+    message: Mapped[str] = mapped_column(Text, default="")  # domain.jobs.JobMessage, or a sentence
+    message_params: Mapped[dict[str, Any]] = mapped_column(default=dict)  # numbers for the message
     result: Mapped[dict[str, Any] | None]
     problem: Mapped[dict[str, Any] | None]
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)

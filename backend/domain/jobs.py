@@ -56,6 +56,27 @@ class JobState(StrEnum):
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
+class JobMessage(StrEnum):
+    """What jobs say that pages say in their own language; the numbers that go with it are named in brackets."""
+
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    """a newer request took the job's place"""
+    WORKER_LOST = "worker_lost"
+    """the job is tried once more"""
+    READING_SLICES = "reading_slices"
+    TRYING = "trying"
+    """learning without a slice, to be judged by it (slices)"""
+    LEARNING = "learning"
+    """(slices)"""
+    LOCATING = "locating"
+    """learning where the label is"""
+    PROPOSING = "proposing"
+    """(done, of)"""
+    FOLLOWING = "following"
+    """(slice), counted from 1"""
+
+
 class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 

@@ -25,6 +25,7 @@ from backend.domain.jobs import (
     JobCancelled,
     JobIsOver,
     JobKind,
+    JobMessage,
     JobState,
     QueueUnavailable,
     WorkerLost,
@@ -137,7 +138,7 @@ class Jobs:
             if JobState(job.state).is_final:
                 raise JobIsOver(f"This job is {job.state} already.")
             if job.state == JobState.QUEUED:
-                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), "Cancelled"
+                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), JobMessage.CANCELLED
             else:
                 job.cancel_requested = True
             audit.record(session, who, "job.cancelled", project_id=job.project_id, subject=job.id)
@@ -153,7 +154,7 @@ class Jobs:
         for job in older:
             if job.state == JobState.QUEUED:
                 job.state, job.finished_at = JobState.CANCELLED, self._clock()
-                job.message = "A newer request took its place"
+                job.message = JobMessage.SUPERSEDED
             else:
                 job.cancel_requested = True
 
@@ -178,6 +179,7 @@ class Jobs:
                     attempts=Job.attempts + 1,
                     progress=0.0,
                     message="",
+                    message_params={},
                 )
                 .returning(Job)
             )
@@ -188,14 +190,20 @@ class Jobs:
                 update(Job).where(Job.id == job_id, Job.state == JobState.RUNNING).values(heartbeat_at=self._clock())
             )
 
-    def report(self, job_id: UUID, progress: float, message: str) -> None:
-        """Write progress in 0..1 and what is being done. Raises JobCancelled when somebody asked the job to stop, or
-        when it is no longer this worker's."""
+    def report(self, job_id: UUID, progress: float, message: str, params: dict[str, int] | None = None) -> None:
+        """Write progress in 0..1 and what is being done: a JobMessage with its numbers, or a sentence.
+
+        Raises JobCancelled when somebody asked the job to stop, or when it is no longer this worker's."""
         with self._db.begin() as session:
             go_on = session.scalar(
                 update(Job)
                 .where(Job.id == job_id, Job.state == JobState.RUNNING)
-                .values(progress=min(max(progress, 0.0), 1.0), message=message, heartbeat_at=self._clock())
+                .values(
+                    progress=min(max(progress, 0.0), 1.0),
+                    message=message,
+                    message_params=params or {},
+                    heartbeat_at=self._clock(),
+                )
                 .returning(Job.cancel_requested)
             )
         if go_on is not False:
@@ -208,7 +216,7 @@ class Jobs:
         self._end(job_id, state=JobState.FAILED, problem=to_record(error))
 
     def cancelled(self, job_id: UUID) -> None:
-        self._end(job_id, state=JobState.CANCELLED, message="Cancelled")
+        self._end(job_id, state=JobState.CANCELLED, message=JobMessage.CANCELLED)
 
     def release(self, job_id: UUID) -> None:
         """Give a claimed job back: its worker is to stop. That is no failed attempt; the sweeper sends it again."""
@@ -217,7 +225,7 @@ class Jobs:
             if job is None or job.state != JobState.RUNNING:
                 return
             if job.cancel_requested:
-                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), "Cancelled"
+                job.state, job.finished_at, job.message = JobState.CANCELLED, self._clock(), JobMessage.CANCELLED
             else:
                 job.state, job.attempts, job.progress, job.message = JobState.QUEUED, job.attempts - 1, 0.0, ""
 
@@ -247,7 +255,7 @@ class Jobs:
                 if job.cancel_requested:
                     job.state, job.finished_at = JobState.CANCELLED, now
                 elif job.attempts < MAX_ATTEMPTS:
-                    job.state, job.message = JobState.QUEUED, "The worker was lost; trying once more"
+                    job.state, job.message = JobState.QUEUED, JobMessage.WORKER_LOST
                     touched.append(job)
                 else:
                     error = WorkerLost(
@@ -284,7 +292,8 @@ def _may_see(session: Session, who: Principal, job: Job) -> bool:
 
 
 class Progress:
-    """What a running job holds: `progress(0.4, "Reading 12 of 30")` writes at most four times a second."""
+    """What a running job holds: `progress(0.4, JobMessage.PROPOSING, done=3, of=9)` writes at most four times a second.
+    In place of a JobMessage it takes a sentence."""
 
     def __init__(
         self,
@@ -300,18 +309,19 @@ class Progress:
         self._monotonic = monotonic
         self._stopping = stopping
         self._last = float("-inf")
-        self._said: tuple[float, str] = (0.0, "")
+        self._said: tuple[float, str, dict[str, int]] = (0.0, "", {})
 
-    def __call__(self, fraction: float, message: str) -> None:
+    def __call__(self, fraction: float, message: str, **params: int) -> None:
         """Raises JobCancelled when the job was asked to stop, WorkerStopping when its worker was."""
         if self._stopping():
             raise WorkerStopping("The worker was asked to stop; the job is done by another one.")
-        self._said = (fraction, message)
+        self._said = (fraction, message, params)
         now = self._monotonic()
         if now - self._last >= 0.25:
             self._last = now
-            self._jobs.report(self._job_id, fraction, message)
+            self._jobs.report(self._job_id, fraction, message, params)
 
     def checkpoint(self) -> None:
         """A place to stop at in the middle of a step: says the same once more. Raises as a call does."""
-        self(*self._said)
+        fraction, message, params = self._said
+        self(fraction, message, **params)

@@ -1812,8 +1812,18 @@ export interface components {
              * @description Of jobs that learn
              */
             readonly label_id: string | null;
-            /** Message */
+            /**
+             * Message
+             * @description What goes on: a code like `learning` that pages translate, or a sentence
+             */
             readonly message: string;
+            /**
+             * Message Params
+             * @description Numbers that go with the code
+             */
+            readonly message_params: {
+                readonly [key: string]: number;
+            };
             readonly problem: components["schemas"]["JobProblem"] | null;
             /** Progress */
             readonly progress: number;

@@ -1,6 +1,9 @@
 // English texts of the pages, in the order in which a user meets them. Tone: short, says what is so and what to do next.
 // Sentences that the server writes (problems, warnings) are not here; they are shown as they come.
 
+/** What the server sends with a code. */
+type Numbers = Readonly<Record<string, number>>
+
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
 
 export const en = {
@@ -24,6 +27,8 @@ export const en = {
     breadcrumb: 'Where you are',
     projects: 'Projects',
     userMenu: (name: string) => `Account of ${name}`,
+    work: 'My work',
+    people: 'People',
     account: 'Account',
     apiDocs: 'API documentation',
     signOut: 'Sign out',
@@ -191,13 +196,13 @@ export const en = {
   },
   members: {
     title: 'Members',
-    email: 'E-mail of a user of this installation',
+    email: 'E-mail',
     role: 'Role',
     roleOf: (name: string) => `Role of ${name}`,
     add: 'Add member',
     remove: (name: string) => `Remove ${name} from the project`,
     you: 'you',
-    hint: 'Accounts are made on the server with `sammed user add`. A member who already has an account can be added here.',
+    hint: 'Whoever has an account here is added at once; for somebody new you get a sign-in link to send.',
     roleHelp: {
       manager: 'everything in this project', reviewer: 'accepts or returns cases, exports', annotator: 'annotates', viewer: 'looks',
     },
@@ -359,7 +364,17 @@ export const en = {
     recommended: (n: number) => `Works from here on, better with ${n} more.`,
     enough: 'Proposes a mask on every slice that is not annotated.',
     waiting: 'Waiting for a worker',
-    message: (text: string): string => text,
+    messages: {
+      cancelled: () => 'Cancelled',
+      superseded: () => 'A newer request took its place.',
+      worker_lost: () => 'The worker was lost; it is tried once more.',
+      reading_slices: () => 'Reading the annotated slices',
+      trying: ({ slices }: Numbers) => `Trying on ${plural(slices, 'slice', 'slices')}`,
+      learning: ({ slices }: Numbers) => `Learning from ${plural(slices, 'slice', 'slices')}`,
+      locating: () => 'Learning where the label is',
+      proposing: ({ done, of }: Numbers) => `Slice ${done} of ${of}`,
+      following: ({ slice }: Numbers) => `Slice ${slice}`,
+    },
     cancel: 'Stop',
     made: (n: number) => `${plural(n, 'proposal', 'proposals')} made.`,
     runAgain: 'Run again',

@@ -23,6 +23,8 @@ export const zh: Catalogue = {
     breadcrumb: '当前位置',
     projects: '项目',
     userMenu: (name) => `${name} 的账户`,
+    work: '我的任务',
+    people: '人员',
     account: '账户',
     apiDocs: 'API 文档',
     signOut: '退出登录',
@@ -188,13 +190,13 @@ export const zh: Catalogue = {
   },
   members: {
     title: '成员',
-    email: '本系统用户的电子邮箱',
+    email: '电子邮箱',
     role: '角色',
     roleOf: (name) => `${name} 的角色`,
     add: '添加成员',
     remove: (name) => `将 ${name} 移出项目`,
     you: '您',
-    hint: '账户由服务器上的`sammed user add`创建；已有账户的人可以在这里添加。',
+    hint: '已有账户的人会直接加入；对于新成员，您会得到一个可发送的登录链接。',
     roleHelp: { manager: '项目中的全部操作', reviewer: '通过或退回病例，导出', annotator: '标注', viewer: '查看' },
   },
   settings: {
@@ -354,10 +356,17 @@ export const zh: Catalogue = {
     recommended: (n) => `现在即可使用，再标注 ${n} 个会更好。`,
     enough: '为每个未标注的层面提出掩膜。',
     waiting: '等待工作进程',
-    message: (text) => text
-      .replace(/^Slice (\d+) of (\d+)$/, '第 $1 层，共 $2 层').replace(/^Slice (\d+)$/, '第 $1 层')
-      .replace(/^Learning from (\d+) slices?$/, '正在从 $1 个层面学习').replace(/^Trying on (\d+) slices?$/, '正在 $1 个层面上检验')
-      .replace('Reading the annotated slices', '正在读取已标注层面').replace('Learning where the label is', '正在学习标签的位置'),
+    messages: {
+      cancelled: () => '已取消',
+      superseded: () => '已被更新的请求取代。',
+      worker_lost: () => '工作进程已丢失，正在重试一次。',
+      reading_slices: () => '正在读取已标注层面',
+      trying: ({ slices }) => `正在 ${slices} 个层面上检验`,
+      learning: ({ slices }) => `正在从 ${slices} 个层面学习`,
+      locating: () => '正在学习标签的位置',
+      proposing: ({ done, of }) => `第 ${done} 层，共 ${of} 层`,
+      following: ({ slice }) => `第 ${slice} 层`,
+    },
     cancel: '停止',
     made: (n) => `已提出 ${n} 个建议。`,
     runAgain: '再次运行',

@@ -8,7 +8,7 @@ import type { Job, LabelLearning, LearnedPrompt } from '../../src/api/types.ts'
 import { FakeServer, FakeTime, Refusal, settle } from './support.ts'
 
 const job = (id: string, kind: Job['kind'], state: Job['state'], more: Partial<Job> = {}) =>
-  ({ id, kind, state, progress: 0, message: '', problem: null, created_at: id, ...more }) as Job
+  ({ id, kind, state, progress: 0, message: '', message_params: {}, problem: null, created_at: id, ...more }) as Job
 const label = (id: string, more: Partial<LabelLearning> = {}): LabelLearning =>
   ({ label_id: id, pictures: false, examples: 3, learned_prompt: null, newest: null, jobs: [], proposals: {}, ...more })
 
@@ -63,8 +63,8 @@ test('a job that runs is followed through a reload; proposals are looked for as 
   const running = job('1', 'auto_segment', 'running')
   const { streams, proposals, learning, server, state } = await open([label('liver', { jobs: [running] })])
   assert.deepEqual(streams.map(({ url }) => url), ['/api/jobs/1/events'])
-  streams[0].send({ ...running, progress: 0.4, message: 'Slice 4 of 9' })
-  assert.equal(learning.proposing.value!.message, 'Slice 4 of 9')
+  streams[0].send({ ...running, progress: 0.4, message: 'proposing', message_params: { done: 4, of: 9 } })
+  assert.equal(learning.proposing.value!.message, 'proposing')
   state.labels = [label('liver', { jobs: [{ ...running, state: 'done' }] })]
   streams[0].send({ ...running, state: 'done', progress: 1 })
   await settle()

@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { ACTIONS } from '../../src/annotate/actions.ts'
 import { en } from '../../src/i18n/en.ts'
 import { formatBytes, formatDate, formatMillilitres } from '../../src/i18n/format.ts'
+import { teamEn } from '../../src/i18n/team_en.ts'
+import { teamZh } from '../../src/i18n/team_zh.ts'
 import { chooseLanguage } from '../../src/i18n/text.ts'
 import { zh } from '../../src/i18n/zh.ts'
 import { presetKey } from '../../src/panels/annotate/preset_key.ts'
@@ -34,6 +36,13 @@ test('every action and customary window has a name in every language', () => {
   }
 })
 
+test('every message of a job has a text in every language', () => {
+  const source = readFileSync(new URL('../../../backend/domain/jobs.py', import.meta.url), 'utf8')
+  const codes = [...source.split('class JobMessage(StrEnum):')[1].split('\nclass ')[0].matchAll(/= "(\w+)"/g)].map((match) => match[1])
+  assert.ok(codes.length >= 8)
+  for (const catalogue of [en, zh]) assert.deepEqual(new Set(Object.keys(catalogue.learning.messages)), new Set(codes))
+})
+
 test('no action text is left over', () => {
   const used = new Set(ACTIONS.map((action) => action.label))
   for (const label of Object.keys(en.actions)) assert.ok(used.has(label), label)
@@ -41,8 +50,8 @@ test('no action text is left over', () => {
 
 test('no text is empty, and the Chinese ones are Chinese', () => {
   const same = new Set(['common.appName', 'common.none', 'annotate.window', 'annotate.level', 'annotate.escape', 'annotate.sliceOf'])
-  const english = new Map(leaves(en))
-  for (const [path, text] of leaves(zh)) {
+  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.')])
+  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.')]) {
     assert.notEqual(text, '', path)
     if (typeof text === 'string' && !same.has(path)) assert.notEqual(text, english.get(path), path)
   }

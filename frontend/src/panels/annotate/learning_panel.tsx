@@ -4,7 +4,7 @@
 import { actionById, isEnabled } from '../../annotate/actions.ts'
 import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
 import { ENOUGH_EXAMPLES, isUnfinished, LEAST_EXAMPLES } from '../../annotate/learning.ts'
-import type { Generator, LabelLearning } from '../../api/types.ts'
+import type { Generator, Job, LabelLearning } from '../../api/types.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
@@ -49,7 +49,7 @@ function Learned({ annotator: { learning } }: { annotator: Annotator }) {
     <div class="learned" aria-live="polite">
       <div class="learned-what">
         {job && isUnfinished(job)
-          ? <><span class="spinner" /><span title={text.message(job.message)}>{text.busy}</span><output>{formatNumber(100 * job.progress, language.value)} %</output></>
+          ? <><span class="spinner" /><span title={saidBy(job)}>{text.busy}</span><output>{formatNumber(100 * job.progress, language.value)} %</output></>
           : failed
             ? <><Icon name="warning" size={16} /><span title={failed.hint ?? ''}><Sentence text={failed.detail} /></span><LearnNow learning={learning} /></>
             : <><span>{label ? sentence(label) : ''}</span>{label && label.examples >= LEAST_EXAMPLES && !newest && <LearnNow learning={learning} />}</>}
@@ -81,6 +81,12 @@ function sentence({ newest, examples }: LabelLearning): string {
     return (reason === 'no_gain' ? text.noGain : text.learned)(newest.examples, points(gain))
   }
   return examples >= LEAST_EXAMPLES ? text.ready(examples) : examples === 1 ? text.one : text.none
+}
+
+/** What a job says of itself, in the language of the page. */
+function saidBy({ message, message_params: numbers }: Job): string {
+  const messages: Readonly<Record<string, (numbers: Job['message_params']) => string>> = t().learning.messages
+  return messages[message]?.(numbers) ?? ''
 }
 
 /** A difference of Dice in points, with its sign: +8, −0.4. */
@@ -139,8 +145,8 @@ function ProposingNote({ annotator: { learning, review } }: { annotator: Annotat
   const job = learning.proposing.value
   const wrong = learning.refused.value ?? review.problem.value ?? (job?.state === 'failed' ? job.problem : null)
   if (wrong) return <span class="wrong"><Icon name="warning" size={16} /><span><Sentence text={[wrong.detail, wrong.hint].filter(Boolean).join(' ')} /></span></span>
-  if (job?.state === 'queued') return <>{text.waiting}</>
-  if (job?.state === 'running') return <>{text.message(job.message)}</>
+  if (job?.state === 'queued') return <>{saidBy(job) || text.waiting}</>
+  if (job?.state === 'running') return <>{saidBy(job)}</>
   const label = learning.label.value
   if (!label) return null
   if (learning.missing.value > 0) return <>{text.missing(learning.missing.value)}</>
