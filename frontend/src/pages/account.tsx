@@ -7,6 +7,7 @@ import { t } from '../i18n/text.ts'
 import { NewPassword } from '../panels/new_password.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { Sentence } from '../panels/sentence.tsx'
+import { AccountSessions } from './account_sessions.tsx'
 import { AccountTokens } from './account_tokens.tsx'
 import { appearance, type Appearance } from './appearance.ts'
 import { useApp } from './app_state.ts'
@@ -41,6 +42,7 @@ export function AccountPage() {
           </div>
         </section>
         <PasswordSection />
+        <AccountSessions />
         <AccountTokens />
         <ModelSection />
       </div>

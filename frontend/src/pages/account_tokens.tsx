@@ -1,9 +1,10 @@
 // Personal tokens: made here, shown once, revoked here.
 
 import { useId, useState } from 'preact/hooks'
-import type { NewToken, Token } from '../api/project_types.ts'
+import type { NewToken, Token, TokenScope } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { formatDate } from '../i18n/format.ts'
+import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
@@ -17,13 +18,14 @@ export function AccountTokens() {
   const tokens = useLoaded<Page<Token>>((signal) => api.get('/api/tokens', { signal }), [])
   const [name, setName] = useState('')
   const [life, setLife] = useState<TokenLife>('days90')
+  const [scope, setScope] = useState<TokenScope>('all')
   const [fresh, setFresh] = useState<NewToken | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const id = useId()
 
   async function create(event: Event): Promise<void> {
     event.preventDefault()
-    const answer = await api.post<NewToken>('/api/tokens', { json: { name: name.trim(), expires_at: expiryOf(life, new Date()) } })
+    const answer = await api.post<NewToken>('/api/tokens', { json: { name: name.trim(), scope, expires_at: expiryOf(life, new Date()) } })
     setProblem(answer.error ?? null)
     if (answer.error) return
     setFresh(answer.data)
@@ -52,6 +54,13 @@ export function AccountTokens() {
             {(Object.keys(LIFE_DAYS) as TokenLife[]).map((key) => <option key={key} value={key}>{text.expiry[key]}</option>)}
           </select>
         </div>
+        <div class="field">
+          <label class="name" for={`${id}s`}>{team().tokens.scope}</label>
+          <select id={`${id}s`} class="select" value={scope} onChange={(event) => setScope(event.currentTarget.value as TokenScope)}>
+            <option value="all">{team().tokens.all}</option>
+            <option value="read">{team().tokens.read}</option>
+          </select>
+        </div>
         <button class="button">{text.createToken}</button>
       </form>
       {problem && <ProblemNotice problem={problem} />}
@@ -76,7 +85,7 @@ export function AccountTokens() {
           <li key={token.id} class="token-row">
             <Icon name="key" />
             <div class="grow">
-              <p>{token.name}</p>
+              <p>{token.name}{token.scope === 'read' && <> <span class="tag">{team().tokens.readTag}</span></>}</p>
               <p class="faint">{[
                 text.tokenCreated(date(token.created_at)),
                 token.expires_at ? text.tokenExpires(date(token.expires_at)) : text.tokenNoExpiry,

@@ -4,23 +4,26 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
-import type { Case, CaseState, Project, VolumeBrief } from '../api/project_types.ts'
-import type { Problem } from '../api/types.ts'
+import type { Case, CasePlace, CaseState, Project, VolumeBrief, WorkItem } from '../api/project_types.ts'
+import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView } from '../panels/annotate/annotate_view.tsx'
 import { SavingStateView } from '../panels/annotate/saving_state.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
+import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
-import { findPlace, type CasePlace } from './case_order.ts'
 import { movesOf } from './case_moves.ts'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
 import { useTitle } from './title.ts'
+import { useLease } from './use_lease.ts'
 import { useLoaded } from './use_loaded.ts'
 import { stateName } from './words.ts'
+
+const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
 
 interface OpenCase { readonly item: Case; readonly project: Project }
 
@@ -32,15 +35,14 @@ export function AnnotatePage({ caseId, volumeId }: { caseId: string; volumeId: s
     const project = await api.get<Project>(`/api/projects/${item.data.project_id}`, { signal })
     return project.error ? project : { data: { item: item.data, project: project.data } }
   }, [caseId])
-  const place = useLoaded<CasePlace | null>(async (signal) =>
-    opened.value ? { data: await findPlace(api, opened.value.item.project_id, caseId, signal) } : { data: null }, [opened.value?.item.id])
+  const place = useLoaded<CasePlace>((signal) => api.get(`/api/cases/${caseId}/place`, { signal }), [caseId])
 
   useTitle(opened.value?.item.name, opened.value?.project.name)
-  if (opened.problem) return <Frame banner={false}><div class="page-inner narrow"><ProblemNotice problem={opened.problem} onRetry={opened.reload} /></div></Frame>
-  if (!opened.value) return <Frame banner={false} crumbs={[{ label: '…' }]}><AnnotateSkeleton /></Frame>
+  if (opened.problem) return <Frame banner={false} far={null}><div class="page-inner narrow"><ProblemNotice problem={opened.problem} onRetry={opened.reload} /></div></Frame>
+  if (!opened.value) return <Frame banner={false} far={null} crumbs={[{ label: '…' }]}><AnnotateSkeleton /></Frame>
   const { item, project } = opened.value
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
-  if (!volume) return <Frame banner={false} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
+  if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
   return <OpenVolume key={volume.id} item={item} project={project} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} />
 }
 
@@ -60,14 +62,16 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
   const mayAnnotate = may(project.role, 'annotate') && !project.archived
   const mayAddLabels = may(project.role, 'manage') && !project.archived
 
+  const lease = useLease(api, item.id, mayAnnotate)
+
   /** Called from keys long after this render: everything that changes is read through `now`. */
   const now = useMemo(() => ({ item, place, annotator, mayAddLabels }), [])
   Object.assign(now, { item, place, annotator, mayAddLabels })
   const page = useMemo<PageCommands>(() => ({
     help: () => setDialog('help'),
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
-    previousCase: () => { if (now.place?.previousId) router.navigate(hrefTo.annotate(now.place.previousId)) },
-    nextCase: () => { if (now.place?.nextId) router.navigate(hrefTo.annotate(now.place.nextId)) },
+    previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
+    nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },
     submit: () => void submit(),
   }), [])
 
@@ -80,7 +84,14 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
     if (answer.error) return toasts.problem(answer.error)
     toasts.say(text.submittedToast(now.item.name))
     onCase(answer.data)
-    page.nextCase()
+    await goOn()
+  }
+  /** To the next case of one's own queue, or of the list where one has none. */
+  async function goOn(): Promise<void> {
+    const work = await api.get<Page<WorkItem>>('/api/me/work', { query: { limit: 1 } })
+    const next = work.data?.items[0]
+    if (next) router.navigate(hrefTo.annotate(next.case.id))
+    else page.nextCase()
   }
   async function move(to: CaseState): Promise<void> {
     const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: to } })
@@ -112,9 +123,9 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
   const near = (
     <>
       <nav class="case-walk" aria-label={text.caseWalk}>
-        <button type="button" class="icon-button small" aria-label={text.previousCase} title={`${text.previousCase} (PageUp)`} disabled={!place?.previousId} onClick={page.previousCase}><Icon name="previous" size={16} /></button>
-        <span class="case-number">{place ? text.positionOf(place.index + 1, project.counts.cases) : ''}</span>
-        <button type="button" class="icon-button small" aria-label={text.nextCase} title={`${text.nextCase} (PageDown)`} disabled={!place?.nextId} onClick={page.nextCase}><Icon name="next" size={16} /></button>
+        <button type="button" class="icon-button small" aria-label={text.previousCase} title={`${text.previousCase} (PageUp)`} disabled={!place?.previous_id} onClick={page.previousCase}><Icon name="previous" size={16} /></button>
+        <span class="case-number">{place ? text.positionOf(place.index + 1, place.total) : ''}</span>
+        <button type="button" class="icon-button small" aria-label={text.nextCase} title={`${text.nextCase} (PageDown)`} disabled={!place?.next_id} onClick={page.nextCase}><Icon name="next" size={16} /></button>
       </nav>
       {item.volumes.length > 1 && (
         <select class="select quiet series-select" aria-label={text.series} value={volume.id} onChange={(event) => router.navigate(hrefTo.annotate(item.id, event.currentTarget.value), { replace: true })}>
@@ -141,6 +152,7 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
   return (
     <Frame banner={false} crumbs={crumbsOf({ item, project })} near={near} far={far}>
       <h1 class="visually-hidden">{item.name}</h1>
+      {lease.other !== null && <LeaseNotice name={lease.other} backHref={hrefTo.project(project.id)} onTakeOver={() => void lease.takeOver()} />}
       {annotator
         ? (
           <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}

@@ -16,6 +16,8 @@ const LoginPage = onDemand(async () => (await import('./login.tsx')).LoginPage)
 const ProjectsPage = onDemand(async () => (await import('./projects.tsx')).ProjectsPage)
 const ProjectPage = onDemand(async () => (await import('./project.tsx')).ProjectPage)
 const AnnotatePage = onDemand(async () => (await import('./annotate.tsx')).AnnotatePage)
+const WorkPage = onDemand(async () => (await import('./work.tsx')).WorkPage)
+const PeoplePage = onDemand(async () => (await import('./people.tsx')).PeoplePage)
 const AccountPage = onDemand(async () => (await import('./account.tsx')).AccountPage)
 
 export function AppView() {
@@ -57,6 +59,8 @@ function Page() {
     case 'project': return <ProjectPage key={route.projectId} projectId={route.projectId} tab={route.tab} />
     case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} />
     case 'account': return <AccountPage />
+    case 'work': return <WorkPage />
+    case 'people': return <PeoplePage tab={route.tab} />
     case 'missing': return <MissingPage />
   }
 }

@@ -34,10 +34,21 @@ export function Frame({ crumbs = [], near, far, banner = true, children }: Frame
   return (
     <div class="shell">
       <a class="skip-link button" href="#content">{t().common.skipToContent}</a>
-      <TopBar me={me} system={app.system} crumbs={crumbs} near={near} far={far} homeHref={hrefTo.projects()}
+      <TopBar me={me} system={app.system} crumbs={crumbs} near={near} far={far === undefined ? <Elsewhere isAdmin={me.is_admin} /> : far} homeHref={hrefTo.projects()}
         accountHref={hrefTo.account()} onSignOut={signOut} />
       {banner && <SystemBanner watch={app.system} />}
       <main ref={main} id="content" class="page" tabIndex={-1}>{children}</main>
     </div>
+  )
+}
+
+/** The way to one's own queue and, for administrators, to the people; the annotate page has other things there. */
+function Elsewhere({ isAdmin }: { isAdmin: boolean }) {
+  const text = t().shell
+  return (
+    <>
+      <a class="button quiet" href={hrefTo.work()}>{text.work}</a>
+      {isAdmin && <a class="button quiet" href={hrefTo.people()}>{text.people}</a>}
+    </>
   )
 }

@@ -1,10 +1,11 @@
 // The cases of a project: searching, filtering, opening, assigning, exporting.
 
 import { useEffect, useState } from 'preact/hooks'
-import type { Case, CaseState, Member, Project } from '../api/project_types.ts'
+import type { Case, CaseFilter, CaseState, Member, Project } from '../api/project_types.ts'
 import type { Page } from '../api/types.ts'
 import type { NamedFile } from '../api/upload.ts'
 import { formatDate, formatMoment } from '../i18n/format.ts'
+import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
 import { exportCase, type ExportFormat } from '../panels/export_case.ts'
 import { Icon } from '../panels/icon.tsx'
@@ -14,6 +15,8 @@ import { TableSkeleton } from '../panels/skeleton.tsx'
 import { Thumbnail } from '../panels/thumbnail.tsx'
 import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
+import { CaseBulk, type Selection } from './case_bulk.tsx'
+import { DueDate, PriorityMark } from './case_marks.tsx'
 import { movesOf } from './case_moves.ts'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
@@ -22,6 +25,7 @@ import { usePaged } from './use_paged.ts'
 import { stateName } from './words.ts'
 
 const PAGE_SIZE = 50
+const NOTHING: Selection = { ids: new Set() }
 const SEARCH_DELAY_MS = 200
 const STATES: readonly CaseState[] = ['new', 'assigned', 'in_progress', 'submitted', 'accepted', 'returned']
 
@@ -35,23 +39,30 @@ export interface ProjectCasesProps {
 export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) {
   const { api, toasts, uploads } = useApp()
   const text = t().project
+  const words = team().cases
   const [typed, setTyped] = useState('')
   const [search, setSearch] = useState('')
   const [state, setState] = useState<CaseState | ''>('')
+  const [assignee, setAssignee] = useState('')
+  const [labelId, setLabelId] = useState('')
+  const [order, setOrder] = useState<'newest' | 'urgent'>('newest')
+  const [selection, setSelection] = useState<Selection>(NOTHING)
   useEffect(() => {
     const timer = setTimeout(() => setSearch(typed.trim()), SEARCH_DELAY_MS)
     return () => clearTimeout(timer)
   }, [typed])
 
+  const filter: CaseFilter = { search: search || null, state: state || null, assignee: assignee || null, label_id: labelId || null }
   const cases = usePaged<Case>((cursor, signal) => api.get<Page<Case>>(`/api/projects/${project.id}/cases`, {
-    query: { search: search || null, state: state || null, cursor, limit: PAGE_SIZE }, signal,
-  }), [project.id, search, state, imports])
+    query: { ...filter, order, cursor, limit: PAGE_SIZE }, signal,
+  }), [project.id, search, state, assignee, labelId, order, imports])
+  useEffect(() => setSelection(NOTHING), [search, state, assignee, labelId])
   const manages = may(project.role, 'manage') && !project.archived
+  const selects = may(project.role, 'review') && !project.archived
   const members = useLoaded<readonly Member[]>(async (signal) => {
-    if (!manages) return { data: [] }
     const answer = await api.get<Page<Member>>(`/api/projects/${project.id}/members`, { signal })
     return answer.error ? answer : { data: answer.data.items }
-  }, [project.id, manages])
+  }, [project.id])
 
   async function change(item: Case, part: { state?: CaseState; assignee_id?: string | null }): Promise<void> {
     const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: part })
@@ -64,7 +75,22 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
     if (problem) toasts.problem(problem)
   }
 
-  const filtered = search !== '' || state !== ''
+  const filtered = search !== '' || state !== '' || assignee !== '' || labelId !== ''
+  function clearFilter(): void {
+    setTyped('')
+    setSearch('')
+    setState('')
+    setAssignee('')
+    setLabelId('')
+  }
+  function select(id: string, chosen: boolean): void {
+    const ids = new Set(selection === 'matching' ? cases.items?.map((item) => item.id) : selection.ids)
+    if (chosen) ids.add(id)
+    else ids.delete(id)
+    setSelection({ ids })
+  }
+  const isSelected = (id: string) => selection === 'matching' || selection.ids.has(id)
+  const pageSelected = (cases.items ?? []).length > 0 && cases.items!.every((item) => isSelected(item.id))
   const importing = uploads.all.value.some((upload) => upload.projectId === project.id && upload.job?.state !== 'done' && !upload.problem)
   if (cases.items?.length === 0 && !filtered) {
     return (
@@ -93,14 +119,33 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
           <option value="">{text.anyState}</option>
           {STATES.map((name) => <option key={name} value={name}>{stateName(name)}{countOf(project, name)}</option>)}
         </select>
+        <select class="select" aria-label={words.assignee} value={assignee} onChange={(event) => setAssignee(event.currentTarget.value)}>
+          <option value="">{words.anyAssignee}</option>
+          <option value="nobody">{words.nobody}</option>
+          {members.value?.map(({ user }) => <option key={user.id} value={user.id}>{user.name}</option>)}
+        </select>
+        {project.labels.length > 0 && (
+          <select class="select" aria-label={words.label} value={labelId} onChange={(event) => setLabelId(event.currentTarget.value)}>
+            <option value="">{words.anyLabel}</option>
+            {project.labels.map((label) => <option key={label.id} value={label.id}>{label.name}</option>)}
+          </select>
+        )}
+        <select class="select" aria-label={words.order} value={order} onChange={(event) => setOrder(event.currentTarget.value as typeof order)}>
+          <option value="newest">{words.newest}</option>
+          <option value="urgent">{words.urgent}</option>
+        </select>
       </div>
+      {selects && (selection === 'matching' || selection.ids.size > 0) && (
+        <CaseBulk projectId={project.id} role={project.role} selection={selection} filter={filter} members={members.value ?? []}
+          onSelectMatching={() => setSelection('matching')} onClear={() => setSelection(NOTHING)} onChanged={() => void cases.reload()} />
+      )}
       {cases.problem && <ProblemNotice problem={cases.problem} onRetry={cases.reload} />}
       {!cases.items && !cases.problem && <TableSkeleton rows={6} />}
       {cases.items?.length === 0 && filtered && (
         <div class="empty card">
           <h2>{text.noMatchTitle}</h2>
           <p>{text.noMatchDetail}</p>
-          <div class="actions"><button type="button" class="button" onClick={() => { setTyped(''); setSearch(''); setState('') }}>{text.clearFilter}</button></div>
+          <div class="actions"><button type="button" class="button" onClick={clearFilter}>{text.clearFilter}</button></div>
         </div>
       )}
       {cases.items && cases.items.length > 0 && (
@@ -108,6 +153,12 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
           <table class="table cases">
             <thead>
               <tr>
+                {selects && (
+                  <th scope="col" class="tight">
+                    <input type="checkbox" aria-label={words.selectAll} checked={pageSelected}
+                      onChange={(event) => setSelection(event.currentTarget.checked ? { ids: new Set(cases.items!.map((item) => item.id)) } : NOTHING)} />
+                  </th>
+                )}
                 <th scope="col" class="tight"><span class="visually-hidden">{text.columns.picture}</span></th>
                 <th scope="col">{text.columns.name}</th>
                 <th scope="col" class="tight">{text.columns.modality}</th>
@@ -115,6 +166,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
                 <th scope="col" class="tight">{text.columns.annotated}</th>
                 <th scope="col" class="tight">{text.columns.state}</th>
                 <th scope="col" class="tight">{text.columns.assignee}</th>
+                <th scope="col" class="tight">{words.due}</th>
                 <th scope="col" class="tight date">{text.columns.date}</th>
                 <th scope="col" class="tight"><span class="visually-hidden">{text.columns.actions}</span></th>
               </tr>
@@ -122,6 +174,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
             <tbody>
               {cases.items.map((item) => (
                 <CaseRow key={item.id} item={item} project={project} members={manages ? members.value ?? [] : null}
+                  selected={selects ? isSelected(item.id) : null} onSelect={(chosen) => select(item.id, chosen)}
                   onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} />
               ))}
             </tbody>
@@ -138,13 +191,17 @@ interface CaseRowProps {
   project: Project
   /** People who can get the case; null when the reader may not assign. */
   members: readonly Member[] | null
+  /** null when the reader has nothing to do with many at once. */
+  selected: boolean | null
+  onSelect: (chosen: boolean) => void
   onChange: (part: { state?: CaseState; assignee_id?: string | null }) => void
   onExport: (format: ExportFormat) => void
 }
 
-function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
+function CaseRow({ item, project, members, selected, onSelect, onChange, onExport }: CaseRowProps) {
   const { api } = useApp()
   const text = t().project
+  const words = team().cases
   const [first, ...others] = item.volumes
   const slices = item.volumes.reduce((sum, volume) => sum + volume.shape_kji[0], 0)
   const warnings = item.volumes.flatMap((volume) => volume.warnings)
@@ -152,11 +209,16 @@ function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
   const exports = may(project.role, 'export')
   return (
     <tr class="open-row">
+      {selected !== null && (
+        <td class="tight above"><input type="checkbox" aria-label={words.select(item.name)} checked={selected} onChange={(event) => onSelect(event.currentTarget.checked)} /></td>
+      )}
       <td class="tight picture-cell">{first && <Thumbnail api={api} volumeId={first.id} name={item.name} />}</td>
       <td class="case-name">
         <a class="row-link" href={hrefTo.annotate(item.id)}>{item.name}</a>
         {others.length > 0 && <span class="tag">{text.seriesCount(item.volumes.length)}</span>}
         {warnings.length > 0 && <span class="warning-mark above" role="img" aria-label={t().annotate.warnings(warnings.length)} title={warnings.join('\n')}><Icon name="warning" size={16} /></span>}
+        {item.opened_by && <span class="opened-mark above" role="img" aria-label={words.openedBy(item.opened_by.name)} title={words.openedBy(item.opened_by.name)}><Icon name="user" size={16} /></span>}
+        {item.priority !== 0 && <PriorityMark priority={item.priority} />}
       </td>
       <td class="tight soft">{item.modality}</td>
       <td class="tight soft">{first?.shape_kji.slice().reverse().join(' × ') ?? t().common.none}</td>
@@ -173,6 +235,7 @@ function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
           )
           : <span class={item.assignee ? '' : 'faint'}>{item.assignee?.name ?? text.unassigned}</span>}
       </td>
+      <td class="tight"><DueDate item={item} /></td>
       <td class="tight soft date" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
       <td class="tight above">
         {(moves.length > 0 || exports) && (
@@ -193,9 +256,9 @@ function CaseRow({ item, project, members, onChange, onExport }: CaseRowProps) {
   )
 }
 
-/** Members, and the present assignee even when they left the project since. */
+/** Members who annotate, and the present assignee even when they left the project since. */
 function people(members: readonly Member[], item: Case): ReadonlyArray<{ id: string; name: string }> {
-  const all = members.map(({ user }) => user)
+  const all = members.filter(({ role }) => may(role, 'annotate')).map(({ user }) => user)
   return item.assignee && !all.some(({ id }) => id === item.assignee!.id) ? [...all, item.assignee] : all
 }
 

@@ -1,10 +1,12 @@
 // The members of a project and their roles.
 
 import { useId, useState } from 'preact/hooks'
-import type { Member, Project } from '../api/project_types.ts'
+import type { Member, MemberInvitation, Project } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
+import { team } from '../i18n/team.ts'
 import { Icon } from '../panels/icon.tsx'
+import { LoginLink } from '../panels/login_link.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { Sentence } from '../panels/sentence.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
@@ -14,25 +16,36 @@ import { useLoaded } from './use_loaded.ts'
 import { roleHelp, roleName } from './words.ts'
 
 export function ProjectMembers({ project }: { project: Project }) {
-  const { api, session } = useApp()
+  const { api, session, toasts } = useApp()
   const text = t().members
   const path = `/api/projects/${project.id}/members`
   const members = useLoaded<Page<Member>>((signal) => api.get(path, { signal }), [path])
   const [problem, setProblem] = useState<Problem | null>(null)
+  const [fresh, setFresh] = useState<{ name: string; invitation: MemberInvitation } | null>(null)
   const manages = may(project.role, 'manage') && !project.archived
 
-  /** Adds a member, changes a role, or removes with null. Tells whether it was accepted. */
-  async function set(email: string, role: Role | null): Promise<boolean> {
+  /** Adds a member, changes a role, or removes with null. */
+  async function set(email: string, role: Role | null): Promise<Added> {
     const answer = await api.post<Page<Member>>(path, { json: { email, role } })
-    setProblem(answer.error ?? null)
+    const unknown = answer.error?.code === 'user_not_found'
+    setProblem(unknown ? null : answer.error ?? null)
     if (answer.error) await members.reload() // a refused choice goes back to what is so
     else members.put(answer.data)
-    return !answer.error
+    return unknown ? 'unknown' : answer.error ? 'refused' : 'added'
+  }
+  async function invite(email: string, name: string, role: Role): Promise<boolean> {
+    const answer = await api.post<MemberInvitation>(`/api/projects/${project.id}/invitations`, { json: { email, name, role } })
+    setProblem(answer.error ?? null)
+    if (answer.error) return false
+    setFresh({ name, invitation: answer.data })
+    await members.reload()
+    return true
   }
 
   return (
     <div class="stack tab-body">
-      {manages && <AddMember onAdd={set} />}
+      {manages && <AddMember onAdd={set} onInvite={invite} />}
+      {fresh && <LoginLink name={fresh.name} token={fresh.invitation.token} expiresAt={fresh.invitation.expires_at} onCopied={() => toasts.say(t().common.copied)} />}
       {problem && <ProblemNotice problem={problem} />}
       {members.problem && <ProblemNotice problem={members.problem} onRetry={members.reload} />}
       {!members.value && !members.problem && <TableSkeleton rows={2} />}
@@ -65,15 +78,36 @@ export function ProjectMembers({ project }: { project: Project }) {
   )
 }
 
-function AddMember({ onAdd }: { onAdd: (email: string, role: Role) => Promise<boolean> }) {
+/** `unknown`: there is no account with this address. */
+type Added = 'added' | 'refused' | 'unknown'
+
+interface AddMemberProps {
+  onAdd: (email: string, role: Role) => Promise<Added>
+  onInvite: (email: string, name: string, role: Role) => Promise<boolean>
+}
+
+function AddMember({ onAdd, onInvite }: AddMemberProps) {
   const text = t().members
   const [email, setEmail] = useState('')
+  const [name, setName] = useState('')
+  const [unknown, setUnknown] = useState<string | null>(null)
   const [role, setRole] = useState<Role>('annotator')
   const id = useId()
   async function submit(event: Event): Promise<void> {
     event.preventDefault()
-    if (await onAdd(email.trim(), role)) setEmail('')
+    const address = email.trim()
+    const done = unknown === address ? await onInvite(address, name.trim(), role) : await add(address)
+    if (!done) return
+    setEmail('')
+    setName('')
+    setUnknown(null)
   }
+  async function add(address: string): Promise<boolean> {
+    const outcome = await onAdd(address, role)
+    setUnknown(outcome === 'unknown' ? address : null)
+    return outcome === 'added'
+  }
+  const inviting = unknown !== null && unknown === email.trim()
   return (
     <form class="inline-form" onSubmit={submit}>
       <div class="field grow">
@@ -87,8 +121,14 @@ function AddMember({ onAdd }: { onAdd: (email: string, role: Role) => Promise<bo
           {ROLES.map((name) => <option key={name} value={name}>{roleName(name)}</option>)}
         </select>
       </div>
-      <button class="button"><Icon name="plus" />{text.add}</button>
-      <p id={`${id}h`} class="hint faint"><Sentence text={text.hint} /></p>
+      {inviting && (
+        <div class="field grow">
+          <label class="name" for={`${id}n`}>{team().members.name}</label>
+          <input id={`${id}n`} class="input" required autoFocus maxLength={120} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        </div>
+      )}
+      <button class="button"><Icon name="plus" />{inviting ? team().members.invite : text.add}</button>
+      <p id={`${id}h`} class="hint faint" aria-live="polite">{inviting ? team().members.inviteHint(unknown) : <Sentence text={text.hint} />}</p>
     </form>
   )
 }

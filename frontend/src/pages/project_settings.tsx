@@ -3,12 +3,13 @@
 import { useId, useState } from 'preact/hooks'
 import type { Project } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
+import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import { hrefTo } from './router.ts'
 
-type Changes = { name?: string; description?: string; archived?: boolean }
+type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean }
 
 export function ProjectSettings({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
   const { api, router, toasts } = useApp()
@@ -49,6 +50,15 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         </div>
         <div><button class="button" disabled={unchanged}>{t().common.save}</button></div>
       </form>
+      <section class="card pad stack">
+        <h2>{team().ownCases.title}</h2>
+        <label class="check">
+          <input type="checkbox" checked={project.own_cases_only} disabled={project.archived} aria-describedby={`${id}o`}
+            onChange={(event) => void change({ own_cases_only: event.currentTarget.checked })} />
+          {team().ownCases.label}
+        </label>
+        <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
+      </section>
       <section class="card pad stack">
         <h2>{text.archiveTitle}</h2>
         <p class="soft">{text.archiveDetail}</p>

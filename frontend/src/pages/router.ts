@@ -6,12 +6,16 @@ import { signal, type ReadonlySignal } from '@preact/signals'
 export const PROJECT_TABS = ['cases', 'labels', 'members', 'evaluation', 'settings'] as const
 export type ProjectTab = (typeof PROJECT_TABS)[number]
 
+export type PeopleTab = 'accounts' | 'log'
+
 export type Route =
   | { readonly page: 'login'; readonly token: string | null; readonly next: string | null }
   | { readonly page: 'projects' }
   | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
   | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null }
   | { readonly page: 'account' }
+  | { readonly page: 'work' }
+  | { readonly page: 'people'; readonly tab: PeopleTab }
   | { readonly page: 'missing'; readonly path: string }
 
 /** Where "after signing in" may lead: a path of ours, never another site. */
@@ -28,6 +32,8 @@ export function parseRoute(href: string): Route {
   if (head === 'login' && id === undefined) {
     return { page: 'login', token: url.searchParams.get('token'), next: ownPath(url.searchParams.get('next')) }
   }
+  if (head === 'work' && id === undefined) return { page: 'work' }
+  if (head === 'people' && rest === undefined && (id === undefined || id === 'log')) return { page: 'people', tab: id ?? 'accounts' }
   if (head === 'account' && id === undefined) return { page: 'account' }
   if (head === 'projects' && id === undefined) return { page: 'projects' }
   if (head === 'projects' && id !== undefined) {
@@ -46,6 +52,8 @@ export const hrefTo = {
     `/projects/${projectId}${tab === 'cases' ? '' : `/${tab}`}`,
   annotate: (caseId: string, volumeId?: string) => `/cases/${caseId}${volumeId ? `?volume=${volumeId}` : ''}`,
   account: () => '/account',
+  work: () => '/work',
+  people: (tab: PeopleTab = 'accounts') => (tab === 'accounts' ? '/people' : `/people/${tab}`),
   login: (next?: string) => `/login${next && next !== '/' ? `?next=${encodeURIComponent(next)}` : ''}`,
 }
 

@@ -1,13 +1,15 @@
 // The pure parts of the panels: outcomes of an import, the slice strip, the thumbnail's place, the brush slider, the list
-// of help, the place of a case, passwords and tokens.
+// of help, late cases, browsers, the log, passwords and tokens.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { ACTIONS } from '../../src/annotate/actions.ts'
 import type { ImportedFile } from '../../src/api/project_types.ts'
-import { placeOf } from '../../src/pages/case_order.ts'
+import { describe } from '../../src/pages/audit_detail.ts'
+import { browserName } from '../../src/pages/browser_name.ts'
 import { passwordFault } from '../../src/pages/session.ts'
 import { expiryOf } from '../../src/pages/token_life.ts'
+import { isOverdue } from '../../src/pages/urgency.ts'
 import { helpRows } from '../../src/panels/annotate/action_text.ts'
 import { radiusOfSlider, sliderOfRadius } from '../../src/panels/annotate/brush_scale.ts'
 import { barOf, sliceAt } from '../../src/panels/annotate/strip_layout.ts'
@@ -79,12 +81,23 @@ test('the help names every action once; numbered ones are one row', () => {
   assert.deepEqual(rows.get('labels')!.find((row) => row.name === 'action.choose_label')!.keys, ['1 – 9'])
 })
 
-test('the place of a case: neighbours, the ends, and when to read on', () => {
-  assert.deepEqual(placeOf(['a', 'b', 'c'], 'b', true), { index: 1, previousId: 'a', nextId: 'c' })
-  assert.deepEqual(placeOf(['a', 'b'], 'b', true), { index: 1, previousId: 'a', nextId: null })
-  assert.equal(placeOf(['a', 'b'], 'b', false), 'more')
-  assert.equal(placeOf(['a', 'b'], 'x', false), 'more')
-  assert.equal(placeOf(['a', 'b'], 'x', true), null)
+test('a case is late from the day after its date, until it is submitted', () => {
+  const now = new Date(2026, 2, 5, 23, 30)
+  assert.equal(isOverdue({ due_on: '2026-03-05', state: 'assigned' }, now), false)
+  assert.equal(isOverdue({ due_on: '2026-03-04', state: 'returned' }, now), true)
+  assert.equal(isOverdue({ due_on: '2026-03-04', state: 'submitted' }, now), false)
+  assert.equal(isOverdue({ due_on: null, state: 'new' }, now), false)
+})
+
+test('a browser is named as people name it', () => {
+  assert.equal(browserName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36'), 'Chrome · Linux')
+  assert.equal(browserName('Mozilla/5.0 (Macintosh; Intel Mac OS X 15_0) AppleWebKit/605.1.15 Version/19.0 Safari/605.1.15'), 'Safari · macOS')
+  assert.equal(browserName('python-httpx/0.28'), 'python-httpx/0.28')
+  assert.equal(browserName(''), null)
+})
+
+test('a change in the log says what was and what is', () => {
+  assert.equal(describe({ state: ['new', 'assigned'], assignee: [null, 'u1'], count: 3 }), 'state: new → assigned · assignee: – → u1 · count: 3')
 })
 
 test('a new password is long enough and twice the same', () => {

@@ -9,6 +9,9 @@ const ID = '01a208ab-5749-7374-8e1e-179c8cde38bb'
 test('every link leads to the page it names', () => {
   assert.deepEqual(parseRoute(hrefTo.projects()), { page: 'projects' })
   assert.deepEqual(parseRoute(hrefTo.account()), { page: 'account' })
+  assert.deepEqual(parseRoute(hrefTo.work()), { page: 'work' })
+  assert.deepEqual(parseRoute(hrefTo.people()), { page: 'people', tab: 'accounts' })
+  assert.deepEqual(parseRoute(hrefTo.people('log')), { page: 'people', tab: 'log' })
   for (const tab of PROJECT_TABS) {
     assert.deepEqual(parseRoute(hrefTo.project(ID, tab)), { page: 'project', projectId: ID, tab })
   }
@@ -30,7 +33,7 @@ test('signing in never leads to another site', () => {
 })
 
 test('what is no page is missing', () => {
-  for (const path of ['/nowhere', `/projects/${ID}/nothing`, `/cases/${ID}/x`, '/login/x', '/account/x', `/projects/${ID}/labels/x`]) {
+  for (const path of ['/nowhere', `/projects/${ID}/nothing`, `/cases/${ID}/x`, '/login/x', '/account/x', '/work/x', '/people/x', `/projects/${ID}/labels/x`]) {
     assert.equal(parseRoute(path).page, 'missing', path)
   }
 })
