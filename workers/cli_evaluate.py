@@ -91,8 +91,8 @@ def evaluate_auto(
     sets: Sets = [],  # noqa: B006
     slices: SliceCounts = "2,5",
     generators: Annotated[
-        str, typer.Option(help="Some of propagation, classification, sapnet.")
-    ] = "propagation,classification,sapnet",
+        str, typer.Option(help="Some of interpolation, propagation, classification, sapnet.")
+    ] = "interpolation,propagation,classification,sapnet",
     background_slices: BackgroundSlices = 5,
     repeats: Repeats = 1,
     seed: Seed = 0,

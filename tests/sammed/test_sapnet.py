@@ -19,9 +19,9 @@ from workers.sammed.sapnet import (
     _Batch,
     train_sapnet,
 )
-from workers.sammed.sapnet_parts import biased_dice_loss, pooled_prototype
+from workers.sammed.sapnet_parts import biased_dice_loss, pooled_prototype, whitening
 
-QUICK = SapNetConfig(width=16, episodes=25, prototypes=1)
+QUICK = SapNetConfig(width=16, episodes=25, prototypes=1, learning_rate=1e-2)
 SHAPE = (96, 72)
 
 
@@ -86,22 +86,34 @@ def test_prototype_by_hand() -> None:
     assert not pooled_prototype(features, torch.zeros_like(share)).any()
 
 
+def test_whitening_makes_channels_alike(volume: Volume) -> None:
+    embeddings = [volume.slices.embedding(k) for k in (0, 2)]
+    inside = np.concatenate([e.features[:, :, :48].reshape(32, -1) for e in embeddings], axis=1).astype(np.float64)
+    variance, axes = np.linalg.eigh(np.cov(inside, bias=True))
+    mean, matrix = whitening(embeddings, 0.1)
+    covariance = np.cov(((inside.T - mean.numpy()) @ matrix.numpy() @ axes).T, bias=True)  # along the principal axes
+    np.testing.assert_allclose(covariance, np.diag(variance / (variance + 0.1 * variance.mean())), atol=1e-3)
+    mean, matrix = whitening(embeddings, None)
+    alone = (inside.T - mean.numpy()) @ matrix.numpy()
+    np.testing.assert_allclose(alone.std(0), 1, atol=1e-2)
+    np.testing.assert_allclose(np.corrcoef(alone.T), np.corrcoef(inside), atol=1e-2)
+
+
 def test_gamma_is_equation_6() -> None:
-    net = SapNet(4, SapNetConfig(position_dim=3, position_sigma=0.7, slice_sigma=0.4), seed=5)
-    net.slice_range = torch.tensor([10.0, 30.0])
-    gamma = net.position((8, 8), torch.tensor([10, 25])).numpy()
+    net = SapNet(4, SapNetConfig(position_dim=3, position_sigma=0.7), seed=5)
+    gamma = net.position((8, 8)).numpy()
     frequencies = net.frequencies.numpy()
-    where = np.array([(2 + 0.5) / 8, (6 + 0.5) / 8, 0.75])  # x, y of column 2, row 6; z of slice 25
+    where = np.array([(2 + 0.5) / 8, (6 + 0.5) / 8])  # x, y of column 2, row 6
     angle = 2 * np.pi * where @ frequencies
-    np.testing.assert_allclose(gamma[1, 6, 2], np.concatenate([np.cos(angle), np.sin(angle)]), atol=1e-5)
-    assert gamma.shape == (2, 8, 8, 6)
+    np.testing.assert_allclose(gamma[6, 2], np.concatenate([np.cos(angle), np.sin(angle)]), atol=1e-5)
+    assert gamma.shape == (8, 8, 6)
     np.testing.assert_array_equal(frequencies, SapNet(4, net.config, seed=5).frequencies.numpy())
     assert (frequencies != SapNet(4, net.config, seed=6).frequencies.numpy()).all()
 
 
 def test_frequencies_have_the_spread_sigma() -> None:
-    net = SapNet(4, SapNetConfig(position_dim=4000, position_sigma=0.3, slice_sigma=0.1), seed=0)
-    np.testing.assert_allclose(net.frequencies.std(1).numpy(), [0.3, 0.3, 0.1], atol=0.02)
+    net = SapNet(4, SapNetConfig(position_dim=4000, position_sigma=0.3), seed=0)
+    np.testing.assert_allclose(net.frequencies.std(1).numpy(), [0.3, 0.3], atol=0.02)
 
 
 def test_a_cell_goes_to_the_prototype_in_its_direction() -> None:
@@ -163,21 +175,26 @@ def test_probability_is_zero_in_the_padding(volume: Volume) -> None:
 
 @pytest.mark.parametrize("row", list(ABLATION))
 def test_every_row_of_the_ablation_learns(volume: Volume, row: str) -> None:
-    config = replace(ABLATION[row], width=16, episodes=40)
+    config = replace(ABLATION[row], width=16, episodes=40, learning_rate=1e-2)
     net = train_sapnet(volume.annotated(0, 2, 5, 6), config, images=volume.slices)
-    found = net.segment(volume.slices.embedding(3), index=3, image=volume.slices.image(3))
+    found = net.segment(volume.slices.embedding(3), image=volume.slices.image(3))
     assert dice(found.mask, volume.masks[3]) > 0.6
 
 
 def test_rows_of_the_ablation_differ_by_one_part_each() -> None:
     parts = [
-        (c.features != "pixels", c.features == "sam+position", c.loss != "cross_entropy", c.top_k is not None)
+        (
+            c.features != "pixels",
+            c.features == "sam+position",
+            c.loss != "cross_entropy",
+            c.top_k is not None,
+            c.whitening is not None,
+            c.prototypes > 1,
+        )
         for c in ABLATION.values()
     ]
-    assert parts == [tuple(n > part for part in range(4)) for n in (0, 1, 2, 3, 4, 4)]
-    *paper, ours = ABLATION.values()
-    assert all(c.prototypes == 1 and c.slice_sigma == 0 for c in paper)
-    assert ours == SapNetConfig()
+    assert parts == [tuple(n > part for part in range(6)) for n in range(7)]
+    assert list(ABLATION.values())[-1] == SapNetConfig()
 
 
 def test_a_single_slice_is_support_and_query(volume: Volume) -> None:
@@ -186,10 +203,10 @@ def test_a_single_slice_is_support_and_query(volume: Volume) -> None:
 
 
 def test_more_prototypes_and_support_sets(volume: Volume) -> None:
-    config = replace(QUICK, prototypes=3, support_sets=4, slice_sigma=0.5)
+    config = replace(QUICK, prototypes=3, support_sets=4)
     net = train_sapnet(volume.annotated(0, 2, 5, 6), config)
     assert net.support_prototypes.shape == (4, 2, 3, 16 + 2 * config.position_dim)
-    assert dice(net.segment(volume.slices.embedding(3), index=3).mask, volume.masks[3]) > 0.8
+    assert dice(net.segment(volume.slices.embedding(3)).mask, volume.masks[3]) > 0.8
 
 
 def test_same_seed_same_network_also_from_a_file(volume: Volume, tmp_path: Path) -> None:

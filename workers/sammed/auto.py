@@ -2,6 +2,7 @@
 
 A generator learns from a few annotated slices where the object is, its coarse mask gives prompts, and the model with
 its learned prompt (SAM^assist) turns them into the mask. Slice by slice, each with a confidence; nothing is remembered.
+In a volume, the shape between the annotated slices joins the generator's evidence.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ import numpy as np
 import torch
 
 from workers.sammed.classification import ClassifierConfig, train_classifier
-from workers.sammed.coarse import CoarseMask, PromptRule, prompts_from
+from workers.sammed.coarse import CoarseMask, PromptRule, keep_largest, probability_of, prompts_from
 from workers.sammed.metrics import iou
 from workers.sammed.propagation import PropagationConfig, propagate_all
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import PromptKind
 from workers.sammed.sapnet import SapNetConfig, train_sapnet
+from workers.sammed.shape import ShapeBetween
 from workers.sammed.types import (
     AnnotatedSlice,
     BoolArray,
+    FloatArray,
     NotEnoughSlices,
     Prompts,
     SammedError,
@@ -41,12 +44,13 @@ LEARNING_SHARE = 0.3
 class AutoConfig:
     """Which generator, which prompts, and the parts' own choices."""
 
-    generator: Literal["sapnet", "classification", "propagation"] = "sapnet"
+    generator: Literal["sapnet", "classification", "propagation", "interpolation"] = "sapnet"
+    """`interpolation`: the shape between the annotated slices alone, which looks at no picture"""
     prompts: PromptKind = "points"
     per_component: bool = False
     """one prompt for each connected part of the coarse mask: for many instances, as in microscopy"""
     positional: bool = True
-    """the slices are of one volume; False for a set of pictures: PANet without positions, and no propagation"""
+    """the slices are of one volume; False for a set of pictures: PANet without positions, no shape, no propagation"""
     top_k: int | None = None
     """how many targets a slice shows at most; None: what `sapnet` and `classification` say"""
     rule: PromptRule = field(default_factory=PromptRule)
@@ -54,8 +58,10 @@ class AutoConfig:
     sapnet: SapNetConfig = field(default_factory=SapNetConfig)
     classification: ClassifierConfig = field(default_factory=ClassifierConfig)
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
-    coarse_weight: float = 0.5
-    """weight of the coarse mask's probabilities in the final mask, the rest is SAM's (0 in the paper)"""
+    shape: bool = True
+    """the coarse masks of a volume also follow the shape between the annotated slices (not in the paper)"""
+    coarse_weight: float = 2.0
+    """weight of the coarse mask's log odds beside SAM's in the final mask (0 in the paper: SAM's alone)"""
     least_area: float = 0.1
     """a coarse mask below this share of the smallest annotated area counts as nothing found"""
 
@@ -93,9 +99,9 @@ def auto_segment(
     config = config or AutoConfig()
     if not any(s.mask.any() for s in support):
         raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
-    if config.generator == "propagation" and not config.positional:
+    if config.generator in ("propagation", "interpolation") and not config.positional:
         raise SammedError(
-            "Prompts cannot be propagated in a set of pictures: neighbours are not slices of one object.",
+            f"There is no {config.generator} in a set of pictures: neighbours are not slices of one object.",
             "Choose sapnet or classification.",
         )
     for index in targets:
@@ -139,7 +145,7 @@ def _by_coarse_mask(
     seed: int,
     report: ProgressCallback,
 ) -> Iterator[SliceProposal]:
-    segment = _learn(slices, support, config, seed, report)
+    segment = _generator(slices, support, config, seed, report)
     rule = replace(config.rule, kind=config.prompts, per_component=config.per_component)
     smallest = min(np.count_nonzero(s.mask) / s.mask.size for s in support if s.mask.any())
     for done, index in enumerate(targets):
@@ -148,6 +154,36 @@ def _by_coarse_mask(
             coarse = CoarseMask(coarse.probability, np.zeros_like(coarse.mask))
         yield _propose(model, slices.embedding(index), index, coarse, rule, config.coarse_weight, seed)
         report(LEARNING_SHARE + (1 - LEARNING_SHARE) * (done + 1) / len(targets), "Segmenting")
+
+
+def _generator(
+    slices: Slices, support: Sequence[AnnotatedSlice], config: AutoConfig, seed: int, report: ProgressCallback
+) -> Callable[[int], CoarseMask]:
+    """From the number of a slice to its coarse mask: what was learned, the shape between the slices, or both."""
+    if config.generator == "interpolation":
+        shape = ShapeBetween(support)
+        return lambda index: _coarse(shape.logits(index, _half_cell(slices.embedding(index))), config.top_k)
+    segment = _learn(slices, support, config, seed, report)
+    if not (config.shape and config.positional):
+        return segment
+    shape = ShapeBetween(support)
+
+    def segment_with_shape(index: int) -> CoarseMask:
+        expected = shape.logits(index, _half_cell(slices.embedding(index)))
+        return _coarse(segment(index).logits + expected, config.top_k)
+
+    return segment_with_shape
+
+
+def _coarse(logits: FloatArray, top_k: int | None) -> CoarseMask:
+    """[H, W] log odds -> the coarse mask. Without a `top_k` all parts stay: the shape has left out the far ones."""
+    return CoarseMask(probability_of(logits), logits > 0 if top_k is None else keep_largest(logits > 0, top_k))
+
+
+def _half_cell(embedding: SliceEmbedding) -> float:
+    """Half the side of a cell of the embedding's grid, in pixels of the slice."""
+    cells: int = max(embedding.features.shape[1:])
+    return max(embedding.original_hw) / cells / 2
 
 
 def _learn(
@@ -171,7 +207,7 @@ def _learn(
 
     def segment(index: int) -> CoarseMask:
         image = slices.image(index) if sapnet_config.features == "pixels" else None
-        return net.segment(slices.embedding(index), index=index, image=image)
+        return net.segment(slices.embedding(index), image)
 
     return segment
 
@@ -191,10 +227,10 @@ def _propose(
         return SliceProposal(index, coarse.mask, 1 - float(coarse.probability.max()), None, coarse.mask)
     answers = [model.decode(embedding, prompts) for prompts in asked]
     low = torch.from_numpy(np.max([answer.low_res_logits for answer in answers], axis=0))  # the union, [h4, w4]
-    probability = model.upscale(low[None, None].to(model.device), embedding)[0, 0].sigmoid().cpu().numpy()
-    mask = (1 - coarse_weight) * probability + coarse_weight * coarse.probability > 0.5
+    logits = model.upscale(low[None, None].to(model.device), embedding)[0, 0].cpu().numpy()
+    mask = logits + coarse_weight * coarse.logits > 0
     score = float(np.mean([answer.score for answer in answers]))
-    confidence = float(np.sqrt(iou(coarse.mask, probability > 0.5) * score))
+    confidence = float(np.sqrt(iou(coarse.mask, logits > 0) * score))
     return SliceProposal(index, mask, confidence, _united(asked), coarse.mask)
 
 

@@ -22,7 +22,7 @@ from workers.sammed.types import BoolArray, NotEnoughSlices, SammedError
 
 _T = TypeVar("_T")
 
-GeneratorName = Literal["propagation", "classification", "sapnet"]
+GeneratorName = Literal["interpolation", "propagation", "classification", "sapnet"]
 TrialName = Literal["assist", "auto", "ablation"]
 
 
@@ -91,7 +91,7 @@ class ProtocolConfig:
     prompts: tuple[PromptKind, ...] = ("points", "boxes", "composite")
     schemes: tuple[Scheme, ...] = ("uniform",)
     """how points are drawn, in learning and in testing alike (Fig. 9)"""
-    generators: tuple[GeneratorName, ...] = ("propagation", "classification", "sapnet")
+    generators: tuple[GeneratorName, ...] = ("interpolation", "propagation", "classification", "sapnet")
     repeats: int = 1
     """with other annotated slices and other prompts each time"""
     seed: int = 0

@@ -18,6 +18,8 @@ from torch import Tensor
 from workers.sammed.sampling import MOST_POINTS, PromptKind, draw_pixels, tight_box
 from workers.sammed.types import BoolArray, FloatArray, Prompts, SliceEmbedding
 
+CERTAIN = 1 - 1e-4
+
 
 @dataclass(frozen=True, slots=True)
 class CoarseMask:
@@ -27,6 +29,19 @@ class CoarseMask:
     """[H, W] float32 in [0, 1], in the pixels of the slice"""
     mask: BoolArray
     """[H, W] bool: above one half, and what post-processing left of it"""
+
+    @property
+    def logits(self) -> FloatArray:
+        """[H, W] float32 log odds of the probability, which counts as no more certain than `CERTAIN`."""
+        p = self.probability.clip(1 - CERTAIN, CERTAIN)
+        log_odds: FloatArray = np.log(p / (1 - p))
+        return log_odds
+
+
+def probability_of(logits: FloatArray) -> FloatArray:
+    """The logistic function."""
+    probability: FloatArray = 0.5 + 0.5 * np.tanh(0.5 * logits)
+    return probability
 
 
 def share_on_grid(mask: BoolArray, embedding: SliceEmbedding) -> FloatArray:

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from matplotlib.figure import Figure
 
 from workers.sammed import figures, tables
-from workers.sammed.cases import Row
+from workers.sammed.cases import GeneratorName, Row
 from workers.sammed.tables import ALL
 
 RESULTS, REPORT, PROTOCOL, PLOTS = "results.csv", "report.md", "protocol.json", "plots"
@@ -125,7 +125,8 @@ def _assist(page: _Page, rows: Sequence[Row], protocol: Mapping[str, Any]) -> No
 
 
 def _auto(page: _Page, rows: Sequence[Row], protocol: Mapping[str, Any]) -> None:
-    methods = [m for m in ("propagation", "classification", "sapnet", "assist") if any(r.method == m for r in rows)]
+    present = {row.method for row in rows}
+    methods = [method for method in (*get_args(GeneratorName), "assist") if method in present]
     page.add(
         "# SAM^auto: the rest of a case without a user",
         f"{_what_was_done(rows, protocol)} Each generator learned from the annotated slices and "

@@ -33,17 +33,18 @@ from workers.sammed.sapnet_parts import (
     clustered_prototypes,
     pixels_on_square,
     pooled_prototype,
+    whitening,
 )
 from workers.sammed.tensor_file import read_tensors, tensors_to_bytes
 from workers.sammed.types import AnnotatedSlice, NotEnoughSlices, SliceEmbedding, Slices
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Part of the provenance; raise it when the same slices, seed and config give another network."""
 
-FORMAT = "sammed-sapnet-1"
+FORMAT = "sammed-sapnet-2"
 
-OFFSET = 2.0
-"""Spread of T's first offsets, beside features of spread 1.4."""
+OFFSET = 1.0
+"""Spread of T's first offsets, about twice that of its first answers."""
 
 StepCallback = Callable[[int, int], None]
 """Called with the episode just done and how many there will be; may raise to abort."""
@@ -59,8 +60,10 @@ class SapNetConfig:
     """d: columns of B"""
     position_sigma: float = 2.0
     """sigma of B's entries, in periods across the longest side of the slice"""
-    slice_sigma: float = 0.3
-    """sigma of B's row for the slice's position z, in periods across the annotated range (0 in the paper: no z)"""
+    whitening: float | None = 0.1
+    """share of the mean variance that is added to every direction of the embedding before all are made alike: a few
+    directions hold nearly all variance, and hardly those that tell this label from the rest; T finds these sooner so.
+    None: each channel is standardised on its own"""
     width: int = 32
     """channels of T"""
     depth: int = 2
@@ -80,12 +83,14 @@ class SapNetConfig:
     """connected parts that stay; `support`: as many as the annotated slice with most parts shows"""
     episodes: int = 60
     slices_per_episode: int = 6
-    learning_rate: float = 1e-2
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-4
 
 
-_PANET = SapNetConfig(features="pixels", slice_sigma=0.0, prototypes=1, loss="cross_entropy", beta=1.0, top_k=None)
-_PAPER = SapNetConfig(slice_sigma=0.0, prototypes=1)
+_PANET = SapNetConfig(
+    features="pixels", whitening=None, prototypes=1, loss="cross_entropy", beta=1.0, top_k=None, learning_rate=1e-2
+)
+_PAPER = SapNetConfig(whitening=None, prototypes=1, learning_rate=1e-2)
 
 ABLATION: dict[str, SapNetConfig] = {
     "PANet": _PANET,
@@ -93,7 +98,8 @@ ABLATION: dict[str, SapNetConfig] = {
     "+ position encoding": replace(_PANET, features="sam+position"),
     "+ biased Dice": replace(_PAPER, top_k=None),
     "+ top-K": _PAPER,
-    "+ prototypes and slice position": SapNetConfig(),
+    "+ whitening": SapNetConfig(prototypes=1),
+    "+ prototypes": SapNetConfig(),
 }
 """The rows of Table 5, each with one part more, and our own additions below. PANet's own backbone is a VGG, trained on
 photographs; in its place a small convolutional network learns from the pixels alone, in the same episodes."""
@@ -121,46 +127,36 @@ class SapNet(nn.Module):
             # direction. An offset common to all cells gives it one.
             self.tune.reduce.bias.copy_(OFFSET * torch.randn(config.width, generator=generator))
         self.register_buffer("channel_mean", torch.zeros(channels))
-        self.register_buffer("channel_scale", torch.ones(channels))
-        frequencies = torch.randn(3, config.position_dim, generator=generator)
-        scale = torch.tensor([config.position_sigma, config.position_sigma, config.slice_sigma])
-        self.register_buffer("frequencies", frequencies * scale[:, None])  # B of Eq. 6, rows x, y, z
+        self.register_buffer("whitener", torch.eye(channels))
+        frequencies = config.position_sigma * torch.randn(2, config.position_dim, generator=generator)
+        self.register_buffer("frequencies", frequencies)  # B of Eq. 6, rows x, y
         self.register_buffer("support_prototypes", torch.zeros(config.support_sets, 2, config.prototypes, 1))
-        self.register_buffer("slice_range", torch.tensor([0.0, 1.0]))
         self.register_buffer("parts", torch.tensor(1))
         self.channel_mean: Tensor
-        self.channel_scale: Tensor
+        self.whitener: Tensor
         self.frequencies: Tensor
         self.support_prototypes: Tensor
         """[sets, 2, K, F]"""
-        self.slice_range: Tensor
-        """first and last annotated index"""
         self.parts: Tensor
         """most connected parts on an annotated slice"""
 
     # ---- the paper's parts ----------------------------------------------------------------------------------------
 
-    def position(self, grid_hw: tuple[int, int], index: Tensor) -> Tensor:
-        """gamma of Eq. 6 at the centres of the cells. index [B]: numbers of the slices -> [B, h, w, 2 d]"""
+    def position(self, grid_hw: tuple[int, int]) -> Tensor:
+        """gamma of Eq. 6 at the centres of the cells.  -> [h, w, 2 d]"""
         height, width = grid_hw
         y, x = torch.meshgrid(
             (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij"
         )  # the square of the embedding is the unit square
-        first, last = self.slice_range
-        z = (index.float() - first) / (last - first).clamp_min(1)  # [B]
-        where = torch.stack([x.flatten(), y.flatten()], 1)  # [h w, 2]
-        angle = 2 * torch.pi * (where @ self.frequencies[:2])[None]  # [1, h w, d]
-        angle = angle + 2 * torch.pi * (z[:, None] * self.frequencies[2])[:, None]  # [B, h w, d]
-        gamma = torch.cat([angle.cos(), angle.sin()], 2)  # [B, h w, 2 d]
-        return gamma.reshape(len(index), height, width, -1)
+        angle = 2 * torch.pi * (torch.stack([x, y], 2) @ self.frequencies)  # [h, w, d]
+        return torch.cat([angle.cos(), angle.sin()], 2)
 
-    def features(self, inputs: Tensor, index: Tensor) -> Tensor:
-        """F of Eq. 5. inputs [B, h, w, C] standardised embeddings, or [B, 3, 4 h, 4 w] pixels; index [B] numbers of the
-        slices -> [B, h, w, F]"""
+    def features(self, inputs: Tensor) -> Tensor:
+        """F of Eq. 5. inputs [B, h, w, C] whitened embeddings, or [B, 3, 4 h, 4 w] pixels -> [B, h, w, F]"""
         tuned: Tensor = self.tune(self.backbone(inputs))
         if self.config.features == "sam+position":
-            gamma = self.position((tuned.shape[1], tuned.shape[2]), index)
-            tuned = torch.cat([tuned, gamma], 3)
+            gamma = self.position((tuned.shape[1], tuned.shape[2]))
+            tuned = torch.cat([tuned, gamma.expand(len(tuned), -1, -1, -1)], 3)
         return tuned
 
     def inputs(self, embedding: SliceEmbedding, image: NDArray[np.uint8] | None) -> Tensor:
@@ -170,7 +166,7 @@ class SapNet(nn.Module):
                 raise ValueError("The backbone on pixels needs the pictures of the slices.")
             return pixels_on_square(embedding, image)
         channels_last = torch.from_numpy(embedding.features.astype(np.float32)).permute(1, 2, 0)
-        return (channels_last - self.channel_mean) / self.channel_scale
+        return (channels_last - self.channel_mean) @ self.whitener
 
     def prototypes(self, features: Tensor, share: Tensor, inside: Tensor) -> Tensor:
         """Background and foreground prototypes of some slices: [B, h, w, F], [B, h, w], [B, h, w] -> [2, K, F]"""
@@ -200,7 +196,7 @@ class SapNet(nn.Module):
 
     def episode(self, batch: _Batch, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """L_seg and L_align of one split; support and query hold positions in the batch."""
-        features = self.features(batch.inputs, batch.index)
+        features = self.features(batch.inputs)
         share, inside = batch.share, batch.inside
         prototypes = self.prototypes(features[support], share[support], inside[support])
         logits = self.logits(features[query], prototypes)
@@ -215,20 +211,16 @@ class SapNet(nn.Module):
     # ---- after training -------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def grid_probability(
-        self, embedding: SliceEmbedding, *, index: int = 0, image: NDArray[np.uint8] | None = None
-    ) -> Tensor:
-        """[h, w] float32: probability of the foreground in each cell, 0 in the padding. `index` matters only with
-        `slice_sigma`; `image` (uint8 [H, W] or [H, W, 3]) only for the `pixels` backbone."""
-        features = self.features(self.inputs(embedding, image)[None], torch.tensor([index]))
+    def grid_probability(self, embedding: SliceEmbedding, image: NDArray[np.uint8] | None = None) -> Tensor:
+        """[h, w] float32: probability of the foreground in each cell, 0 in the padding. `image` (uint8 [H, W] or
+        [H, W, 3]) is for the `pixels` backbone only."""
+        features = self.features(self.inputs(embedding, image)[None])
         probability = torch.stack([self.logits(features, p).softmax(1)[0, 1] for p in self.support_prototypes]).mean(0)
         return probability * (torch.from_numpy(cells_of_slice(embedding)) > 0)
 
-    def segment(
-        self, embedding: SliceEmbedding, *, index: int = 0, image: NDArray[np.uint8] | None = None
-    ) -> CoarseMask:
+    def segment(self, embedding: SliceEmbedding, image: NDArray[np.uint8] | None = None) -> CoarseMask:
         """The coarse mask of a slice; arguments as for `grid_probability`."""
-        return self.coarse_mask(self.grid_probability(embedding, index=index, image=image), embedding)
+        return self.coarse_mask(self.grid_probability(embedding, image), embedding)
 
     def coarse_mask(self, grid_probability: Tensor, embedding: SliceEmbedding) -> CoarseMask:
         """Probabilities of cells -> the coarse mask in pixels, with its largest parts only (top-K)."""
@@ -264,8 +256,6 @@ class _Batch:
 
     inputs: Tensor
     """as `SapNet.features` takes them"""
-    index: Tensor
-    """[B] numbers of the slices"""
     share: Tensor
     """[B, h, w] share of each cell under the mask"""
     inside: Tensor
@@ -276,13 +266,12 @@ class _Batch:
         pictures = [None if images is None else images.image(s.index) for s in slices]
         return cls(
             torch.stack([net.inputs(s.embedding, picture) for s, picture in zip(slices, pictures, strict=True)]),
-            torch.tensor([s.index for s in slices]),
             torch.from_numpy(np.stack([share_on_grid(s.mask, s.embedding) for s in slices])),
             torch.from_numpy(np.stack([cells_of_slice(s.embedding) for s in slices])),
         )
 
     def take(self, chosen: Tensor) -> _Batch:
-        return _Batch(self.inputs[chosen], self.index[chosen], self.share[chosen], self.inside[chosen])
+        return _Batch(self.inputs[chosen], self.share[chosen], self.inside[chosen])
 
 
 def train_sapnet(
@@ -298,17 +287,13 @@ def train_sapnet(
     Every episode splits them anew into support and query; a single slice with foreground is both. `images` gives the
     pictures, for the `pixels` backbone only. Raises NotEnoughSlices when no slice shows the label."""
     config = config or SapNetConfig()
-    shown = [s.index for s in slices if s.mask.any()]
-    if not shown:
+    if not any(s.mask.any() for s in slices):
         raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
     rng = np.random.default_rng([seed, len(slices)])
     net = SapNet(slices[0].embedding.features.shape[0], config, seed=seed)
     net.parts = torch.tensor(max(len(components(s.mask)) for s in slices))
-    net.slice_range = torch.tensor([float(min(shown)), float(max(shown))])
     if config.features != "pixels":
-        channels = np.stack([s.embedding.features for s in slices], axis=1, dtype=np.float32)
-        net.channel_mean = torch.from_numpy(channels.mean((1, 2, 3)))
-        net.channel_scale = torch.from_numpy(channels.std((1, 2, 3)) + 1e-5)
+        net.channel_mean, net.whitener = whitening([s.embedding for s in slices], config.whitening)
     batch = _Batch.of(net, slices, images)
     foreground = np.array([bool(s.mask.any()) for s in slices])
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -354,7 +339,7 @@ def _split(foreground: NDArray[np.bool_], most: int, rng: Generator) -> tuple[ND
 @torch.no_grad()
 def _remember_support(net: SapNet, batch: _Batch, foreground: NDArray[np.bool_], rng: Generator) -> None:
     """At inference all annotated slices are support; further sets are random halves of them."""
-    features = net.features(batch.inputs, batch.index)
+    features = net.features(batch.inputs)
     sets = [np.arange(len(foreground))]
     while len(sets) < net.config.support_sets:
         sets.append(_split(foreground, len(foreground), rng)[0])

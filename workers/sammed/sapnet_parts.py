@@ -5,12 +5,15 @@ Letters in the shape comments as in sapnet.py: B slices, C channels, F features,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from workers.sammed.coarse import cells_of_slice
 from workers.sammed.types import SliceEmbedding
 
 PIXELS_PER_CELL = 4
@@ -93,6 +96,23 @@ class PixelBackbone(nn.Module):
         x = F.relu(self.conv1(pixels))
         x = F.relu(self.conv2(x))
         return F.relu(self.conv3(x)).permute(0, 2, 3, 1)
+
+
+def whitening(embeddings: Sequence[SliceEmbedding], added_share: float | None) -> tuple[Tensor, Tensor]:
+    """Mean [C] and matrix [C, C] that make the channels of these slices' cells, (x - mean) @ matrix, alike.
+
+    Along each principal axis the variance v becomes v / (v + added_share * mean of v), without a rotation, so that the
+    sign of an axis does not matter; None: each channel gets variance 1 on its own."""
+    cells = [e.features[:, cells_of_slice(e) > 0.5].astype(np.float64) for e in embeddings]  # [C, n] each
+    x = np.concatenate(cells, axis=1)
+    mean = x.mean(axis=1, keepdims=True)
+    if added_share is None:
+        matrix = np.diag(1 / (x.std(axis=1) + 1e-5))
+    else:
+        variance, axes = np.linalg.eigh(np.cov(x - mean, bias=True))
+        added = added_share * max(float(variance.mean()), 1e-12)
+        matrix = axes / np.sqrt(variance.clip(0) + added) @ axes.T
+    return torch.from_numpy(mean[:, 0]).float(), torch.from_numpy(matrix).float()
 
 
 def pixels_on_square(embedding: SliceEmbedding, image: NDArray[np.uint8]) -> Tensor:

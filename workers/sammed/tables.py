@@ -27,6 +27,7 @@ METHOD_NAMES = {
     "grabcut": "GrabCut",
     "random_walker": "random walker",
     "region_growing": "region growing",
+    "interpolation": "shape between slices",
     "propagation": "propagation",
     "classification": "classification",
     "sapnet": "SAP-Net",

@@ -25,6 +25,9 @@ from workers.sammed.sampling import PromptKind, Scheme, choose_slices, draw_prom
 from workers.sammed.sapnet import ABLATION
 from workers.sammed.types import AnnotatedSlice, BoolArray, Prompts, SliceEmbedding
 
+WITH_SHAPE = "+ shape between slices"
+"""The last row of the ablation: SAP-Net whole, and what `ShapeBetween` adds to it in a volume."""
+
 AUTO_POINTS = 5
 """Points per instance of the user whose SAM^assist stands beside SAM^auto (Fig. 12)."""
 
@@ -287,7 +290,7 @@ def auto_rows(trial: Trial, slices: Sequence[int]) -> Iterator[Row]:
     for n in slices:
         model, learning_s = trial.learn(n, kind, "uniform")
         for generator in trial.config.generators:
-            if generator == "propagation" and not case.is_volume:
+            if generator in ("interpolation", "propagation") and not case.is_volume:
                 continue  # pictures have no neighbours
             config = replace(trial.config.auto, generator=generator)
             yield from _generated(trial, model, n, config, generator, learning_s)
@@ -303,8 +306,11 @@ def ablation_rows(trial: Trial, slices: Sequence[int]) -> Iterator[Row]:
     for n in slices:
         model, learning_s = trial.learn(n, _auto_kind(trial), "uniform")
         for name, sapnet in ABLATION.items():
-            config = replace(trial.config.auto, generator="sapnet", sapnet=sapnet)
+            config = replace(trial.config.auto, generator="sapnet", sapnet=sapnet, shape=False)
             yield from _generated(trial, model, n, config, name, learning_s)
+        if trial.subject.case.is_volume:
+            config = replace(trial.config.auto, generator="sapnet", shape=True)
+            yield from _generated(trial, model, n, config, WITH_SHAPE, learning_s)
 
 
 def _auto_kind(trial: Trial) -> PromptKind:
