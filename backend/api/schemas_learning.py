@@ -17,7 +17,7 @@ from backend.db import tables
 from backend.domain.jobs import AutoSegmentPayload, LearningPayload, LearnPromptPayload, PropagatePayload
 from backend.domain.learning import Generator, PromptKind, ProposalState, Verdict
 from backend.domain.telemetry import Telemetry
-from backend.services.learned_prompts import LearnedPromptView
+from backend.services.learned_prompts import LearnedPromptView, WarmStart
 from backend.services.learning import LabelLearning
 from backend.services.proposals import Accepted, Selection
 
@@ -143,6 +143,25 @@ class LearnedPromptPatch(Schema):
     active: bool
 
 
+class WarmStartOut(Schema):
+    """What the project keeps for a label's next cases."""
+
+    id: UUID
+    examples: int = Field(description="Slices that it was learned from")
+    cases: int = Field(description="Cases in which it was tried lately")
+    gain: float | None = Field(description="Mean Dice over the plain model in them; null before the first")
+    helps: bool | None = Field(description="Whether that is a gain; null before the first")
+
+    @classmethod
+    def of(cls, found: WarmStart) -> WarmStartOut:
+        examples = len(found.row.provenance["examples"])
+        return cls(id=found.row.id, examples=examples, cases=found.cases, gain=found.gain, helps=found.helps)
+
+
+class WarmStartPatch(Schema):
+    warm_start: bool = Field(description="It answers the caller's clicks here; false: the plain model does")
+
+
 class LabelLearningOut(Schema):
     """What the page shows of a label's learning, in one answer: after a reload and after each job."""
 
@@ -151,6 +170,7 @@ class LabelLearningOut(Schema):
     examples: int = Field(description="Slices (or pictures) that the caller annotated and that can be learned from")
     learned_prompt: LearnedPromptUsed | None = Field(description="What answers a click with learned_prompt `auto`")
     newest: LearnedPrompt | None = Field(description="What was learned last here, also when it does not answer")
+    warm_start: WarmStartOut | None = Field(description="What the project keeps for the label, and whether it helps")
     jobs: list[Job] = Field(description="The newest job of each kind")
     proposals: dict[ProposalState, int] = Field(description="The caller's proposals on this volume, counted")
 
@@ -162,6 +182,7 @@ class LabelLearningOut(Schema):
             examples=found.examples,
             learned_prompt=LearnedPromptUsed.of(found.answering) if found.answering else None,
             newest=LearnedPrompt.of(found.newest) if found.newest else None,
+            warm_start=WarmStartOut.of(found.warm_start) if found.warm_start else None,
             jobs=[Job.of(row) for row in found.jobs],
             proposals=found.proposals,
         )

@@ -29,6 +29,10 @@ MIN_WARM_START_GAIN = 0.005
 """Dice over the plain model from which a warm start still helps on annotated slices."""
 
 
+WARM_START_CASES = 5
+"""Whether a warm start still helps is asked of so many of the newest cases."""
+
+
 class LearnedPromptNotFound(NotFound):
     """No such learned prompt in the caller's projects, or it is of another label. Raised by services.learned_prompts
     and services.projects."""
@@ -68,6 +72,22 @@ class UsedPrompt:
 
     row: LearnedPromptRow
     source: PromptSource
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """What a project keeps for a label's next cases, and what it was worth there lately."""
+
+    row: LearnedPromptRow
+    cases: int
+    """in so many cases it was tried, at most WARM_START_CASES"""
+    gain: float | None
+    """mean Dice over the plain model in these cases; None before the first"""
+
+    @property
+    def helps(self) -> bool | None:
+        """None: not tried yet."""
+        return None if self.gain is None else self.gain >= MIN_WARM_START_GAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +135,7 @@ class LearnedPrompts:
             row = self._open(session, who, learned_prompt_id, Action.ANNOTATE)
             if row.annotator_id != who.id:
                 raise NotYourLearnedPrompt("Only its annotator switches a learned prompt on or off.")
-            _choose(session, row, row.id if active else None)
+            choose(session, row.volume_id, row.label_id, row.annotator_id, row.id if active else None)
             audit.record(
                 session, who, "learned_prompt.switched", project_id=row.project_id, subject=row.id, active=active
             )
@@ -205,7 +225,7 @@ class LearnedPrompts:
             answers: UUID | None = row.id if new.verdict.active else None
             if answers is None and (new.verdict.warm_start_gain or 0.0) >= MIN_WARM_START_GAIN:
                 answers = session.scalar(select(LabelRow.warm_start_id).where(LabelRow.id == new.label_id))
-            _choose(session, row, answers)
+            choose(session, row.volume_id, row.label_id, row.annotator_id, answers)
             audit.record(session, None, "learned_prompt.kept", project_id=row.project_id, subject=row.id)
             session.refresh(row, ["created_at"])
             return row
@@ -245,15 +265,40 @@ def view(session: Session, row: LearnedPromptRow) -> LearnedPromptView:
     return LearnedPromptView(row, active is not None, kept is not None)
 
 
-def _choose(session: Session, scope: LearnedPromptRow, answers: UUID | None) -> None:
-    """What answers the annotator's clicks on the label where `scope` was learned."""
+def warm_start_of(session: Session, label: LabelRow) -> WarmStart | None:
+    """What a project keeps for a label, and what it was worth in the cases that learned with it since."""
+    if label.warm_start_id is None:
+        return None
+    gain = LearnedPromptRow.verdict["warm_start_gain"].as_float()
+    newest = (
+        select(LearnedPromptRow.volume_id, gain.label("gain"))
+        .where(
+            LearnedPromptRow.label_id == label.id,
+            LearnedPromptRow.provenance["warm_start"].as_string() == str(label.warm_start_id),
+            gain.is_not(None),
+        )
+        .order_by(LearnedPromptRow.id.desc())
+    )
+    gains: dict[UUID | None, float] = {}
+    for volume_id, measured in session.execute(newest.limit(100)):
+        gains.setdefault(volume_id, measured)  # the newest of each case
+    latest = list(gains.values())[:WARM_START_CASES]
+    return WarmStart(
+        row=session.get_one(LearnedPromptRow, label.warm_start_id),
+        cases=len(latest),
+        gain=sum(latest) / len(latest) if latest else None,
+    )
+
+
+def choose(session: Session, volume_id: UUID | None, label_id: UUID, annotator_id: UUID, answers: UUID | None) -> None:
+    """What answers an annotator's clicks on a label, of a volume or of the project's pictures."""
     session.execute(
         insert(ActivePrompt)
         .values(
             id=new_id(),
-            volume_id=scope.volume_id,
-            label_id=scope.label_id,
-            annotator_id=scope.annotator_id,
+            volume_id=volume_id,
+            label_id=label_id,
+            annotator_id=annotator_id,
             learned_prompt_id=answers,
         )
         .on_conflict_do_update(

@@ -32,10 +32,20 @@ from backend.domain.jobs import (
 from backend.domain.learning import MIN_EXAMPLES, Generator, NotEnoughExamples, ProposalState
 from backend.domain.workflow import Action
 from backend.errors import Rejected
+from backend.services import audit
 from backend.services.access import Principal, require, require_volume, role_in
 from backend.services.examples import Example, Scope, absent, count_examples, drawn, examples, newest_prompt
 from backend.services.jobs import Jobs
-from backend.services.learned_prompts import LearnedPrompts, LearnedPromptView, UsedPrompt, view
+from backend.services.learned_prompts import (
+    LearnedPromptNotFound,
+    LearnedPrompts,
+    LearnedPromptView,
+    UsedPrompt,
+    WarmStart,
+    choose,
+    view,
+    warm_start_of,
+)
 from backend.services.projects import LabelNotFound, label_on
 from backend.services.segmentation import Segmentation, slice_source
 from backend.services.volumes import SliceNotFound
@@ -97,6 +107,7 @@ class LabelLearning:
     examples: int
     answering: UsedPrompt | None
     newest: LearnedPromptView | None
+    warm_start: WarmStart | None
     jobs: Sequence[Job]
     """the newest of each kind"""
     proposals: dict[ProposalState, int]
@@ -146,6 +157,20 @@ class Learning:
             return [
                 self._status(session, who, volume, label, info.checksum if info else None) for label in labels.all()
             ]
+
+    def use_warm_start(self, who: Principal, volume_id: UUID, label_id: UUID, on: bool) -> None:
+        """Let what the project keeps for a label answer the caller's clicks on a volume, or the plain model: also where
+        nothing was learned yet. Raises LearnedPromptNotFound when the project keeps nothing."""
+        with self._db.begin() as session:
+            volume = require_volume(session, who, volume_id, Action.ANNOTATE)
+            label = label_on(session, volume, label_id)
+            if label.warm_start_id is None:
+                raise LearnedPromptNotFound("The project keeps no learned prompt for this label.")
+            scope = Scope.on(volume, label_id, who.id)
+            choose(session, scope.volume_id, label_id, who.id, label.warm_start_id if on else None)
+            audit.record(
+                session, who, "warm_start.switched", project_id=volume.project_id, subject=volume.id, active=on
+            )
 
     # -- for services.annotations -------------------------------------------------------------------------------------
     def count(self, session: Session, volume: VolumeRow, label_id: UUID, annotator_id: UUID) -> int:
@@ -273,6 +298,7 @@ class Learning:
             examples=count_examples(session, scope),
             answering=self._prompts.answering(session, who, volume, label.id, model_checksum),
             newest=view(session, newest) if newest else None,
+            warm_start=warm_start_of(session, label),
             jobs=list(jobs),
             proposals={ProposalState(state): count for state, count in counted},
         )

@@ -83,6 +83,7 @@ ALLOWED: dict[str, set[Role]] = {
     "list_learned_prompts": ALL,
     "get_learned_prompt": ALL,
     "switch_learned_prompt": ANNOTATE,  # one's own
+    "switch_warm_start": ANNOTATE,  # for one's own clicks
     "list_proposals": ALL,  # one's own
     "list_project_proposals": ALL,  # one's own
     "accept_proposals": ANNOTATE,
@@ -228,6 +229,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "append_revision": {"id": str(new_id()), "parent": None, "origin": "manual", "slices": []},
         "restore_revision": {"id": str(new_id()), "parent": None, "sequence": 3},
         "switch_learned_prompt": {"active": True},
+        "switch_warm_start": {"warm_start": False},
         "accept_proposals": {"label_id": world["label_id"], "revision_id": str(new_id()), "parent": None},
         "reject_proposals": {"label_id": world["label_id"]},
         "reopen_proposals": {"label_id": world["label_id"]},

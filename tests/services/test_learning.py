@@ -150,7 +150,7 @@ def keep(services: Services, annotator: Annotator, *, active: bool = True, **mor
         model_checksum=more.pop("model_checksum", WEIGHTS),
         checksum="b" * 64,
         tensors=b"tensors",
-        provenance={"examples": [{}, {}]},
+        provenance={"examples": [{}, {}], "warm_start": more.pop("warm_start", None)},
         verdict=verdict,
     )
     row = services.learned_prompts.keep(new)
@@ -331,6 +331,33 @@ def test_a_warm_start_answers_where_nothing_was_learned(services: Services, worl
         services.projects.change_label(world.manager, world.labels[0], {"warm_start_id": kept.id})
     services.projects.change_label(world.manager, annotator.label, {"warm_start_id": None})
     assert answering(services, Annotator(services, world, annotator.label)) is None
+
+
+def test_a_warm_start_is_switched_off_where_nothing_was_learned_and_shown_when_it_no_longer_helps(
+    services: Services, world: World, annotator: Annotator
+) -> None:
+    def shown(of: Annotator) -> tuple[int, float | None, bool | None]:
+        found = next(f for f in services.learning.status(of.who, of.volume) if f.label.id == of.label).warm_start
+        assert found is not None and found.row.id == kept.id
+        return found.cases, found.gain, found.helps
+
+    kept = keep(services, annotator)
+    with pytest.raises(LearnedPromptNotFound):
+        services.learning.use_warm_start(annotator.who, annotator.volume, annotator.label, False)
+    services.projects.change_label(world.manager, annotator.label, {"warm_start_id": kept.id})
+    fresh = Annotator(services, world, annotator.label)
+    services.learning.use_warm_start(fresh.who, fresh.volume, fresh.label, False)
+    assert answering(services, fresh) is None
+    services.learning.use_warm_start(fresh.who, fresh.volume, fresh.label, True)
+    assert answering(services, fresh) == (kept.id, PromptSource.WARM_START)
+
+    assert shown(fresh) == (0, None, None)
+    keep(services, fresh, warm_start=str(kept.id), warm_start_gain=0.5)
+    keep(services, fresh, warm_start=str(kept.id), warm_start_gain=0.25)
+    assert shown(fresh) == (1, 0.25, True)  # the newest of a case counts
+    other = Annotator(services, world, annotator.label)
+    keep(services, other, warm_start=str(kept.id), warm_start_gain=-0.75)
+    assert shown(other) == (2, -0.25, False)
 
 
 def test_a_named_prompt_must_fit(services: Services, world: World, annotator: Annotator) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
-from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch
+from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch, WarmStartPatch
 
 router = APIRouter(prefix="/api", tags=["learning"])
 
@@ -17,6 +17,12 @@ router = APIRouter(prefix="/api", tags=["learning"])
 def list_learning(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[LabelLearningOut]:
     """For every label: what there is to learn from, what answers, the newest jobs, and how many proposals there are."""
     return Page(items=[LabelLearningOut.of(found) for found in s.learning.status(user, volume_id)])
+
+
+@router.patch("/volumes/{volume_id}/learning/{label_id}", operation_id="switch_warm_start", status_code=204)
+def switch_warm_start(volume_id: UUID, label_id: UUID, body: WarmStartPatch, user: CurrentUser, s: ServicesDep) -> None:
+    """Let what the project keeps for the label answer one's clicks on a volume, or the plain model."""
+    s.learning.use_warm_start(user, volume_id, label_id, body.warm_start)
 
 
 @router.get("/projects/{project_id}/learned-prompts", operation_id="list_learned_prompts")

@@ -4,7 +4,7 @@ import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/si
 
 import type { Client } from '../api/client.ts'
 import { watchJob, type JobStream } from '../api/events.ts'
-import type { Generator, Job, JobKind, LabelLearning, LearnedPrompt, LearningJobIn, Me, Page, Problem } from '../api/types.ts'
+import type { Generator, Job, JobKind, Label, LabelLearning, LearnedPrompt, LearningJobIn, Me, Page, Problem } from '../api/types.ts'
 
 export interface LearningOptions {
   readonly api: Client
@@ -127,6 +127,23 @@ export class Learning {
   /** Lets what was learned last answer the clicks, or the plain model. */
   async use(learned: LearnedPrompt, on: boolean): Promise<void> {
     const { error } = await this.#options.api.patch<LearnedPrompt>(`/api/learned-prompts/${learned.id}`, { json: { active: on }, idempotent: true })
+    this.#refuse(learned.label_id, error ?? null)
+    await this.refresh()
+  }
+
+  /** Lets what the project keeps for the active label answer the clicks here, or the plain model. */
+  async useWarmStart(on: boolean): Promise<void> {
+    const labelId = this.#options.activeLabelId.peek()
+    const url = `/api/volumes/${this.#options.volumeId}/learning/${labelId}`
+    const { error } = await this.#options.api.patch<null>(url, { json: { warm_start: on }, idempotent: true })
+    this.#refuse(labelId, error ?? null)
+    await this.refresh()
+  }
+
+  /** Keeps what was learned for the next cases of the project, or keeps nothing. */
+  async keepForNext(learned: LearnedPrompt, on: boolean): Promise<void> {
+    const json = { warm_start_id: on ? learned.id : null }
+    const { error } = await this.#options.api.patch<Label>(`/api/labels/${learned.label_id}`, { json, idempotent: true })
     this.#refuse(learned.label_id, error ?? null)
     await this.refresh()
   }

@@ -940,6 +940,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/volumes/{volume_id}/learning/{label_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Switch Warm Start
+         * @description Let what the project keeps for the label answer one's clicks on a volume, or the plain model.
+         */
+        readonly patch: operations["switch_warm_start"];
+        readonly trace?: never;
+    };
     readonly "/api/volumes/{volume_id}/predictions": {
         readonly parameters: {
             readonly query?: never;
@@ -1562,8 +1582,18 @@ export interface components {
              * Format: uuid
              */
             readonly id: string;
-            /** Message */
+            /**
+             * Message
+             * @description What goes on: a code like `measuring`
+             */
             readonly message: string;
+            /**
+             * Message Params
+             * @description Numbers that go with the code
+             */
+            readonly message_params: {
+                readonly [key: string]: number;
+            };
             readonly problem: components["schemas"]["JobProblem"] | null;
             /** Progress */
             readonly progress: number;
@@ -1945,6 +1975,8 @@ export interface components {
             readonly proposals: {
                 readonly [key: string]: number;
             };
+            /** @description What the project keeps for the label, and whether it helps */
+            readonly warm_start: components["schemas"]["WarmStartOut"] | null;
         };
         /** LabelPatch */
         readonly LabelPatch: {
@@ -3240,6 +3272,45 @@ export interface components {
             ];
             /** Warnings */
             readonly warnings: readonly string[];
+        };
+        /**
+         * WarmStartOut
+         * @description What the project keeps for a label's next cases.
+         */
+        readonly WarmStartOut: {
+            /**
+             * Cases
+             * @description Cases in which it was tried lately
+             */
+            readonly cases: number;
+            /**
+             * Examples
+             * @description Slices that it was learned from
+             */
+            readonly examples: number;
+            /**
+             * Gain
+             * @description Mean Dice over the plain model in them; null before the first
+             */
+            readonly gain: number | null;
+            /**
+             * Helps
+             * @description Whether that is a gain; null before the first
+             */
+            readonly helps: boolean | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+        };
+        /** WarmStartPatch */
+        readonly WarmStartPatch: {
+            /**
+             * Warm Start
+             * @description It answers the caller's clicks here; false: the plain model does
+             */
+            readonly warm_start: boolean;
         };
         /** WindowValue */
         readonly WindowValue: {
@@ -5356,6 +5427,40 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["Page_LabelLearningOut_"];
                 };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly switch_warm_start: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+                readonly label_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WarmStartPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             readonly 422: {

@@ -10,7 +10,7 @@ import { FakeServer, FakeTime, Refusal, settle } from './support.ts'
 const job = (id: string, kind: Job['kind'], state: Job['state'], more: Partial<Job> = {}) =>
   ({ id, kind, state, progress: 0, message: '', message_params: {}, problem: null, created_at: id, ...more }) as Job
 const label = (id: string, more: Partial<LabelLearning> = {}): LabelLearning =>
-  ({ label_id: id, pictures: false, examples: 3, learned_prompt: null, newest: null, jobs: [], proposals: {}, ...more })
+  ({ label_id: id, pictures: false, examples: 3, learned_prompt: null, warm_start: null, newest: null, jobs: [], proposals: {}, ...more })
 
 class FakeStream implements JobStream {
   readonly url: string

@@ -50,7 +50,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         <Warnings annotator={annotator} />
-        {mayAnnotate && <LearningPanel annotator={annotator} page={page} />}
+        {mayAnnotate && <LearningPanel annotator={annotator} page={page} mayKeep={mayAddLabels} />}
         <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
       </aside>
       <SliceStrip annotator={annotator} />

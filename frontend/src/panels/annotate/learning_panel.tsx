@@ -13,11 +13,18 @@ import { ActionButton, keepFocus } from './action_button.tsx'
 import { actionKey, actionTip } from './action_text.ts'
 import { ownKeys } from './own_keys.ts'
 
-export interface LearningPanelProps { annotator: Annotator; page: PageCommands }
+export interface LearningPanelProps {
+  annotator: Annotator
+  page: PageCommands
+  /** May decide what the project keeps for its next cases. */
+  mayKeep: boolean
+}
+
+type PartProps = Omit<LearningPanelProps, 'mayKeep'>
 
 const GENERATORS: readonly Generator[] = ['sapnet', 'classification', 'propagation']
 
-export function LearningPanel({ annotator, page }: LearningPanelProps) {
+export function LearningPanel({ annotator, page, mayKeep }: LearningPanelProps) {
   const text = t().learning
   const { learning } = annotator
   if (annotator.labels.value.length === 0) return null
@@ -30,21 +37,22 @@ export function LearningPanel({ annotator, page }: LearningPanelProps) {
           {text.automatic}
         </label>
       </header>
-      <Learned annotator={annotator} />
+      <Learned annotator={annotator} mayKeep={mayKeep} />
       <Proposing annotator={annotator} page={page} />
       <Deciding annotator={annotator} page={page} />
     </section>
   )
 }
 
-/** Two lines: what was learned and what it is worth; who answers a click. */
-function Learned({ annotator: { learning } }: { annotator: Annotator }) {
+/** Two lines: what was learned and what it is worth; who answers a click, and what the project keeps. */
+function Learned({ annotator: { learning }, mayKeep }: { annotator: Annotator; mayKeep: boolean }) {
   const text = t().learning
   const label = learning.label.value
   const job = learning.learning.value
   const failed = job?.state === 'failed' ? job.problem : null
   const newest = label?.newest ?? null
   const answering = label?.learned_prompt ?? null
+  const warm = label?.warm_start ?? null
   return (
     <div class="learned" aria-live="polite">
       <div class="learned-what">
@@ -62,11 +70,35 @@ function Learned({ annotator: { learning } }: { annotator: Annotator }) {
               {text.use}
             </label>
           )
-          : null}
-        <span class="soft">{label && answering?.id !== newest?.id && (answering ? text.warmStart : text.plainAnswers)}</span>
+          : warm
+            ? (
+              <label title={text.warmStartHint}>
+                <input type="checkbox" checked={answering?.source === 'warm_start'} onChange={(event) => void learning.useWarmStart(event.currentTarget.checked)} />
+                {text.useWarmStart}
+              </label>
+            )
+            : null}
+        {newest && mayKeep && (newest.verdict.active || newest.warm_start)
+          ? (
+            <label title={text.keepHint}>
+              <input type="checkbox" checked={newest.warm_start} onChange={(event) => void learning.keepForNext(newest, event.currentTarget.checked)} />
+              {text.keep}
+            </label>
+          )
+          : <span class="soft ellipsis">{label && whoAnswers(label)}</span>}
       </div>
     </div>
   )
+}
+
+/** Unless the switch beside it says so: who answers, and whether the project's warm start is worth it. */
+function whoAnswers({ newest, learned_prompt: answering, warm_start: warm }: LabelLearning): string {
+  const text = t().learning
+  if (warm && warm.gain !== null && !(newest && answering?.id === newest.id)) {
+    return (warm.helps ? text.warmStartHelps : text.warmStartFails)(warm.cases, points(warm.gain))
+  }
+  if (newest && answering?.id === newest.id) return ''
+  return answering ? text.warmStart : text.plainAnswers
 }
 
 function LearnNow({ learning }: { learning: Annotator['learning'] }) {
@@ -96,7 +128,7 @@ function points(gain: number): string {
 }
 
 /** A button or the progress in its place, and a line below that says what is missing, what goes on or what went wrong. */
-function Proposing({ annotator, page }: LearningPanelProps) {
+function Proposing({ annotator, page }: PartProps) {
   const text = t().learning
   const { learning } = annotator
   const job = learning.proposing.value
@@ -155,7 +187,7 @@ function ProposingNote({ annotator: { learning, review } }: { annotator: Annotat
 }
 
 /** How many wait, all that are sure enough at once, and where to look next. */
-function Deciding({ annotator, page }: LearningPanelProps) {
+function Deciding({ annotator, page }: PartProps) {
   const text = t().learning
   const { review } = annotator
   const waiting = review.open.value.size
@@ -180,7 +212,7 @@ function Deciding({ annotator, page }: LearningPanelProps) {
   )
 }
 
-function Walk({ id, name, annotator, page }: LearningPanelProps & { id: string; name: string }) {
+function Walk({ id, name, annotator, page }: PartProps & { id: string; name: string }) {
   const action = actionById(id)
   return (
     <button type="button" class="button" title={actionTip(action)} disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
