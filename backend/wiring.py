@@ -11,6 +11,7 @@ from backend.services.accounts import Accounts
 from backend.services.annotations import Annotations
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
+from backend.services.comments import Comments
 from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
 from backend.services.imports import Imports
@@ -56,6 +57,7 @@ class Services:
     cases: Cases
     leases: Leases
     volumes: Volumes
+    comments: Comments
     annotations: Annotations
     segmentation: Segmentation
     learned_prompts: LearnedPrompts
@@ -109,6 +111,7 @@ def build_services(settings: Settings) -> Services:
         leases=Leases(db),
         volumes=Volumes(db, planes),
         annotations=annotations,
+        comments=Comments(db),
         segmentation=segmentation,
         learned_prompts=learned_prompts,
         learning=learning,

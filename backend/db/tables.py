@@ -275,6 +275,33 @@ class CurrentMask(Base):
     voxels: Mapped[int] = mapped_column(Integer)
 
 
+class Comment(Base):
+    """What somebody said about a case, pinned as exactly as they did. Answers name the first comment as `thread_id`."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[UUID] = _id()
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"))
+    thread_id: Mapped[UUID | None] = mapped_column(ForeignKey("comments.id", ondelete="CASCADE"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    body: Mapped[str] = mapped_column(Text)
+    volume_id: Mapped[UUID | None] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
+    label_id: Mapped[UUID | None] = mapped_column(ForeignKey("labels.id", ondelete="SET NULL"))
+    slice_index: Mapped[int | None] = mapped_column(Integer)
+    x: Mapped[float | None] = mapped_column(Float)  # column
+    y: Mapped[float | None] = mapped_column(Float)  # row
+    created_at: Mapped[datetime] = _now()
+    resolved_at: Mapped[datetime | None]  # of a thread, on its first comment
+    resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+
+    __table_args__ = (
+        CheckConstraint("(x is null) = (y is null)", name="comment_place"),
+        CheckConstraint("x is null or slice_index is not null", name="comment_place_on_a_slice"),
+        CheckConstraint("slice_index is null or volume_id is not null", name="comment_slice_of_a_volume"),
+        Index("comments_by_case", "case_id", "id"),
+    )
+
+
 # -- learning ---------------------------------------------------------------------------------------------------------
 class LearnedPromptRow(Base):
     """What SAM^assist learned of a label. Without a volume it was learned on the project's pictures."""

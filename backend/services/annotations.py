@@ -111,11 +111,15 @@ class Annotations:
     # -- reading ------------------------------------------------------------------------------------------------------
     def mine(self, who: Principal, volume_id: UUID) -> list[AnnotationView]:
         """The caller's annotations of a volume."""
+        return self.of(who, volume_id, who.id)
+
+    def of(self, who: Principal, volume_id: UUID, annotator_id: UUID) -> list[AnnotationView]:
+        """Somebody's annotations of a volume: one's own, or, for who reviews, those of others."""
         with self._db.begin() as session:
-            require_volume(session, who, volume_id, Action.VIEW)
+            require_volume(session, who, volume_id, Action.VIEW if annotator_id == who.id else Action.REVIEW)
             rows = session.scalars(
                 select(Annotation)
-                .where(Annotation.volume_id == volume_id, Annotation.annotator_id == who.id)
+                .where(Annotation.volume_id == volume_id, Annotation.annotator_id == annotator_id)
                 .order_by(Annotation.id)
             )
             return [self._view(session, row) for row in rows]

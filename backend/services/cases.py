@@ -16,7 +16,7 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import URGENCY, Annotation, Case, Member, Project, User, VolumeRow
+from backend.db.tables import URGENCY, Annotation, Case, CurrentMask, Member, Project, User, VolumeRow
 from backend.domain.assignment import deal
 from backend.domain.workflow import ALLOWED, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
 from backend.errors import AppError, Conflict, Rejected
@@ -137,6 +137,21 @@ class Cases:
     def get(self, who: Principal, case_id: UUID) -> CaseView:
         with self._db.begin() as session:
             return views(session, [require_case(session, who, case_id, Action.VIEW)])[0]
+
+    def readers(self, who: Principal, case_id: UUID) -> list[tuple[User, int]]:
+        """Who drew on the case, and on how many slices, for those who review it."""
+        with self._db.begin() as session:
+            require_case(session, who, case_id, Action.REVIEW)
+            rows = session.execute(
+                select(User, func.count())
+                .join(Annotation, Annotation.annotator_id == User.id)
+                .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
+                .join(CurrentMask, CurrentMask.annotation_id == Annotation.id)
+                .where(VolumeRow.case_id == case_id, CurrentMask.voxels > 0)
+                .group_by(User.id)
+                .order_by(func.count().desc(), User.id)
+            )
+            return [(user, slices) for user, slices in rows]
 
     def place(self, who: Principal, case_id: UUID) -> CasePlace:
         """Where the case stands in its project's list, and its neighbours."""

@@ -16,6 +16,7 @@ from backend.domain.learning import Verdict
 from backend.domain.workflow import Role, TokenScope
 from backend.main import create_app
 from backend.services.access import Principal
+from backend.services.comments import Pin
 from backend.services.learned_prompts import NewLearnedPrompt
 from backend.wiring import Services
 from tests.services.conftest import new_volume, person
@@ -62,6 +63,11 @@ ALLOWED: dict[str, set[Role]] = {
     "change_case": MANAGER,
     "change_cases": MANAGER,
     "get_case_place": ALL,
+    "list_readers": EXPORT,
+    "list_comments": ALL,
+    "add_comment": ANNOTATE,
+    "answer_comment": ANNOTATE,
+    "resolve_comment": ANNOTATE,
     "take_lease": ANNOTATE,
     "release_lease": ANNOTATE,
     "export_case": EXPORT,
@@ -81,6 +87,8 @@ ALLOWED: dict[str, set[Role]] = {
     "restore_revision": ANNOTATE,
     "list_learning": ALL,
     "list_learned_prompts": ALL,
+    "list_networks": ALL,
+    "download_network": ALL,
     "get_learned_prompt": ALL,
     "switch_learned_prompt": ANNOTATE,  # one's own
     "switch_warm_start": ANNOTATE,  # for one's own clicks
@@ -168,6 +176,7 @@ def world(services: Services) -> dict[str, Any]:
     label = services.projects.add_label(boss, view.project.id, LabelDraft("organ", "#aabbcc"))
     stored = services.imports.store(view.project.id, new_volume(services, seed=5))
     job = services.imports.submit_samples(boss, view.project.id)
+    thread = services.comments.add(boss, stored.case_id, "Too large", Pin(stored.volume_id, label.id, 0, (3, 4)))
     app = create_app(services)
     actors: dict[str, Actor] = {}
     learned = learned_prompt(services, view.project.id, label.id, boss)
@@ -191,6 +200,7 @@ def world(services: Services) -> dict[str, Any]:
         "volume_id": str(stored.volume_id),
         "case_id": str(stored.case_id),
         "label_id": str(label.id),
+        "comment_id": str(thread.first.comment.id),
         "job_id": str(job.id),
         "evaluation_id": evaluation(services, view.project.id, boss),
     }
@@ -223,6 +233,9 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "change_case": {"priority": 1},
         "change_cases": {"priority": 1},
         "take_lease": {"take_over": False},
+        "add_comment": {"body": "Look at this."},
+        "answer_comment": {"body": "Done."},
+        "resolve_comment": {"resolved": True},
         "predict_mask": {"slice": 0, "points": []},
         "encode_ahead": {"slices": [99999]},
         "create_annotation": {"volume_id": world["volume_id"], "label_id": world["label_id"]},

@@ -22,9 +22,12 @@ router = APIRouter(prefix="/api", tags=["annotations"])
 
 
 @router.get("/annotations", operation_id="list_annotations")
-def list_annotations(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Annotation]:
-    """The caller's annotations of a volume."""
-    return Page(items=[Annotation.of(view) for view in s.annotations.mine(user, volume_id)])
+def list_annotations(
+    volume_id: UUID, user: CurrentUser, s: ServicesDep, annotator_id: UUID | None = None
+) -> Page[Annotation]:
+    """The caller's annotations of a volume; who reviews may ask for those of somebody else."""
+    found = s.annotations.of(user, volume_id, annotator_id or user.id)
+    return Page(items=[Annotation.of(view) for view in found])
 
 
 @router.post("/annotations", operation_id="create_annotation")

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List Annotations
-         * @description The caller's annotations of a volume.
+         * @description The caller's annotations of a volume; who reviews may ask for those of somebody else.
          */
         readonly get: operations["list_annotations"];
         readonly put?: never;
@@ -206,6 +206,27 @@ export interface paths {
         readonly patch: operations["change_case"];
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/comments": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Comments
+         * @description The threads of a case: those that are not resolved first, then by age.
+         */
+        readonly get: operations["list_comments"];
+        readonly put?: never;
+        /** Add Comment */
+        readonly post: operations["add_comment"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/export": {
         readonly parameters: {
             readonly query?: never;
@@ -259,6 +280,63 @@ export interface paths {
         readonly get: operations["get_case_place"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/readers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Readers
+         * @description Who drew on the case, for those who review it.
+         */
+        readonly get: operations["list_readers"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comments/{comment_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /** Resolve Comment */
+        readonly patch: operations["resolve_comment"];
+        readonly trace?: never;
+    };
+    readonly "/api/comments/{comment_id}/answers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Answer Comment
+         * @description Answer in a thread; a resolved one is open again.
+         */
+        readonly post: operations["answer_comment"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1273,6 +1351,11 @@ export interface components {
             /**
              * Label Id
              * Format: uuid
+        /** AnswerIn */
+        readonly AnswerIn: {
+            /** Body */
+            readonly body: string;
+        };
              */
             readonly label_id: string;
             /** Model */
@@ -1470,6 +1553,34 @@ export interface components {
             /** Case Ids */
             readonly case_ids: readonly string[];
             /**
+        /** Comment */
+        readonly Comment: {
+            readonly author: components["schemas"]["Person"];
+            /** Body */
+            readonly body: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+        };
+        /** CommentIn */
+        readonly CommentIn: {
+            /** Body */
+            readonly body: string;
+            /** Label Id */
+            readonly label_id?: string | null;
+            readonly place?: components["schemas"]["PlaceXY"] | null;
+            /** Slice */
+            readonly slice?: number | null;
+            /** Volume Id */
+            readonly volume_id?: string | null;
+        };
              * Generators
              * @description Of `auto`
              * @default [
@@ -2482,6 +2593,13 @@ export interface components {
             /** Previous Id */
             readonly previous_id: string | null;
             /** Total */
+        /** Page[Reader] */
+        readonly Page_Reader_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Reader"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
             readonly total: number;
         };
         /** Point */
@@ -2496,6 +2614,13 @@ export interface components {
              * @description Column, 0 is the centre of the first
              */
             readonly x: number;
+        /** Page[ThreadOut] */
+        readonly Page_ThreadOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ThreadOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
             /**
              * Y
              * @description Row, 0 is the centre of the first
@@ -2602,6 +2727,19 @@ export interface components {
              */
             readonly labels?: readonly components["schemas"]["LabelIn"][];
             /** Name */
+        /** PlaceXY */
+        readonly PlaceXY: {
+            /**
+             * X
+             * @description Column, 0 is the centre of the first
+             */
+            readonly x: number;
+            /**
+             * Y
+             * @description Row, 0 is the centre of the first
+             */
+            readonly y: number;
+        };
             readonly name: string;
         };
         /** ProjectPatch */
@@ -2883,6 +3021,18 @@ export interface components {
             /**
              * Id
              * Format: uuid
+        /**
+         * Reader
+         * @description Somebody who drew on a case.
+         */
+        readonly Reader: {
+            readonly person: components["schemas"]["Person"];
+            /**
+             * Slices
+             * @description With a mask, all labels together
+             */
+            readonly slices: number;
+        };
              */
             readonly id: string;
             /** Model */
@@ -2964,6 +3114,11 @@ export interface components {
         };
         /**
          * Role
+        /** ResolveIn */
+        readonly ResolveIn: {
+            /** Resolved */
+            readonly resolved: boolean;
+        };
          * @description A person's part in one project. Administrators of the installation act as managers everywhere.
          * @enum {string}
          */
@@ -3226,6 +3381,25 @@ export interface components {
             /** Shape Kji */
             readonly shape_kji: readonly [
                 number,
+        /**
+         * ThreadOut
+         * @description A comment, where it is pinned, and its answers, oldest first.
+         */
+        readonly ThreadOut: {
+            /** Answers */
+            readonly answers: readonly components["schemas"]["Comment"][];
+            readonly first: components["schemas"]["Comment"];
+            /** Label Id */
+            readonly label_id: string | null;
+            readonly place: components["schemas"]["PlaceXY"] | null;
+            /** Resolved At */
+            readonly resolved_at: string | null;
+            readonly resolved_by: components["schemas"]["Person"] | null;
+            /** Slice */
+            readonly slice: number | null;
+            /** Volume Id */
+            readonly volume_id: string | null;
+        };
                 number,
                 number
             ];
@@ -3464,6 +3638,7 @@ export interface operations {
             /** @description Validation Error */
             readonly 422: {
                 headers: {
+                readonly annotator_id?: string | null;
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -3911,6 +4086,72 @@ export interface operations {
             /** @description Validation Error */
             readonly 422: {
                 headers: {
+    readonly list_comments: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_ThreadOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly add_comment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CommentIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -4037,6 +4278,107 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
+    readonly list_readers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Reader_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly resolve_comment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comment_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ResolveIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly answer_comment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comment_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AnswerIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
                     readonly "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };

@@ -115,7 +115,7 @@ function AssignDialog({ what, members, onClose, onAssign }: AssignDialogProps) {
   return (
     <Dialog title={text.assignTitle(what)} onClose={onClose} onSubmit={() => onAssign([...chosen])} footer={footer}>
       <p class="soft">{annotators.length === 0 ? text.assignNobody : text.assignDetail}</p>
-      <ul class="choices">
+      <ul class="assign-choices">
         {annotators.map(({ user }) => (
           <li key={user.id}>
             <label class="check">

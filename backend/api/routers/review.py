@@ -1,0 +1,43 @@
+"""Reviewing cases: who drew, and what was said about it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from backend.api.deps import CurrentUser, ServicesDep
+from backend.api.schemas_base import Page
+from backend.api.schemas_people import Person
+from backend.api.schemas_review import AnswerIn, CommentIn, Reader, ResolveIn, ThreadOut
+
+router = APIRouter(prefix="/api", tags=["review"])
+
+
+@router.get("/cases/{case_id}/readers", operation_id="list_readers")
+def list_readers(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Reader]:
+    """Who drew on the case, for those who review it."""
+    found = s.cases.readers(user, case_id)
+    return Page(items=[Reader(person=Person.of(person), slices=slices) for person, slices in found])
+
+
+@router.get("/cases/{case_id}/comments", operation_id="list_comments")
+def list_comments(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[ThreadOut]:
+    """The threads of a case: those that are not resolved first, then by age."""
+    return Page(items=[ThreadOut.of(thread) for thread in s.comments.of_case(user, case_id)])
+
+
+@router.post("/cases/{case_id}/comments", operation_id="add_comment", status_code=201)
+def add_comment(case_id: UUID, body: CommentIn, user: CurrentUser, s: ServicesDep) -> ThreadOut:
+    return ThreadOut.of(s.comments.add(user, case_id, body.body, body.pin()))
+
+
+@router.post("/comments/{comment_id}/answers", operation_id="answer_comment", status_code=201)
+def answer_comment(comment_id: UUID, body: AnswerIn, user: CurrentUser, s: ServicesDep) -> ThreadOut:
+    """Answer in a thread; a resolved one is open again."""
+    return ThreadOut.of(s.comments.answer(user, comment_id, body.body))
+
+
+@router.patch("/comments/{comment_id}", operation_id="resolve_comment")
+def resolve_comment(comment_id: UUID, body: ResolveIn, user: CurrentUser, s: ServicesDep) -> ThreadOut:
+    return ThreadOut.of(s.comments.resolve(user, comment_id, resolved=body.resolved))
