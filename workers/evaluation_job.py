@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.db.tables import Job
-from backend.domain.evaluation import CannotEvaluate, EvaluatePayload, EvaluationResult, MethodScore
+from backend.domain.evaluation import CannotEvaluate, EvaluatePayload, EvaluationMessage, EvaluationResult, MethodScore
 from backend.domain.jobs import ModelMissing
 from backend.services.evaluations import ARCHIVE
 from backend.services.jobs import Progress
@@ -27,8 +27,7 @@ from backend.wiring import Services
 from workers.accepted_cases import cases_of
 from workers.evaluation import describe
 from workers.interactive import Interactive
-from workers.sammed.cases import Subject, Unit
-from workers.sammed.protocol import Case, ProtocolConfig, Row, evaluate, plan
+from workers.sammed.protocol import ProtocolConfig, Row, evaluate, plan
 from workers.sammed.sam import SamModel
 from workers.sammed.tables import METHOD_NAMES, setting_name, summarise
 from workers.sammed.types import Prediction, Prompts, SammedError, SliceEmbedding
@@ -52,16 +51,16 @@ class Evaluation:
         started = time.perf_counter()
         payload = EvaluatePayload.model_validate(job.payload)
         model = self._model(payload)
-        progress(0.0, "Reading the masks")
+        progress(0.0, EvaluationMessage.READING_MASKS)
         chosen = self._services.evaluations.plan(payload)
         cases = cases_of(chosen.volumes, chosen.project, self._services.objects)
         with _translated():
             config = _protocol_config(self._config, payload)
             units, skipped = plan(cases, config)
-            watch = _Watch(progress, cases, units)
+            watch = _Watch(progress, len(units))
             watched = _WatchedModel(model, watch.asked)
             rows = list(evaluate(payload.protocol, watched, cases, config, on_progress=watch.unit_done))
-        progress(MEASURING_SHARE, "Writing the report")
+        progress(MEASURING_SHARE, EvaluationMessage.WRITING_REPORT)
         protocol = {
             **describe(payload.protocol, model, cases, config, skipped),
             "project": chosen.project,
@@ -104,18 +103,22 @@ class Evaluation:
 class _Watch:
     """Says where a measurement is: after each label of a case, and with every mask that the model was asked for."""
 
-    def __init__(self, progress: Progress, cases: Sequence[Case], units: Sequence[Unit]) -> None:
+    def __init__(self, progress: Progress, units: int) -> None:
         self._progress = progress
-        self._names = [f"{cases[unit.case].name}, {Subject(cases[unit.case], unit.value).name}" for unit in units]
+        self._units = units
         self._done = 0
         self._masks = 0
 
     def asked(self) -> None:
         """Raises JobCancelled when the job was asked to stop."""
         self._masks += 1
-        total = len(self._names)
-        here = f"{self._done + 1} of {total}: {self._names[min(self._done, total - 1)]}"
-        self._progress(MEASURING_SHARE * self._done / total, f"{here} · {self._masks} masks")
+        self._progress(
+            MEASURING_SHARE * self._done / self._units,
+            EvaluationMessage.MEASURING,
+            unit=self._done + 1,
+            of=self._units,
+            masks=self._masks,
+        )
 
     def unit_done(self, done: int, total: int, name: str) -> None:
         self._done = done

@@ -51,7 +51,7 @@ class EvaluationSettings(Schema):
         default=["grabcut", "random_walker", "region_growing"], description="Of `assist`: what stands beside it"
     )
     generators: list[GeneratorName] = Field(
-        default=["propagation", "classification", "sapnet"], min_length=1, description="Of `auto`"
+        default=["interpolation", "propagation", "classification", "sapnet"], min_length=1, description="Of `auto`"
     )
 
 
@@ -114,7 +114,8 @@ class Evaluation(Schema):
     state: JobState
     author: str
     progress: float
-    message: str
+    message: str = Field(description="What goes on: a code like `measuring`")
+    message_params: dict[str, int] = Field(description="Numbers that go with the code")
     settings: EvaluationSettings
     result: EvaluationResult | None
     problem: JobProblem | None
@@ -133,6 +134,7 @@ class Evaluation(Schema):
             author=view.author,
             progress=job.progress,
             message=job.message,
+            message_params=job.message_params,
             settings=EvaluationSettings.model_validate(asked.model_dump(exclude={"project_id"})),
             result=EvaluationResult.model_validate(job.result) if job.result else None,
             problem=JobProblem.model_validate(job.problem) if job.problem else None,

@@ -7,6 +7,7 @@ lies in the object store under `evaluations/<job>/`. The words are those of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from backend.errors import Conflict, NotFound, Rejected
 Protocol = Literal["assist", "auto", "ablation"]
 Prompt = Literal["points", "boxes", "composite"]
 Scheme = Literal["uniform", "center", "boundary"]
-GeneratorName = Literal["propagation", "classification", "sapnet"]
+GeneratorName = Literal["interpolation", "propagation", "classification", "sapnet"]
 Baseline = Literal["grabcut", "random_walker", "region_growing"]
 
 FINISHED = (CaseState.SUBMITTED, CaseState.ACCEPTED)
@@ -26,6 +27,15 @@ FINISHED = (CaseState.SUBMITTED, CaseState.ACCEPTED)
 
 MAX_CASES = 100
 MAX_LABELS = 32
+
+
+class EvaluationMessage(StrEnum):
+    """What an evaluation says while it runs, for the page to say in its language; the numbers are named in brackets."""
+
+    READING_MASKS = "reading_masks"
+    MEASURING = "measuring"
+    """(unit, of, masks): labels of cases, counted from 1, and the masks that the model was asked for so far"""
+    WRITING_REPORT = "writing_report"
 
 
 class CannotEvaluate(Rejected):

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from backend.db.tables import Job
 from backend.domain import evaluation as words
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
-from backend.domain.evaluation import CannotEvaluate, EvaluatePayload, EvaluationResult, EvaluationUnfinished
+from backend.domain.evaluation import (
+    CannotEvaluate,
+    EvaluatePayload,
+    EvaluationMessage,
+    EvaluationResult,
+    EvaluationUnfinished,
+)
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, JobState, QueueName
 from backend.domain.workflow import CaseState, Role
@@ -214,17 +220,17 @@ def test_a_running_evaluation_stops_in_the_middle_of_a_label(
     said: list[str] = []
     report = services.jobs.report
 
-    def cancelled_while_measuring(job_id: UUID, progress: float, message: str) -> None:
+    def cancelled_while_measuring(job_id: UUID, progress: float, message: str, params: dict[str, int]) -> None:
         said.append(message)
-        if "Cora, liver" in message:
+        if message == EvaluationMessage.MEASURING:
             services.jobs.cancel(livers.admin, job_id)
-        report(job_id, progress, message)
+        report(job_id, progress, message, params)
 
     monkeypatch.setattr(services.jobs, "report", cancelled_while_measuring)
     runtime.run_job(job.id)
     over = services.jobs.get(livers.admin, job.id)
     assert (over.state, over.result) == (JobState.CANCELLED, None)
-    assert said[-1].startswith("1 of 1: Cora, liver")
+    assert said[-1] == EvaluationMessage.MEASURING
     assert not services.objects.exists(f"evaluations/{job.id}/report.md")
 
 

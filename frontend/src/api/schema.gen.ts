@@ -578,6 +578,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/networks/{job_id}/download": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Network
+         * @description The network as a safetensors file, for `SapNet.load` of `workers.sammed`.
+         */
+        readonly get: operations["download_network"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/people": {
         readonly parameters: {
             readonly query?: never;
@@ -800,6 +820,26 @@ export interface paths {
         readonly put?: never;
         /** Set Member */
         readonly post: operations["set_member"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/networks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Networks
+         * @description The SAP-Nets that were trained in a project, newest first, with the slices, seed and weights behind them.
+         */
+        readonly get: operations["list_networks"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1311,6 +1351,11 @@ export interface components {
             /** Sequence */
             readonly sequence: number;
         };
+        /** AnswerIn */
+        readonly AnswerIn: {
+            /** Body */
+            readonly body: string;
+        };
         /** AuditEvent */
         readonly AuditEvent: {
             /** Action */
@@ -1351,11 +1396,6 @@ export interface components {
             /**
              * Label Id
              * Format: uuid
-        /** AnswerIn */
-        readonly AnswerIn: {
-            /** Body */
-            readonly body: string;
-        };
              */
             readonly label_id: string;
             /** Model */
@@ -1513,6 +1553,34 @@ export interface components {
             /** Value */
             readonly value: string;
         };
+        /** Comment */
+        readonly Comment: {
+            readonly author: components["schemas"]["Person"];
+            /** Body */
+            readonly body: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+        };
+        /** CommentIn */
+        readonly CommentIn: {
+            /** Body */
+            readonly body: string;
+            /** Label Id */
+            readonly label_id?: string | null;
+            readonly place?: components["schemas"]["PlaceXY"] | null;
+            /** Slice */
+            readonly slice?: number | null;
+            /** Volume Id */
+            readonly volume_id?: string | null;
+        };
         /** DecidedOut */
         readonly DecidedOut: {
             /** Slices */
@@ -1553,43 +1621,16 @@ export interface components {
             /** Case Ids */
             readonly case_ids: readonly string[];
             /**
-        /** Comment */
-        readonly Comment: {
-            readonly author: components["schemas"]["Person"];
-            /** Body */
-            readonly body: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            readonly created_at: string;
-            /**
-             * Id
-             * Format: uuid
-             */
-            readonly id: string;
-        };
-        /** CommentIn */
-        readonly CommentIn: {
-            /** Body */
-            readonly body: string;
-            /** Label Id */
-            readonly label_id?: string | null;
-            readonly place?: components["schemas"]["PlaceXY"] | null;
-            /** Slice */
-            readonly slice?: number | null;
-            /** Volume Id */
-            readonly volume_id?: string | null;
-        };
              * Generators
              * @description Of `auto`
              * @default [
+             *       "interpolation",
              *       "propagation",
              *       "classification",
              *       "sapnet"
              *     ]
              */
-            readonly generators?: readonly ("propagation" | "classification" | "sapnet")[];
+            readonly generators?: readonly ("interpolation" | "propagation" | "classification" | "sapnet")[];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1810,12 +1851,13 @@ export interface components {
              * Generators
              * @description Of `auto`
              * @default [
+             *       "interpolation",
              *       "propagation",
              *       "classification",
              *       "sapnet"
              *     ]
              */
-            readonly generators?: readonly ("propagation" | "classification" | "sapnet")[];
+            readonly generators?: readonly ("interpolation" | "propagation" | "classification" | "sapnet")[];
             /** Label Ids */
             readonly label_ids: readonly string[];
             /**
@@ -2132,6 +2174,35 @@ export interface components {
              */
             readonly volume_id: string | null;
         };
+        /**
+         * LearnedNetwork
+         * @description Where a network that proposed masks comes from: part of its job's result.
+         */
+        readonly LearnedNetwork: {
+            /** Absent */
+            readonly absent: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            /** Checksum */
+            readonly checksum: string;
+            /** Examples */
+            readonly examples: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            readonly generator: components["schemas"]["Generator"];
+            /** Model */
+            readonly model: string;
+            /** Model Checksum */
+            readonly model_checksum: string;
+            /** Provenance */
+            readonly provenance: {
+                readonly [key: string]: unknown;
+            };
+            /** Seed */
+            readonly seed: number;
+            /** Size Bytes */
+            readonly size_bytes: number;
+        };
         /** LearnedPrompt */
         readonly LearnedPrompt: {
             /**
@@ -2334,6 +2405,48 @@ export interface components {
             /** Name */
             readonly name: string;
         };
+        /**
+         * Network
+         * @description A SAP-Net that a job `auto_segment` trained, and where it comes from.
+         */
+        readonly Network: {
+            /**
+             * Annotator Id
+             * Format: uuid
+             */
+            readonly annotator_id: string;
+            readonly description: components["schemas"]["LearnedNetwork"];
+            /**
+             * Empty
+             * @description Of these, slices where it found nothing
+             */
+            readonly empty: number;
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            readonly job_id: string;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            readonly made_at: string;
+            /**
+             * Proposed
+             * @description Slices that it proposed on
+             */
+            readonly proposed: number;
+            /**
+             * Volume Id
+             * @description null: learned on the project's pictures
+             */
+            readonly volume_id: string | null;
+        };
         /** NewToken */
         readonly NewToken: {
             /**
@@ -2447,6 +2560,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[Network] */
+        readonly Page_Network_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Network"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[PersonDetail] */
         readonly Page_PersonDetail_: {
             /** Items */
@@ -2475,6 +2595,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[Reader] */
+        readonly Page_Reader_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Reader"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Revision] */
         readonly Page_Revision_: {
             /** Items */
@@ -2486,6 +2613,13 @@ export interface components {
         readonly Page_SessionOut_: {
             /** Items */
             readonly items: readonly components["schemas"]["SessionOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[ThreadOut] */
+        readonly Page_ThreadOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ThreadOut"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -2593,14 +2727,20 @@ export interface components {
             /** Previous Id */
             readonly previous_id: string | null;
             /** Total */
-        /** Page[Reader] */
-        readonly Page_Reader_: {
-            /** Items */
-            readonly items: readonly components["schemas"]["Reader"][];
-            /** Next Cursor */
-            readonly next_cursor?: string | null;
-        };
             readonly total: number;
+        };
+        /** PlaceXY */
+        readonly PlaceXY: {
+            /**
+             * X
+             * @description Column, 0 is the centre of the first
+             */
+            readonly x: number;
+            /**
+             * Y
+             * @description Row, 0 is the centre of the first
+             */
+            readonly y: number;
         };
         /** Point */
         readonly Point: {
@@ -2614,13 +2754,6 @@ export interface components {
              * @description Column, 0 is the centre of the first
              */
             readonly x: number;
-        /** Page[ThreadOut] */
-        readonly Page_ThreadOut_: {
-            /** Items */
-            readonly items: readonly components["schemas"]["ThreadOut"][];
-            /** Next Cursor */
-            readonly next_cursor?: string | null;
-        };
             /**
              * Y
              * @description Row, 0 is the centre of the first
@@ -2727,19 +2860,6 @@ export interface components {
              */
             readonly labels?: readonly components["schemas"]["LabelIn"][];
             /** Name */
-        /** PlaceXY */
-        readonly PlaceXY: {
-            /**
-             * X
-             * @description Column, 0 is the centre of the first
-             */
-            readonly x: number;
-            /**
-             * Y
-             * @description Row, 0 is the centre of the first
-             */
-            readonly y: number;
-        };
             readonly name: string;
         };
         /** ProjectPatch */
@@ -2904,6 +3024,18 @@ export interface components {
          */
         readonly ProposalState: "open" | "accepted" | "corrected" | "rejected" | "absent";
         /**
+         * Reader
+         * @description Somebody who drew on a case.
+         */
+        readonly Reader: {
+            readonly person: components["schemas"]["Person"];
+            /**
+             * Slices
+             * @description With a mask, all labels together
+             */
+            readonly slices: number;
+        };
+        /**
          * Reference
          * @description Whose mask the method was measured against: one label of one volume, as its newest revision left it.
          */
@@ -2984,6 +3116,11 @@ export interface components {
             /** Size Bytes */
             readonly size_bytes: number;
         };
+        /** ResolveIn */
+        readonly ResolveIn: {
+            /** Resolved */
+            readonly resolved: boolean;
+        };
         /** RestoreIn */
         readonly RestoreIn: {
             /**
@@ -3021,18 +3158,6 @@ export interface components {
             /**
              * Id
              * Format: uuid
-        /**
-         * Reader
-         * @description Somebody who drew on a case.
-         */
-        readonly Reader: {
-            readonly person: components["schemas"]["Person"];
-            /**
-             * Slices
-             * @description With a mask, all labels together
-             */
-            readonly slices: number;
-        };
              */
             readonly id: string;
             /** Model */
@@ -3114,11 +3239,6 @@ export interface components {
         };
         /**
          * Role
-        /** ResolveIn */
-        readonly ResolveIn: {
-            /** Resolved */
-            readonly resolved: boolean;
-        };
          * @description A person's part in one project. Administrators of the installation act as managers everywhere.
          * @enum {string}
          */
@@ -3263,6 +3383,25 @@ export interface components {
              */
             readonly slices?: readonly components["schemas"]["SliceWork"][];
         };
+        /**
+         * ThreadOut
+         * @description A comment, where it is pinned, and its answers, oldest first.
+         */
+        readonly ThreadOut: {
+            /** Answers */
+            readonly answers: readonly components["schemas"]["Comment"][];
+            readonly first: components["schemas"]["Comment"];
+            /** Label Id */
+            readonly label_id: string | null;
+            readonly place: components["schemas"]["PlaceXY"] | null;
+            /** Resolved At */
+            readonly resolved_at: string | null;
+            readonly resolved_by: components["schemas"]["Person"] | null;
+            /** Slice */
+            readonly slice: number | null;
+            /** Volume Id */
+            readonly volume_id: string | null;
+        };
         /** Token */
         readonly Token: {
             /**
@@ -3381,25 +3520,6 @@ export interface components {
             /** Shape Kji */
             readonly shape_kji: readonly [
                 number,
-        /**
-         * ThreadOut
-         * @description A comment, where it is pinned, and its answers, oldest first.
-         */
-        readonly ThreadOut: {
-            /** Answers */
-            readonly answers: readonly components["schemas"]["Comment"][];
-            readonly first: components["schemas"]["Comment"];
-            /** Label Id */
-            readonly label_id: string | null;
-            readonly place: components["schemas"]["PlaceXY"] | null;
-            /** Resolved At */
-            readonly resolved_at: string | null;
-            readonly resolved_by: components["schemas"]["Person"] | null;
-            /** Slice */
-            readonly slice: number | null;
-            /** Volume Id */
-            readonly volume_id: string | null;
-        };
                 number,
                 number
             ];
@@ -3520,6 +3640,7 @@ export interface operations {
         readonly parameters: {
             readonly query: {
                 readonly volume_id: string;
+                readonly annotator_id?: string | null;
             };
             readonly header?: never;
             readonly path?: never;
@@ -3638,7 +3759,6 @@ export interface operations {
             /** @description Validation Error */
             readonly 422: {
                 headers: {
-                readonly annotator_id?: string | null;
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -3968,6 +4088,72 @@ export interface operations {
             };
         };
     };
+    readonly list_comments: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_ThreadOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly add_comment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CommentIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly export_case: {
         readonly parameters: {
             readonly query?: {
@@ -4086,7 +4272,15 @@ export interface operations {
             /** @description Validation Error */
             readonly 422: {
                 headers: {
-    readonly list_comments: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_readers: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -4103,7 +4297,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Page_ThreadOut_"];
+                    readonly "application/json": components["schemas"]["Page_Reader_"];
                 };
             };
             /** @description Validation Error */
@@ -4117,23 +4311,23 @@ export interface operations {
             };
         };
     };
-    readonly add_comment: {
+    readonly resolve_comment: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                readonly case_id: string;
+                readonly comment_id: string;
             };
             readonly cookie?: never;
         };
         readonly requestBody: {
             readonly content: {
-                readonly "application/json": components["schemas"]["CommentIn"];
+                readonly "application/json": components["schemas"]["ResolveIn"];
             };
         };
         readonly responses: {
             /** @description Successful Response */
-            readonly 201: {
+            readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -4152,6 +4346,33 @@ export interface operations {
             };
         };
     };
+    readonly answer_comment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comment_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AnswerIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -4278,107 +4499,6 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-    readonly list_readers: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly case_id: string;
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description Successful Response */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Page_Reader_"];
-                };
-            };
-            /** @description Validation Error */
-            readonly 422: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    readonly resolve_comment: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly comment_id: string;
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ResolveIn"];
-            };
-        };
-        readonly responses: {
-            /** @description Successful Response */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["ThreadOut"];
-                };
-            };
-            /** @description Validation Error */
-            readonly 422: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    readonly answer_comment: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly comment_id: string;
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["AnswerIn"];
-            };
-        };
-        readonly responses: {
-            /** @description Successful Response */
-            readonly 201: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["ThreadOut"];
-                };
-            };
-            /** @description Validation Error */
-            readonly 422: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
                     readonly "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
@@ -4768,6 +4888,35 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_ModelOut_"];
+                };
+            };
+        };
+    };
+    readonly download_network: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -5367,6 +5516,40 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_Member_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_networks: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Network_"];
                 };
             };
             /** @description Validation Error */

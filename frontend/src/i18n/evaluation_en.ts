@@ -1,5 +1,8 @@
 // English texts of the evaluation tab. They travel with that tab, not with every page.
 
+/** What the server sends with a code. */
+type Numbers = Readonly<Record<string, number>>
+
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
 
 export const evaluationEn = {
@@ -45,7 +48,7 @@ export const evaluationEn = {
   baselines: 'Beside it',
   baselineNames: { grabcut: 'GrabCut', random_walker: 'random walker', region_growing: 'region growing' },
   generators: 'Generators',
-  generatorNames: { propagation: 'propagation', classification: 'classification', sapnet: 'SAP-Net' },
+  generatorNames: { interpolation: 'shape between slices', propagation: 'propagation', classification: 'classification', sapnet: 'SAP-Net' },
   start: 'Start measuring',
   measures: (labels: number, cases: number) => `${plural(labels, 'label', 'labels')} of ${plural(cases, 'case', 'cases')}`,
   chooseMore: 'Choose a case and a label with enough masks: one more than the annotated slices.',
@@ -54,6 +57,12 @@ export const evaluationEn = {
   takesHours: (hours: string) => `Takes about ${hours} hours.`,
   waits: 'Learning for annotators waits meanwhile, unless a second worker serves it. You may close this page.',
   running: 'Measuring',
+  messages: {
+    reading_masks: () => 'Reading the masks',
+    measuring: ({ unit, of, masks }: Numbers) => `Label ${unit} of ${of}, ${plural(masks, 'mask', 'masks')} asked for so far`,
+    writing_report: () => 'Writing the report',
+    worker_lost: () => 'The worker was lost; it is tried once more.',
+  },
   queued: 'Waiting for a worker',
   progressOf: 'Progress of the measurement',
   cancel: 'Stop measuring',

@@ -10,7 +10,13 @@ import { language } from '../i18n/text.ts'
 import { Sentence } from '../panels/sentence.tsx'
 import { useApp } from './app_state.ts'
 
-type Seen = Pick<Job, 'state' | 'progress' | 'message'>
+type Seen = Pick<Job, 'state' | 'progress' | 'message' | 'message_params'>
+
+function said({ state, message, message_params: numbers }: Seen): string {
+  const text = evaluationTexts()
+  const messages: Readonly<Record<string, (numbers: Seen['message_params']) => string>> = text.messages
+  return messages[message]?.(numbers) ?? (state === 'queued' ? text.queued : '')
+}
 
 export function RunningEvaluation({ run, onOver }: { run: Evaluation; onOver: () => Promise<void> }) {
   const { api, toasts } = useApp()
@@ -34,7 +40,7 @@ export function RunningEvaluation({ run, onOver }: { run: Evaluation; onOver: ()
       <div class="page-head tight-head">
         <div class="titles">
           <h2>{text.running}: {text.protocols[run.settings.protocol]}</h2>
-          <p class="soft">{stopping ? text.stopping : seen.state === 'queued' ? text.queued : seen.message}</p>
+          <p class="soft">{stopping ? text.stopping : said(seen)}</p>
         </div>
         <div class="actions"><button type="button" class="button" disabled={stopping} onClick={() => void stop()}>{text.cancel}</button></div>
       </div>

@@ -8,7 +8,7 @@ export const PROTOCOLS: readonly Protocol[] = ['assist', 'auto', 'ablation']
 export const PROMPTS = ['points', 'boxes', 'composite'] as const
 export const SCHEMES = ['uniform', 'center', 'boundary'] as const
 export const BASELINES = ['grabcut', 'random_walker', 'region_growing'] as const
-export const GENERATORS = ['propagation', 'classification', 'sapnet'] as const
+export const GENERATORS = ['interpolation', 'propagation', 'classification', 'sapnet'] as const
 
 const FINISHED: readonly string[] = ['submitted', 'accepted']
 const MOST_NUMBERS = 8
@@ -76,7 +76,7 @@ const LEARN_S = 7
 const BASELINE_S: Readonly<Record<(typeof BASELINES)[number], number>> = { grabcut: 0.1, random_walker: 0.5, region_growing: 0.05 }
 const BASELINE_SLICES = 5
 const CORRECTED = 6 // the box and up to five corrections
-const GENERATOR_S: Readonly<Record<(typeof GENERATORS)[number], number>> = { propagation: 0, classification: 2, sapnet: 12 }
+const GENERATOR_S: Readonly<Record<(typeof GENERATORS)[number], number>> = { interpolation: 0, propagation: 0, classification: 2, sapnet: 12 }
 const ABLATION_ROWS = 5
 const PROPOSAL_S = 0.1
 const BACKGROUND_SLICES = 5

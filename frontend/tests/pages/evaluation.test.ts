@@ -1,5 +1,6 @@
 // The evaluation tab without a page: what is chosen at first, what is measured, how long it takes, and how a report reads.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import type { Evaluation, EvaluationCase } from '../../src/api/evaluation_types.ts'
@@ -64,6 +65,13 @@ test('a report becomes blocks, and none of it markup', () => {
     { kind: 'text', text: 'The <b>x</b> is ' }, { kind: 'strong', text: 'better' }, { kind: 'text', text: ' (' },
     { kind: 'link', text: 'SVG', href: 'a.svg' }, { kind: 'text', text: ')' },
   ])
+})
+
+test('what an evaluation says while it runs has words', () => {
+  const source = readFileSync(new URL('../../../backend/domain/evaluation.py', import.meta.url), 'utf8')
+  const codes = [...source.split('class EvaluationMessage')[1].split('class ')[0].matchAll(/ = "(\w+)"/g)].map((match) => match[1])
+  assert.equal(codes.length, 3)
+  for (const { messages } of Object.values(EVALUATION_TEXTS)) for (const code of codes) assert.ok(code in messages, code)
 })
 
 test('the tab speaks every language', () => {

@@ -1,0 +1,336 @@
+"""A simulated annotator: how many actions, and how much waiting, until every slice of a label reaches Dice 0.9?
+
+    python -m tests.benchmarks.simulated_annotator --cases 2 --sets msd_hippocampus --labels "anterior hippocampus"
+
+It works through the HTTP API alone, three ways: plain clicks on every slice; SAM^assist, which has learned from the
+slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposals are accepted or corrected.
+
+The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
+After so many clicks on a slice they give up and draw it by hand. An action is a click, an accepted slice, a proposal
+turned down, a press of "Segment the rest", or a twentieth of a contour drawn by hand. Turning to another slice is none.
+Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from backend.domain.ids import new_id
+from backend.imaging import masks
+from tests.operations.installation import running
+from workers.evaluation import find_volumes, volume_case, words
+from workers.sammed.cases import evenly, stream
+from workers.sammed.metrics import dice
+from workers.sammed.protocol import Case
+from workers.sammed.sampling import next_correction
+
+Mask = NDArray[np.bool_]
+Way = Literal["plain", "assist", "auto"]
+
+WAYS: dict[Way, str] = {"plain": "clicks", "assist": "SAM^assist", "auto": "SAM^assist + SAM^auto"}
+GOOD_ENOUGH = 0.9
+CLICKS_A_SLICE = 10
+ACTIONS_A_CONTOUR = 20
+"""Drawing a slice by hand: one action for every twentieth of the contour's length."""
+LEARN_AT = (2, 5)
+"""Accepted slices after which the label is learned. The page learns by itself whenever there are more; here at fixed
+moments, and waited for, so that the same seed gives the same actions."""
+BEFORE_AUTO = 5
+JOB_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one label of one volume took, one way."""
+
+    case: str
+    label: str
+    way: Way
+    slices: int
+    actions: int = 0
+    clicks: int = 0
+    drawn: int = 0
+    """slices that were drawn by hand"""
+    taken: int = 0
+    """proposals that were accepted as they were"""
+    waiting_s: float = 0.0
+    mean_dice: float = 0.0
+
+
+class Desk:
+    """One label of one volume in a fresh project, as the page sees it: questions, acceptance, learning, proposals."""
+
+    def __init__(self, http: httpx.Client, name: str, image: Path, label: str) -> None:
+        self._http = http
+        self.waiting_s = 0.0
+        project = self._post("/api/projects", {"name": name, "labels": [{"name": label, "color": "#dd8265"}]})
+        files = [("files", (image.name, image.read_bytes()))]
+        imported = self._until_over(http.post(f"/api/projects/{project['id']}/uploads", files=files).json())
+        self.volume = f"/api/volumes/{imported['result']['series'][0]['volume_id']}"
+        self.label_id = project["labels"][0]["id"]
+        volume_id = self.volume.rsplit("/", 1)[1]
+        annotation = self._post("/api/annotations", {"volume_id": volume_id, "label_id": self.label_id})
+        self._revisions = f"/api/annotations/{annotation['id']}/revisions"
+        self._of_label = {"volume_id": volume_id, "label_id": self.label_id}
+        self._head: str | None = None
+        self.shape: tuple[int, ...] = tuple(self._get(self.volume)["shape_kji"])
+        self._encode()
+        self.waiting_s = 0.0
+
+    def ask(self, k: int, points: Sequence[dict[str, Any]], *, learned: bool) -> Mask:
+        asked = {"slice": k, "label_id": self.label_id, "points": list(points)}
+        answer = self._post(f"{self.volume}/predictions", asked | {"learned_prompt": "auto" if learned else None})
+        return masks.decode(answer["mask"])
+
+    def accept(self, k: int, mask: Mask, origin: str) -> None:
+        """The slice is empty before: a mask is accepted once."""
+        slices = [{"slice": k, "flips": masks.encode(mask)}]
+        self._revise(self._revisions, {"origin": origin, "slices": slices})
+
+    def learn(self, seed: int) -> None:
+        self._job({"kind": "learn_prompt", **self._of_label, "seed": seed})
+
+    def propose(self, seed: int) -> list[dict[str, Any]]:
+        """Proposals, least certain first."""
+        self._job({"kind": "auto_segment", **self._of_label, "seed": seed})
+        found = self._get(f"{self.volume}/proposals?label_id={self.label_id}")["items"]
+        return sorted(found, key=lambda proposal: (proposal["confidence"], proposal["slice"]))
+
+    def accept_proposal(self, proposal: dict[str, Any]) -> None:
+        self._revise(f"{self.volume}/proposals/accept", {"label_id": self.label_id, "ids": [proposal["id"]]})
+
+    def reject_proposal(self, proposal: dict[str, Any]) -> None:
+        """The slice does not show the label."""
+        chosen = {"label_id": self.label_id, "ids": [proposal["id"]], "absent": True}
+        self._post(f"{self.volume}/proposals/reject", chosen)
+
+    def accepted(self) -> dict[int, Mask]:
+        """Everything accepted, as it is stored."""
+        annotation = self._revisions.rsplit("/", 1)[0]
+        return {int(k): masks.decode(rle) for k, rle in self._get(f"{annotation}/masks")["slices"].items()}
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+    def _revise(self, path: str, change: dict[str, Any]) -> None:
+        revision = str(new_id())
+        self._post(path, {"id" if path == self._revisions else "revision_id": revision, "parent": self._head, **change})
+        self._head = revision
+
+    def _job(self, asked: dict[str, Any]) -> None:
+        self._until_over(self._post("/api/jobs", asked))
+
+    def _until_over(self, job: dict[str, Any]) -> dict[str, Any]:
+        started = time.perf_counter()
+        while job["state"] in ("queued", "running"):
+            if time.perf_counter() - started > JOB_TIMEOUT_S:
+                raise TimeoutError(f"the job {job['kind']} does not end")
+            time.sleep(0.05)
+            job = self._http.get(f"/api/jobs/{job['id']}").raise_for_status().json()
+        self.waiting_s += time.perf_counter() - started
+        if job["state"] != "done":
+            raise RuntimeError(f"the job {job['kind']} is {job['state']}: {job['problem']}")
+        return job
+
+    def _encode(self) -> None:
+        wanted = list(range(self.shape[0]))
+        while wanted:
+            self._post(f"{self.volume}/encodings", {"slices": wanted[:64]})
+            time.sleep(0.2)
+            ready = set(self._get(f"{self.volume}/encodings")["ready"])
+            wanted = [k for k in wanted if k not in ready]
+
+    def _get(self, path: str) -> Any:
+        return self._http.get(path).raise_for_status().json()
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        started = time.perf_counter()
+        answer = self._http.post(path, json=body)
+        self.waiting_s += time.perf_counter() - started
+        if answer.is_error:
+            raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+
+class Annotator:
+    """Somebody who knows the reference when they see it, and clicks until the mask is like it."""
+
+    def __init__(self, desk: Desk, work: Work, reference: dict[int, Mask], seed: int, most_clicks: int) -> None:
+        self.desk, self.work, self.reference = desk, work, reference
+        self._seed = seed
+        self._most_clicks = most_clicks
+
+    def annotate(self, k: int, *, learned: bool, start: Mask | None = None, points: Sequence[Any] = ()) -> None:
+        """Bring one slice to its end, from nothing or from the mask and the points of a proposal."""
+        reference = self.reference[k]
+        mask = np.zeros_like(reference) if start is None else start
+        asked = list(points)
+        rng = stream(self._seed, self.work.case, self.work.label, "clicks", k)
+        for _ in range(self._most_clicks):
+            click = next_correction(reference, mask, rng)
+            assert click is not None, "a slice that is right needs no click"
+            (x, y), positive = click
+            asked.append({"x": float(x), "y": float(y), "positive": bool(positive)})
+            mask = self.desk.ask(k, asked, learned=learned)
+            self._count(clicks=1, actions=1)
+            if dice(mask, reference) >= GOOD_ENOUGH:
+                self.desk.accept(k, mask, "assist" if learned else "sam")
+                self._count(actions=1)
+                return
+        self.desk.accept(k, reference, "manual")
+        self._count(actions=ACTIONS_A_CONTOUR + 1, drawn=1)
+
+    def annotate_all(self, slices: Sequence[int], *, learning: bool) -> None:
+        """Slices one after the other; with learning, the label is learned at LEARN_AT."""
+        for done, k in enumerate(slices, start=1):
+            self.annotate(k, learned=learning)
+            if learning and done in LEARN_AT:
+                self.desk.learn(self._seed)
+
+    def segment_the_rest(self) -> None:
+        """Have the other slices proposed, and go through the proposals from the least certain to the most."""
+        self._count(actions=1)
+        for proposal in self.desk.propose(self._seed):
+            k, mask = proposal["slice"], masks.decode(proposal["mask"])
+            if k not in self.reference:
+                if mask.any():
+                    self.desk.reject_proposal(proposal)
+                    self._count(actions=1)
+            elif dice(mask, self.reference[k]) >= GOOD_ENOUGH:
+                self.desk.accept_proposal(proposal)
+                self._count(actions=1, taken=1)
+            else:
+                prompts = proposal["prompts"] or {"points": []}
+                self.annotate(k, learned=True, start=mask, points=prompts["points"])
+
+    def _count(self, **more: int) -> None:
+        self.work = replace(self.work, **{name: getattr(self.work, name) + count for name, count in more.items()})
+
+
+def annotate(
+    http: httpx.Client, case: Case, value: int, image: Path, way: Way, seed: int, most_clicks: int = CLICKS_A_SLICE
+) -> Work:
+    """Annotate one label of one volume. Raises RuntimeError when a slice ends worse than GOOD_ENOUGH."""
+    label = case.label_names[value]
+    reference = {k: plane == value for k, plane in enumerate(case.labels) if (plane == value).any()}
+    slices = sorted(reference)
+    desk = Desk(http, f"{case.name} {label} {way} {new_id()}"[:120], image, label)
+    if desk.shape != (len(case.labels), *case.labels[0].shape):
+        raise RuntimeError(f"{image} is {desk.shape} in the application, its label is not")
+    user = Annotator(desk, Work(case.name, label, way, len(slices)), reference, seed, most_clicks)
+    if way == "auto":
+        user.annotate_all(evenly(slices, BEFORE_AUTO), learning=True)
+        if len(slices) > BEFORE_AUTO:
+            user.segment_the_rest()
+    else:
+        user.annotate_all(slices, learning=way == "assist")
+    waiting_s = desk.waiting_s
+    stored = desk.accepted()
+    scores = [dice(stored.get(k, np.zeros_like(mask)), mask) for k, mask in reference.items()]
+    if min(scores) < GOOD_ENOUGH or set(stored) != set(slices):
+        raise RuntimeError(f"{case.name}, {label}, {way}: not every slice was brought to its end")
+    return replace(user.work, waiting_s=waiting_s, mean_dice=float(np.mean(scores)))
+
+
+def measure(
+    http: httpx.Client, volumes: Sequence[tuple[Path, Path]], labels: Sequence[str], seed: int, most_clicks: int
+) -> Iterator[Work]:
+    """All ways on all volumes and labels. Learning that nobody asked for is off meanwhile: see LEARN_AT."""
+    before = http.get("/api/me").raise_for_status().json()["auto_learn"]
+    http.patch("/api/me", json={"auto_learn": False}).raise_for_status()
+    try:
+        for image, label in volumes:
+            case = volume_case(image, label)
+            for value, name in sorted(case.label_names.items()):
+                if not labels or name in labels or str(value) in labels:
+                    for way in WAYS:
+                        yield annotate(http, case, value, image, way, seed, most_clicks)
+    finally:
+        http.patch("/api/me", json={"auto_learn": before}).raise_for_status()
+
+
+def table(done: Sequence[Work]) -> Table:
+    """One line for each label of a volume and way, and the sums."""
+    title = f"Actions until every slice reaches Dice {GOOD_ENOUGH}"
+    columns = ("volume", "label", "slices", "way", "actions", "of plain", "clicks", "by hand", "as proposed", "waiting")
+    shown = Table(*columns, title=title, title_justify="left")
+    plain = {(w.case, w.label): w.actions for w in done if w.way == "plain"}
+    for n, w in enumerate(done):
+        share = f"{100 * w.actions / plain[w.case, w.label]:.0f} %"
+        counts = (str(w.clicks), str(w.drawn), str(w.taken), f"{w.waiting_s:.1f} s")
+        last = n + 1 == len(done) or (done[n + 1].case, done[n + 1].label) != (w.case, w.label)
+        shown.add_row(w.case, w.label, str(w.slices), WAYS[w.way], str(w.actions), share, *counts, end_section=last)
+    for way, name in WAYS.items():
+        of_way = [w for w in done if w.way == way]
+        actions = sum(w.actions for w in of_way)
+        sums = (str(sum(w.clicks for w in of_way)), str(sum(w.drawn for w in of_way)))
+        waiting = f"{sum(w.waiting_s for w in of_way):.1f} s"
+        share = f"{100 * actions / max(1, sum(plain.values())):.0f} %"
+        slices = str(sum(w.slices for w in of_way))
+        shown.add_row("all", "", slices, name, str(actions), share, *sums, str(sum(w.taken for w in of_way)), waiting)
+    return shown
+
+
+def volumes_of(folder: Path, sets: Sequence[str], cases: int | None) -> list[tuple[Path, Path]]:
+    """Image and label of the first `cases` volumes of each set; all sets without a name."""
+    found: list[tuple[Path, Path]] = []
+    for name in sets or sorted(path.name for path in folder.iterdir() if path.is_dir()):
+        found += find_volumes(folder / name)[:cases]
+    return found
+
+
+@contextmanager
+def _client(url: str | None, token: str | None) -> Iterator[httpx.Client]:
+    """A running server, or one of our own for as long as it is needed."""
+    if url:
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=120) as http:
+            yield http
+        return
+    with tempfile.TemporaryDirectory(prefix="sammed-annotator-") as folder, running(Path(folder)) as installation:
+        installation.wait_for_workers()
+        with installation.client() as http:
+            http.timeout = httpx.Timeout(120)
+            yield http
+        installation.stop()
+
+
+def main() -> None:
+    shared = Path(os.environ.get("SAMMED_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=shared / "data" / "eval", help="sets of volumes with labels")
+    parser.add_argument("--sets", default="", help="names of sets with commas between; all without it")
+    parser.add_argument("--cases", type=int, default=None, help="at most so many volumes of each set")
+    parser.add_argument("--labels", default="", help="labels by name or value with commas between; all without it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--clicks", type=int, default=CLICKS_A_SLICE, help="clicks on a slice before it is drawn by hand"
+    )
+    parser.add_argument("--url", help="a running server; without it one is started")
+    parser.add_argument("--token", default=os.environ.get("SAMMED_TOKEN"), help="a personal token for it")
+    options = parser.parse_args()
+    volumes = volumes_of(options.folder, words(options.sets), options.cases)
+    done: list[Work] = []
+    with _client(options.url, options.token) as http:
+        for work in measure(http, volumes, words(options.labels), options.seed, options.clicks):
+            done.append(work)
+            print(
+                f"{work.case}, {work.label}, {WAYS[work.way]}: {work.actions} actions, {work.waiting_s:.1f} s",
+                flush=True,
+            )
+    Console(width=160).print(table(done))
+
+
+if __name__ == "__main__":
+    main()
