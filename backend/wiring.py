@@ -19,6 +19,7 @@ from backend.services.jobs import Jobs
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.leases import Leases
+from backend.services.networks import Networks
 from backend.services.people import People
 from backend.services.projects import Projects
 from backend.services.proposals import Proposals
@@ -56,13 +57,14 @@ class Services:
     projects: Projects
     cases: Cases
     leases: Leases
-    volumes: Volumes
     comments: Comments
+    volumes: Volumes
     annotations: Annotations
     segmentation: Segmentation
     learned_prompts: LearnedPrompts
     learning: Learning
     proposals: Proposals
+    networks: Networks
     jobs: Jobs
     imports: Imports
     exports: Exports
@@ -109,13 +111,14 @@ def build_services(settings: Settings) -> Services:
         projects=Projects(db, accounts),
         cases=Cases(db),
         leases=Leases(db),
+        comments=Comments(db),
         volumes=Volumes(db, planes),
         annotations=annotations,
-        comments=Comments(db),
         segmentation=segmentation,
         learned_prompts=learned_prompts,
         learning=learning,
         proposals=Proposals(db, annotations),
+        networks=Networks(db, objects),
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
         exports=Exports(db, objects, jobs),

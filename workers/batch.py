@@ -6,6 +6,7 @@ lost worker starts over and replaces what it had proposed. Here is no rule about
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +33,7 @@ from backend.domain.learning import (
     MIN_EXAMPLES,
     CannotLearn,
     Generator,
+    LearnedNetwork,
     NotEnoughExamples,
     ProposedSlice,
     Verdict,
@@ -50,6 +52,7 @@ from workers.sammed.metrics import dice, iou
 from workers.sammed.propagation import propagate
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import draw_prompts
+from workers.sammed.sapnet import SapNet
 from workers.sammed.types import AnnotatedSlice, BoolArray, NotEnoughSlices, Prompts, SammedError, SliceEmbedding
 
 log = structlog.get_logger(__name__)
@@ -143,6 +146,7 @@ class Batch:
             for k in _spread(sorted(plan.absent))
         ]
         run = self._run(job, payload, plan, payload.generator)
+        network: LearnedNetwork | None = None
         done = empty = 0
 
         def report(share: float, _: str) -> None:
@@ -150,6 +154,22 @@ class Batch:
                 progress(before + (1 - before) * share, JobMessage.PROPOSING, done=done, of=len(targets))
             else:
                 progress(before + (1 - before) * share, JobMessage.LOCATING)
+
+        def keep(net: SapNet) -> None:
+            nonlocal network
+            file = net.to_bytes()
+            self._services.networks.keep(job.id, file)
+            network = LearnedNetwork(
+                generator=payload.generator,
+                model=plan.model,
+                model_checksum=plan.model_checksum,
+                seed=payload.seed,
+                checksum=hashlib.sha256(file).hexdigest(),
+                size_bytes=len(file),
+                examples=[_example(plan, example.index) for example in examples],
+                absent=[_place(plan.frames[annotated.index]) for annotated in background],
+                provenance=net.provenance,
+            )
 
         config = replace(
             self._auto,
@@ -168,6 +188,7 @@ class Batch:
                 config,
                 seed=payload.seed,
                 on_progress=report,
+                on_learned=keep,
             )
             for proposal in made:
                 frame = plan.frames[proposal.index]
@@ -178,7 +199,7 @@ class Batch:
                 empty += not proposal.mask.any()
         if payload.targets is None:
             self._services.proposals.forget_older(run, list({frame.volume_id for frame in plan.frames}))
-        return _result(run, proposed=done, empty=empty)
+        return _result(run, proposed=done, empty=empty) | {"network": network.model_dump() if network else None}
 
     def propagate(self, job: Job, progress: Progress) -> dict[str, Any]:
         """Follow the label from one slice until it is lost, a slice is annotated, or there were enough. Confidence: how
@@ -349,6 +370,10 @@ def _example(plan: LearningPlan, k: int) -> dict[str, Any]:
         "slice": example.slice_index,
         "revision_id": str(example.revision_id),
     }
+
+
+def _place(frame: Frame) -> dict[str, Any]:
+    return {"volume_id": str(frame.volume_id), "slice": frame.source.slice_index}
 
 
 def _result(run: Run, *, proposed: int, empty: int) -> dict[str, Any]:

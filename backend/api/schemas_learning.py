@@ -15,10 +15,11 @@ from backend.api.schemas_jobs import ExportJobIn, Job
 from backend.api.schemas_volumes import LearnedPromptUsed, Point
 from backend.db import tables
 from backend.domain.jobs import AutoSegmentPayload, LearningPayload, LearnPromptPayload, PropagatePayload
-from backend.domain.learning import Generator, PromptKind, ProposalState, Verdict
+from backend.domain.learning import Generator, LearnedNetwork, PromptKind, ProposalState, Verdict
 from backend.domain.telemetry import Telemetry
 from backend.services.learned_prompts import LearnedPromptView, WarmStart
 from backend.services.learning import LabelLearning
+from backend.services.networks import NetworkView
 from backend.services.proposals import Accepted, Selection
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -185,6 +186,34 @@ class LabelLearningOut(Schema):
             warm_start=WarmStartOut.of(found.warm_start) if found.warm_start else None,
             jobs=[Job.of(row) for row in found.jobs],
             proposals=found.proposals,
+        )
+
+
+# -- networks ---------------------------------------------------------------------------------------------------------
+class Network(Schema):
+    """A SAP-Net that a job `auto_segment` trained, and where it comes from."""
+
+    job_id: UUID
+    volume_id: UUID | None = Field(description="null: learned on the project's pictures")
+    label_id: UUID
+    annotator_id: UUID
+    description: LearnedNetwork
+    proposed: int = Field(description="Slices that it proposed on")
+    empty: int = Field(description="Of these, slices where it found nothing")
+    made_at: datetime
+
+    @classmethod
+    def of(cls, view: NetworkView) -> Network:
+        job, result = view.job, view.job.result or {}
+        return cls(
+            job_id=job.id,
+            volume_id=job.payload["volume_id"],
+            label_id=job.payload["label_id"],
+            annotator_id=job.payload["annotator_id"],
+            description=view.network,
+            proposed=result["proposed"],
+            empty=result["empty"],
+            made_at=job.finished_at or job.created_at,
         )
 
 

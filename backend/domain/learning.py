@@ -98,6 +98,27 @@ class Verdict(BaseModel):
     """Dice that the project's warm start, as it is, gains over the plain model on all annotated slices; None without"""
 
 
+class LearnedNetwork(BaseModel):
+    """Where a network that proposed masks comes from: part of its job's result."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    generator: Generator
+    model: str
+    model_checksum: str
+    """the weights that made the embeddings it was trained on; it fits no others"""
+    seed: int
+    checksum: str
+    """sha256 of its file: the same for the same slices, seed and config on the same machine"""
+    size_bytes: int
+    examples: list[dict[str, Any]]
+    """slices with the label that it learned from: volume_id, slice, revision_id"""
+    absent: list[dict[str, Any]]
+    """slices of which the annotator said that they do not show the label: volume_id, slice"""
+    provenance: dict[str, Any]
+    """as workers.sammed wrote it: config, loss, code version"""
+
+
 @dataclass(frozen=True, slots=True)
 class ProposedSlice:
     """A mask for one slice as a generator made it. Prompts in the form of a revision's: points and box."""

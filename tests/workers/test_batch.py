@@ -3,6 +3,8 @@ checked is that the parts fit, not how good the masks are."""
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +43,7 @@ from workers.interactive import Interactive
 from workers.runtime import Runtime
 from workers.sammed.assist import AssistConfig
 from workers.sammed.auto import AutoConfig
-from workers.sammed.sapnet import SapNetConfig
+from workers.sammed.sapnet import SapNet, SapNetConfig
 
 SHAPE_KJI = (10, 96, 96)
 FEW = 12
@@ -160,7 +162,7 @@ def asked(interactive: Interactive, services: Services, liver: Liver, k: int, le
 
 
 def test_two_slices_teach_and_five_propose(
-    services: Services, interactive: Interactive, runtime: Runtime, liver: Liver
+    services: Services, interactive: Interactive, runtime: Runtime, liver: Liver, tmp_path: Path
 ) -> None:
     first, *_, last = liver.slices
     liver.draw(first, last)
@@ -198,6 +200,14 @@ def test_two_slices_teach_and_five_propose(
     assert all(0 <= p.confidence <= 1 and p.seed == 3 for p in proposals)
     assert all(p.prompts is not None for p in proposals if p.voxels)
 
+    (kept,) = services.networks.of_project(liver.who, liver.project_id, limit=10, cursor=None).items
+    file = tmp_path / "sapnet.safetensors"
+    file.write_bytes(b"".join(services.networks.file(liver.who, job.id).chunks))
+    assert kept.network.checksum == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert SapNet.load(file).provenance == kept.network.provenance
+    assert {example["slice"] for example in kept.network.examples} == annotated
+    assert kept.network.seed == 3 and kept.network.absent == []
+
     accepted = services.proposals.accept(
         liver.who, liver.volume, liver.label, Selection(), revision_id=new_id(), parent=liver.head
     )
@@ -216,16 +226,14 @@ def test_a_run_that_is_repeated_after_a_lost_worker_proposes_once(
     job = liver.start(AutoSegmentPayload(**liver.scope()))
     claimed = services.jobs.claim(job.id)
     assert claimed is not None
-    made = 0
 
-    def lost(fraction: float, message: str) -> None:
-        nonlocal made
-        made += message.startswith("Slice")
-        if made == 2:
-            raise KeyboardInterrupt  # as kill -9: no end is written
+    class Lost(Progress):
+        def __call__(self, fraction: float, message: str, **params: int) -> None:
+            if params.get("done") == 2:
+                raise KeyboardInterrupt  # as kill -9: no end is written
 
     with pytest.raises(KeyboardInterrupt):
-        batch.auto_segment(claimed, lost)  # type: ignore[arg-type]
+        batch.auto_segment(claimed, Lost(services.jobs, job.id))
     before = {p.slice_index: p.id for p in liver.proposals()}
     assert len(before) == 2
     with services.db.begin() as session:

@@ -20,7 +20,7 @@ from workers.sammed.metrics import iou
 from workers.sammed.propagation import PropagationConfig, propagate_all
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import PromptKind
-from workers.sammed.sapnet import SapNetConfig, train_sapnet
+from workers.sammed.sapnet import SapNet, SapNetConfig, train_sapnet
 from workers.sammed.shape import ShapeBetween
 from workers.sammed.types import (
     AnnotatedSlice,
@@ -35,6 +35,8 @@ from workers.sammed.types import (
 
 ProgressCallback = Callable[[float, str], None]
 """Called with the share done, in [0, 1], and what is being done; may raise to abort."""
+
+LearnedCallback = Callable[[SapNet], None]
 
 LEARNING_SHARE = 0.3
 """Share of the progress that learning counts for."""
@@ -60,7 +62,7 @@ class AutoConfig:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     shape: bool = True
     """the coarse masks of a volume also follow the shape between the annotated slices (not in the paper)"""
-    coarse_weight: float = 2.0
+    coarse_weight: float = 4.0
     """weight of the coarse mask's log odds beside SAM's in the final mask (0 in the paper: SAM's alone)"""
     least_area: float = 0.1
     """a coarse mask below this share of the smallest annotated area counts as nothing found"""
@@ -90,9 +92,11 @@ def auto_segment(
     *,
     seed: int = 0,
     on_progress: ProgressCallback | None = None,
+    on_learned: LearnedCallback | None = None,
 ) -> Iterator[SliceProposal]:
     """Learn from `support` (slices with the label, and background slices), then propose a mask for each target as it is
-    made. Closing the iterator or raising from `on_progress` stops it.
+    made. Closing the iterator or raising from `on_progress` stops it. `on_learned` gets the SAP-Net, where one was
+    trained, before the first proposal.
 
     `model` is best given with the label's learned prompt. Raises NotEnoughSlices when no annotated slice shows the
     label, SammedError for propagation in a set of pictures, IndexError for a target that does not exist."""
@@ -110,7 +114,7 @@ def auto_segment(
     report = on_progress or (lambda share, text: None)
     if config.generator == "propagation":
         return _by_propagation(model, slices, support, targets, config, seed, report)
-    return _by_coarse_mask(model, slices, support, targets, config, seed, report)
+    return _by_coarse_mask(model, slices, support, targets, config, seed, report, on_learned)
 
 
 def _by_propagation(
@@ -144,8 +148,9 @@ def _by_coarse_mask(
     config: AutoConfig,
     seed: int,
     report: ProgressCallback,
+    on_learned: LearnedCallback | None,
 ) -> Iterator[SliceProposal]:
-    segment = _generator(slices, support, config, seed, report)
+    segment = _generator(slices, support, config, seed, report, on_learned)
     rule = replace(config.rule, kind=config.prompts, per_component=config.per_component)
     smallest = min(np.count_nonzero(s.mask) / s.mask.size for s in support if s.mask.any())
     for done, index in enumerate(targets):
@@ -157,13 +162,18 @@ def _by_coarse_mask(
 
 
 def _generator(
-    slices: Slices, support: Sequence[AnnotatedSlice], config: AutoConfig, seed: int, report: ProgressCallback
+    slices: Slices,
+    support: Sequence[AnnotatedSlice],
+    config: AutoConfig,
+    seed: int,
+    report: ProgressCallback,
+    on_learned: LearnedCallback | None,
 ) -> Callable[[int], CoarseMask]:
     """From the number of a slice to its coarse mask: what was learned, the shape between the slices, or both."""
     if config.generator == "interpolation":
         shape = ShapeBetween(support)
         return lambda index: _coarse(shape.logits(index, _half_cell(slices.embedding(index))), config.top_k)
-    segment = _learn(slices, support, config, seed, report)
+    segment = _learn(slices, support, config, seed, report, on_learned)
     if not (config.shape and config.positional):
         return segment
     shape = ShapeBetween(support)
@@ -187,7 +197,12 @@ def _half_cell(embedding: SliceEmbedding) -> float:
 
 
 def _learn(
-    slices: Slices, support: Sequence[AnnotatedSlice], config: AutoConfig, seed: int, report: ProgressCallback
+    slices: Slices,
+    support: Sequence[AnnotatedSlice],
+    config: AutoConfig,
+    seed: int,
+    report: ProgressCallback,
+    on_learned: LearnedCallback | None,
 ) -> Callable[[int], CoarseMask]:
     """The trained generator as a function from the number of a slice to its coarse mask."""
 
@@ -204,6 +219,8 @@ def _learn(
     if not config.positional and sapnet_config.features == "sam+position":
         sapnet_config = replace(sapnet_config, features="sam")
     net = train_sapnet(support, sapnet_config, images=slices, seed=seed, on_step=on_step)
+    if on_learned:
+        on_learned(net)
 
     def segment(index: int) -> CoarseMask:
         image = slices.image(index) if sapnet_config.features == "pixels" else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
-from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch, WarmStartPatch
+from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch, Network, WarmStartPatch
 
 router = APIRouter(prefix="/api", tags=["learning"])
 
@@ -49,3 +50,23 @@ def switch_learned_prompt(
 ) -> LearnedPrompt:
     """Let it answer one's clicks where it was learned, or let the plain model do so."""
     return LearnedPrompt.of(s.learned_prompts.set_active(user, learned_prompt_id, body.active))
+
+
+@router.get("/projects/{project_id}/networks", operation_id="list_networks")
+def list_networks(
+    project_id: UUID, user: CurrentUser, s: ServicesDep, limit: int = 100, cursor: str | None = None
+) -> Page[Network]:
+    """The SAP-Nets that were trained in a project, newest first, with the slices, seed and weights behind them."""
+    found = s.networks.of_project(user, project_id, limit=limit, cursor=cursor)
+    return Page(items=[Network.of(view) for view in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/networks/{job_id}/download", operation_id="download_network", response_class=StreamingResponse)
+def download_network(job_id: UUID, user: CurrentUser, s: ServicesDep) -> StreamingResponse:
+    """The network as a safetensors file, for `SapNet.load` of `workers.sammed`."""
+    made = s.networks.file(user, job_id)
+    headers = {
+        "Content-Disposition": f"attachment; filename={made.name}",
+        "Content-Length": str(made.size_bytes),
+    }
+    return StreamingResponse(made.chunks, media_type=made.media_type, headers=headers)
