@@ -41,6 +41,8 @@ export interface AnnotatorOptions {
   readonly page: PageCommands
   /** The caller's role allows looking only: nothing is drawn, asked or encoded. */
   readonly readOnly?: boolean
+  /** Whose masks are shown, if not the caller's own: only together with `readOnly`. */
+  readonly annotatorId?: string
   /** Where revisions wait for the server; the browser's database if not given. */
   readonly storage?: (userId: string) => OutboxStorage
 }
@@ -51,18 +53,19 @@ const EDITS: Readonly<Record<MaskEdit, (mask: Mask) => Mask>> = { fill: filled, 
 
 /** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
-  const { api, volumeId, projectId } = options
+  const { api, volumeId, projectId, annotatorId } = options
   const answers = await Promise.all([
     api.get<VolumeOut>(`/api/volumes/${volumeId}`),
     api.get<{ labels: readonly Label[] }>(`/api/projects/${projectId}`),
     api.get<Me>('/api/me'),
-    api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volumeId } }),
+    api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volumeId, annotator_id: annotatorId } }),
   ])
   const volume = need(answers[0]), { labels } = need(answers[1]), me = need(answers[2]), annotations = need(answers[3])
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
   const annotator = new OpenAnnotator(options, volume, labels, me, storage)
   try {
-    await annotator.loadMasks(annotations.items)
+    if (annotatorId === undefined) await annotator.loadMasks(annotations.items)
+    else await annotator.showMasks(annotations.items)
   } catch (reason) {
     annotator.close()
     throw reason
@@ -134,7 +137,7 @@ class OpenAnnotator implements Annotator {
       onSent: () => void this.learning.refreshSoon(),
     })
     this.review = new Review({
-      api, volumeId, session, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
+      api, volumeId, session, storage, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
       onStale: (labelId) => this.#reloadLabel(labelId),
     })
     this.learning = new Learning({
@@ -237,6 +240,11 @@ class OpenAnnotator implements Annotator {
   })
 
   // -- opening and closing --
+  /** Somebody else's masks, to be looked at: the outbox with the caller's own unsent work stays closed. */
+  async showMasks(annotations: readonly AnnotationOut[]): Promise<void> {
+    await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
+  }
+
   async loadMasks(annotations: readonly AnnotationOut[]): Promise<void> {
     await this.#outbox.open(annotations)
     await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
@@ -254,7 +262,7 @@ class OpenAnnotator implements Annotator {
     this.#assistant.start()
     this.#stops.push(this.#meter.watch(this.#session))
     this.learning.start()
-    void this.review.load()
+    void this.review.start()
   }
 
   async #loadLabel(annotationId: string, labelId: string): Promise<void> {
@@ -303,6 +311,7 @@ class OpenAnnotator implements Annotator {
     this.setPlaying(false)
     this.#assistant.stop()
     this.learning.close()
+    this.review.close()
     this.#slices.close()
     this.#outbox.close()
     for (const stop of this.#stops) stop()

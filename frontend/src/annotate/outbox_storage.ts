@@ -1,5 +1,6 @@
-// Where revisions wait until the server has them: IndexedDB in the page, memory in tests. Nothing about sending.
+// Where revisions and decisions wait until the server has them: IndexedDB in the page, memory in tests. Nothing about sending.
 import type { RevisionIn } from '../api/types.ts'
+import type { Decision } from '../viewer/session.ts'
 
 /** One accepted revision on its way. Ids sort by the time they were made. */
 export interface OutboxEntry {
@@ -11,31 +12,54 @@ export interface OutboxEntry {
   readonly revision: RevisionIn
 }
 
+/** What was decided about suggestions on some slices, on its way. */
+export interface DecisionEntry {
+  readonly id: string
+  readonly volumeId: string
+  readonly labelId: string
+  readonly slices: readonly number[]
+  readonly as: Decision['as']
+}
+
 export interface OutboxStorage {
   /** Entries of a volume, oldest first. */
   load(volumeId: string): Promise<readonly OutboxEntry[]>
+  loadDecisions(volumeId: string): Promise<readonly DecisionEntry[]>
   put(entry: OutboxEntry): Promise<void>
+  putDecision(entry: DecisionEntry): Promise<void>
   remove(id: string): Promise<void>
 }
 
 export class MemoryStorage implements OutboxStorage {
   readonly entries = new Map<string, OutboxEntry>()
+  readonly decisions = new Map<string, DecisionEntry>()
 
   async load(volumeId: string): Promise<readonly OutboxEntry[]> {
     return byAge([...this.entries.values()].filter((entry) => entry.volumeId === volumeId))
+  }
+
+  async loadDecisions(volumeId: string): Promise<readonly DecisionEntry[]> {
+    return byAge([...this.decisions.values()].filter((entry) => entry.volumeId === volumeId))
   }
 
   async put(entry: OutboxEntry): Promise<void> {
     this.entries.set(entry.id, structuredClone(entry))
   }
 
+  async putDecision(entry: DecisionEntry): Promise<void> {
+    this.decisions.set(entry.id, structuredClone(entry))
+  }
+
   async remove(id: string): Promise<void> {
     this.entries.delete(id)
+    this.decisions.delete(id)
   }
 }
 
 const DATABASE = 'sammed-outbox'
-const STORE = 'revisions'
+const STORE = 'revisions' // and decisions beside them: another store would need all open pages to close the database first
+
+type Stored = (OutboxEntry | DecisionEntry) & { readonly owner: string }
 
 export class IndexedDbStorage implements OutboxStorage {
   readonly #owner: string
@@ -47,16 +71,28 @@ export class IndexedDbStorage implements OutboxStorage {
   }
 
   async load(volumeId: string): Promise<readonly OutboxEntry[]> {
-    const all = await this.#run<(OutboxEntry & { owner: string })[]>('readonly', (store) => store.index('volume').getAll(volumeId))
-    return byAge(all.filter((entry) => entry.owner === this.#owner))
+    return byAge((await this.#all(volumeId)).filter((entry) => 'revision' in entry))
+  }
+
+  async loadDecisions(volumeId: string): Promise<readonly DecisionEntry[]> {
+    return byAge((await this.#all(volumeId)).filter((entry) => 'as' in entry))
   }
 
   async put(entry: OutboxEntry): Promise<void> {
     await this.#run('readwrite', (store) => store.put({ ...entry, owner: this.#owner }))
   }
 
+  async putDecision(entry: DecisionEntry): Promise<void> {
+    await this.#run('readwrite', (store) => store.put({ ...entry, owner: this.#owner }))
+  }
+
   async remove(id: string): Promise<void> {
     await this.#run('readwrite', (store) => store.delete(id))
+  }
+
+  async #all(volumeId: string): Promise<readonly Stored[]> {
+    const all = await this.#run<Stored[]>('readonly', (store) => store.index('volume').getAll(volumeId))
+    return all.filter((entry) => entry.owner === this.#owner)
   }
 
   /** Resolves when the transaction is on disk, not when the request succeeded. */
@@ -81,6 +117,6 @@ function openDatabase(): Promise<IDBDatabase> {
   })
 }
 
-function byAge(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
+function byAge<T extends { readonly id: string }>(entries: readonly T[]): readonly T[] {
   return entries.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -1,5 +1,5 @@
 // Suggestions from the server into the session, and what a person decides about them back to the server. Accepting makes a
-// revision there, so it goes through the outbox, which keeps the order; turning down and opening again follow it.
+// revision there, so it goes through the outbox, which keeps the order; turning down and opening again is decisions.ts.
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import type { Client } from '../api/client.ts'
@@ -7,19 +7,24 @@ import type { AcceptedOut, Page, Problem, ProposalOut, Telemetry } from '../api/
 import type { Prompt } from '../viewer/draft.ts'
 import { fromCoco } from '../viewer/mask.ts'
 import type { Decision, Session } from '../viewer/session.ts'
-import type { Decline, Suggestion } from '../viewer/suggestions.ts'
+import type { Suggestion } from '../viewer/suggestions.ts'
+import { Decisions } from './decisions.ts'
 import { emptyBetween, nextLeastCertain, nextUseful, type Progress } from './next_slice.ts'
 import type { Outbox } from './outbox.ts'
+import type { OutboxStorage } from './outbox_storage.ts'
 
 export interface ReviewOptions {
   readonly api: Client
   readonly volumeId: string
   readonly session: Session
   readonly outbox: Outbox
+  /** Where decisions wait for the server. */
+  readonly storage: OutboxStorage
   readonly newId: () => string
   readonly telemetry: () => Telemetry
   /** Takes the server's masks of a label in place of ours; says why if that fails. */
   readonly onStale: (labelId: string) => Promise<Problem | null>
+  readonly wait?: (ms: number) => Promise<void>
 }
 
 const FIRST_CONFIDENCE = 0.8
@@ -33,7 +38,7 @@ export class Review {
   readonly #walkedTo = signal<number | null>(null)
   readonly #newest = new Map<string, string>() // by label: the newest proposal that was read
   readonly #reading = new Map<string, Promise<void>>() // by label
-  #last: Promise<void> = Promise.resolve()
+  readonly #decisions: Decisions
 
   /** "Accept all" means those from this confidence on. */
   readonly confidence = signal(FIRST_CONFIDENCE)
@@ -41,6 +46,11 @@ export class Review {
   constructor(options: ReviewOptions) {
     this.#options = options
     this.#session = options.session
+    const { api, storage, volumeId, newId, outbox, wait } = options
+    this.#decisions = new Decisions({
+      api, storage, volumeId, newId, revisions: () => outbox.flush(), onTold: (labelId, error) => this.#told(labelId, error),
+      ...(wait ? { wait } : {}),
+    })
   }
 
   /** Why the last decision was not kept. */
@@ -84,9 +94,21 @@ export class Review {
     }
   }
 
+  /** Takes up what an earlier page could not tell the server, and shows what that one has. */
+  async start(): Promise<void> {
+    await this.#decisions.open()
+    await this.load()
+    this.#decisions.start()
+  }
+
+  close(): void {
+    this.#decisions.close()
+  }
+
   // -- from the server --
   /** Everything of one label, or of all labels. */
   async load(labelId: string | null = null): Promise<void> {
+    const waiting = this.#decisions.waiting
     const states = ['open', 'rejected', 'absent'] as const
     const answers = await Promise.all(states.map((state) => this.#read({ label_id: labelId, state })))
     const [open, rejected, absent] = answers
@@ -95,8 +117,9 @@ export class Review {
     batch(() => {
       for (const label of labels) {
         const of = (proposals: readonly ProposalOut[]) => proposals.filter(({ label_id }) => label_id === label)
-        const declined = [...of(rejected), ...of(absent)].toSorted((a, b) => (a.id < b.id ? -1 : 1)) // the newest is what counts
-        this.#session.suggestions.replace(label, of(open).map(suggestionOf), new Map(declined.map(({ slice, state }) => [slice, state as Decline])))
+        const declined = [...of(rejected), ...of(absent)].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+        const now = this.#decisions.applied(label, of(open), declined, waiting)
+        this.#session.suggestions.replace(label, now.open.map(suggestionOf), now.declined)
         this.#remember(label, of(open))
       }
     })
@@ -169,19 +192,14 @@ export class Review {
     })
   }
 
-  /** Turned down or opened again in the session: told to the server, one after the other, after what waits in the outbox
-   *  (a revision closes what is open on its slices). */
-  decided({ labelId, suggestions, as }: Decision): void {
-    this.#last = this.#last.then(async () => {
-      const { api, outbox } = this.#options
-      await outbox.flush()
-      const json = { label_id: labelId, slices: suggestions.map(({ slice }) => slice) }
-      const { error } = as === 'open'
-        ? await api.post(`${this.#url()}/reopen`, { json, idempotent: true })
-        : await api.post(`${this.#url()}/reject`, { json: { ...json, absent: as === 'absent' }, idempotent: true })
-      this.#problem.value = error && error.code !== NOT_FOUND ? error : null
-      if (error) await this.load(labelId) // decided elsewhere or replaced by a newer one: what the server knows is shown
-    })
+  /** Turned down or opened again in the session. */
+  decided(decision: Decision): void {
+    void this.#decisions.add(decision)
+  }
+
+  async #told(labelId: string, error: Problem | null): Promise<void> {
+    this.#problem.value = error && error.code !== NOT_FOUND ? error : null
+    if (error) await this.load(labelId) // decided elsewhere or replaced by a newer one: what the server knows is shown
   }
 
   #url(): string {

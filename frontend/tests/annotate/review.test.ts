@@ -8,7 +8,7 @@ import type { ProposalOut, RevisionIn } from '../../src/api/types.ts'
 import { emptyMask, isEmpty, sameMask, toCoco } from '../../src/viewer/mask.ts'
 import { Session } from '../../src/viewer/session.ts'
 import { LIVER, rectangle, show, volume } from '../viewer/support.ts'
-import { FakeServer, later, Refusal, settle } from './support.ts'
+import { FakeServer, FakeTime, later, Refusal, settle } from './support.ts'
 
 const BOX = rectangle(24, 32, 8, 8, 12, 12)
 const proposal = (slice: number, more: Partial<ProposalOut> = {}): ProposalOut => ({
@@ -18,7 +18,8 @@ const proposal = (slice: number, more: Partial<ProposalOut> = {}): ProposalOut =
 })
 
 /** A server with proposals and one annotation whose head is `r0`. */
-async function open(proposals: ProposalOut[]) {
+async function open(proposals: ProposalOut[], { storage = new MemoryStorage(), reachable = true } = {}) {
+  const time = new FakeTime()
   const sent: RevisionIn[] = []
   const server = new FakeServer()
     .on('GET', /proposals$/, ({ query }) => ({
@@ -46,13 +47,13 @@ async function open(proposals: ProposalOut[]) {
   })
   session.setLabels([{ id: LIVER, name: 'liver', color: '#ff0000', value: 1, shortcut: null }])
   const outbox = new Outbox({
-    api: server, storage: new MemoryStorage(), volumeId: 'v', newId,
+    api: server, storage, volumeId: 'v', newId,
     localMask: (label, slice) => session.masks.get(label, slice), onServerMask: (label, slice, mask) => session.replaceMask(label, slice, mask),
   })
   outbox.setHead(LIVER, 'a', 'r0')
   const stale: string[] = []
   const review: Review = new Review({
-    api: server, volumeId: 'v', session, outbox, newId, telemetry: () => ({ slices: [{ slice: 2, clicks: 1 }] }),
+    api: server, volumeId: 'v', session, storage, outbox, newId, wait: time.wait, telemetry: () => ({ slices: [{ slice: 2, clicks: 1 }] }),
     onStale: async (label) => {
       stale.push(label)
       outbox.setHead(LIVER, 'a', 'theirs')
@@ -60,9 +61,10 @@ async function open(proposals: ProposalOut[]) {
     },
   })
   show(session, 2)
-  await review.load()
+  await review.start()
+  server.reachable = reachable
   const asked = (path: RegExp) => server.asked.filter((one) => one.method === 'POST' && path.test(one.path)).map(({ json }) => json as Record<string, unknown>)
-  return { server, session, review, outbox, sent, stale, asked, proposals }
+  return { server, session, review, outbox, sent, stale, asked, proposals, storage, time }
 }
 
 test('open proposals and what was turned down are there after a reload, prompts included', async () => {
@@ -169,11 +171,46 @@ test('turning down is told to the server, and shown again if it does not know it
   session.undo()
   await settle()
   assert.deepEqual(asked(/reopen$/), [{ label_id: LIVER, slices: [2] }])
-  server.on('POST', /reject$/, () => new Refusal(500, 'broken'))
+  server.on('POST', /reject$/, () => new Refusal(422, 'broken'))
   session.decline('rejected')
   await settle()
   assert.equal(review.problem.value?.code, 'broken')
   assert.ok(session.suggestion.value)
+})
+
+test('what is turned down without a connection survives a reload, and is told when there is one', async () => {
+  const first = await open([proposal(2), proposal(3)], { reachable: false })
+  show(first.session, 3)
+  first.session.decline('absent')
+  show(first.session, 2)
+  first.session.decline('rejected')
+  await settle()
+  first.session.undo()
+  await settle()
+  first.review.close()
+
+  const { session, server, asked, storage } = await open([proposal(2), proposal(3)], { storage: first.storage })
+  assert.deepEqual([...session.suggestions.openOf(LIVER).keys()], [2])
+  assert.deepEqual([...session.suggestions.declinedOf(LIVER)], [[3, 'absent']])
+  await settle()
+  const told = server.asked.filter(({ method }) => method === 'POST').map(({ path, json }) => [path.split('/').at(-1), (json as { slices: number[] }).slices])
+  assert.deepEqual(told, [['reject', [3]], ['reject', [2]], ['reopen', [2]]])
+  assert.equal(asked(/reject$/)[0]['absent'], true)
+  assert.equal(storage.decisions.size, 0)
+})
+
+test('a server that is unwell is told again until it has heard', async () => {
+  const { server, session, asked, time, review } = await open([proposal(2)])
+  server.on('POST', /reject$/, () => new Refusal(503, 'database_unavailable'))
+  session.decline('rejected')
+  await time.pass(10_000)
+  assert.ok(asked(/reject$/).length > 2)
+  server.on('POST', /reject$/, () => ({}))
+  await time.pass(10_000)
+  const asks = asked(/reject$/).length
+  await time.pass(10_000)
+  assert.equal(asked(/reject$/).length, asks)
+  assert.deepEqual([review.problem.value, session.suggestions.declinedOf(LIVER).get(2)], [null, 'rejected'])
 })
 
 test('the walk begins with the least certain, goes on from there, and begins anew when one has left it', async () => {
