@@ -26,6 +26,9 @@ export type CasesPatch = Schemas['CasesPatch']
 export type CasesChanged = Schemas['CasesChanged']
 export type CasePlace = Schemas['PlaceOut']
 export type Lease = Schemas['LeaseOut']
+export type Reader = Schemas['Reader']
+export type Thread = Schemas['ThreadOut']
+export type CommentIn = Schemas['CommentIn']
 export type Model = Schemas['ModelOut']
 
 export type FileOutcome = 'imported' | 'duplicate' | 'rejected' | 'ignored'

@@ -319,7 +319,7 @@ export const en = {
     idleBoxTitle: 'Drag a box around it.',
     idleBox: 'A point afterwards corrects the answer.',
     idleManual: 'Every stroke is saved when you let go.',
-    readOnlyCase: 'You can look at this case. Your role, or the archived project, does not allow changes.',
+    readOnlyCase: 'You can look at this case, not change it.',
     noLabelTitle: 'This project has no labels',
     noLabelDetail: 'Add what you want to outline.',
     noLabelReadOnly: 'A manager of the project can add them.',

@@ -311,7 +311,7 @@ export const zh: Catalogue = {
     idleBoxTitle: '拖出一个方框将其包围。',
     idleBox: '之后可用点修正结果。',
     idleManual: '松开鼠标后每一笔都会保存。',
-    readOnlyCase: '您可以查看此病例。您的角色或已归档的项目不允许修改。',
+    readOnlyCase: '您可以查看此病例，但不能修改。',
     noLabelTitle: '此项目没有标签',
     noLabelDetail: '请添加要勾画的内容。',
     noLabelReadOnly: '项目管理者可以添加标签。',

@@ -4,7 +4,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
-import type { Case, CasePlace, CaseState, Project, VolumeBrief, WorkItem } from '../api/project_types.ts'
+import type { Case, CasePlace, CaseState, Project, Reader, VolumeBrief, WorkItem } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView } from '../panels/annotate/annotate_view.tsx'
@@ -23,17 +23,29 @@ import { useLease } from './use_lease.ts'
 import { useLoaded } from './use_loaded.ts'
 import { stateName } from './words.ts'
 
+const CaseReview = onDemand(async () => (await import('./case_review.tsx')).CaseReview)
 const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
 
-interface OpenCase { readonly item: Case; readonly project: Project }
+/** `readers`: who drew, for those who review. */
+interface OpenCase { readonly item: Case; readonly project: Project; readonly readers: readonly Reader[] }
 
-export function AnnotatePage({ caseId, volumeId }: { caseId: string; volumeId: string | null }) {
-  const { api } = useApp()
+interface AnnotatePageProps {
+  caseId: string
+  volumeId: string | null
+  /** Whose masks are shown: a person's id, `own`, or null for who reviews a submitted case: its reader. */
+  readerId: string | null
+}
+
+export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) {
+  const { api, session } = useApp()
   const opened = useLoaded<OpenCase>(async (signal) => {
     const item = await api.get<Case>(`/api/cases/${caseId}`, { signal })
     if (item.error) return item
     const project = await api.get<Project>(`/api/projects/${item.data.project_id}`, { signal })
-    return project.error ? project : { data: { item: item.data, project: project.data } }
+    if (project.error) return project
+    if (!may(project.data.role, 'review')) return { data: { item: item.data, project: project.data, readers: [] } }
+    const readers = await api.get<Page<Reader>>(`/api/cases/${caseId}/readers`, { signal })
+    return readers.error ? readers : { data: { item: item.data, project: project.data, readers: readers.data.items } }
   }, [caseId])
   const place = useLoaded<CasePlace>((signal) => api.get(`/api/cases/${caseId}/place`, { signal }), [caseId])
 
@@ -41,25 +53,36 @@ export function AnnotatePage({ caseId, volumeId }: { caseId: string; volumeId: s
   if (opened.problem) return <Frame banner={false} far={null}><div class="page-inner narrow"><ProblemNotice problem={opened.problem} onRetry={opened.reload} /></div></Frame>
   if (!opened.value) return <Frame banner={false} far={null} crumbs={[{ label: '…' }]}><AnnotateSkeleton /></Frame>
   const { item, project } = opened.value
+  const me = session.me.value!.id
+  const readers = opened.value.readers.filter(({ person }) => person.id !== me)
+  const drewMyself = readers.length < opened.value.readers.length
+  const submittedBy = item.state === 'submitted' && !drewMyself ? readers.find(({ person }) => person.id === item.assignee?.id) ?? readers[0] : undefined
+  const shown = readerId === null ? submittedBy?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
   if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
-  return <OpenVolume key={volume.id} item={item} project={project} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} />
+  return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} />
 }
 
-function crumbsOf({ item, project }: OpenCase) {
+function crumbsOf({ item, project }: Pick<OpenCase, 'item' | 'project'>) {
   return [{ label: project.name, href: hrefTo.project(project.id) }, { label: item.name }]
 }
 
-interface OpenVolumeProps extends OpenCase { volume: VolumeBrief; place: CasePlace | null; onCase: (item: Case) => void }
+interface OpenVolumeProps extends OpenCase {
+  volume: VolumeBrief
+  place: CasePlace | null
+  /** Somebody else whose masks are looked at. */
+  readerId: string | null
+  onCase: (item: Case) => void
+}
 
-function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
+function OpenVolume({ item, project, readers, readerId, volume, place, onCase }: OpenVolumeProps) {
   const { api, router, system, toasts } = useApp()
   const text = t().annotate
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [attempt, setAttempt] = useState(0)
   const [dialog, setDialog] = useState<'help' | 'add_label' | null>(null)
-  const mayAnnotate = may(project.role, 'annotate') && !project.archived
+  const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null
   const mayAddLabels = may(project.role, 'manage') && !project.archived
 
   const lease = useLease(api, item.id, mayAnnotate)
@@ -93,17 +116,27 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
     if (next) router.navigate(hrefTo.annotate(next.case.id))
     else page.nextCase()
   }
-  async function move(to: CaseState): Promise<void> {
+  /** Accept or send back, then the next case that waits for review. */
+  async function decide(to: CaseState): Promise<void> {
+    if (!(await move(to))) return
+    toasts.say(`${item.name}: ${stateName(to)}`)
+    const query = { state: 'submitted', order: 'urgent', limit: 1 }
+    const waiting = await api.get<Page<Case>>(`/api/projects/${project.id}/cases`, { query })
+    const next = waiting.data?.items[0]
+    router.navigate(next ? hrefTo.annotate(next.id) : hrefTo.project(project.id))
+  }
+  async function move(to: CaseState): Promise<boolean> {
     const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: to } })
     if (answer.error) toasts.problem(answer.error)
     else onCase(answer.data)
+    return !answer.error
   }
 
   useEffect(() => {
     let opened: Annotator | null = null
     let left = false
     setProblem(null)
-    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page, readOnly: !mayAnnotate }).then(
+    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
       (made) => {
         if (left) return made.close()
         opened = made
@@ -138,7 +171,11 @@ function OpenVolume({ item, project, volume, place, onCase }: OpenVolumeProps) {
   const far = (
     <>
       {annotator && <ModelName annotator={annotator} />}
-      {moves.includes('submitted')
+      {annotator && (
+        <CaseReview api={api} annotator={annotator} item={item} project={project} readers={readers} readerId={readerId}
+          onReader={(id) => router.navigate(hrefTo.annotate(item.id, volume.id, id ?? 'own'), { replace: true })} onDecide={(to) => void decide(to)} />
+      )}
+      {readerId !== null && moves.includes('accepted') ? null : moves.includes('submitted')
         ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
         : moves.length > 0
           ? (

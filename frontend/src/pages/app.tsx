@@ -57,7 +57,7 @@ function Page() {
   switch (route.page) {
     case 'projects': return <ProjectsPage />
     case 'project': return <ProjectPage key={route.projectId} projectId={route.projectId} tab={route.tab} />
-    case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} />
+    case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} readerId={route.readerId} />
     case 'account': return <AccountPage />
     case 'work': return <WorkPage />
     case 'people': return <PeoplePage tab={route.tab} />

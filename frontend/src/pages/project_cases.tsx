@@ -109,6 +109,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
   }
   return (
     <>
+      {selects && <ReviewQueue project={project} />}
       <div class="filters">
         <div class="search-field grow">
           <Icon name="search" size={16} />
@@ -183,6 +184,26 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
       )}
       {cases.more && <button type="button" class="button more" disabled={cases.loadingMore} onClick={cases.loadMore}>{t().common.loadMore}</button>}
     </>
+  )
+}
+
+/** The way to what was submitted, the most urgent first. */
+function ReviewQueue({ project }: { project: Project }) {
+  const { api, router, toasts } = useApp()
+  const waiting = project.counts.by_state.submitted ?? 0
+  if (waiting === 0) return null
+  async function start(): Promise<void> {
+    const query = { state: 'submitted', order: 'urgent', limit: 1 }
+    const answer = await api.get<Page<Case>>(`/api/projects/${project.id}/cases`, { query })
+    if (answer.error) toasts.problem(answer.error)
+    else if (answer.data.items[0]) router.navigate(hrefTo.annotate(answer.data.items[0].id))
+  }
+  return (
+    <div class="notice review-queue">
+      <Icon name="check" />
+      <p class="grow">{team().review.queue(waiting)}</p>
+      <button type="button" class="button" onClick={() => void start()}>{team().review.start}</button>
+    </div>
   )
 }
 

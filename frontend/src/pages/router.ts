@@ -12,7 +12,7 @@ export type Route =
   | { readonly page: 'login'; readonly token: string | null; readonly next: string | null }
   | { readonly page: 'projects' }
   | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
-  | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null }
+  | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null; readonly readerId: string | null }
   | { readonly page: 'account' }
   | { readonly page: 'work' }
   | { readonly page: 'people'; readonly tab: PeopleTab }
@@ -41,7 +41,7 @@ export function parseRoute(href: string): Route {
     return tab ? { page: 'project', projectId: id, tab } : missing
   }
   if (head === 'cases' && id !== undefined && rest === undefined) {
-    return { page: 'annotate', caseId: id, volumeId: url.searchParams.get('volume') }
+    return { page: 'annotate', caseId: id, volumeId: url.searchParams.get('volume'), readerId: url.searchParams.get('reader') }
   }
   return missing
 }
@@ -50,7 +50,11 @@ export const hrefTo = {
   projects: () => '/',
   project: (projectId: string, tab: ProjectTab = 'cases') =>
     `/projects/${projectId}${tab === 'cases' ? '' : `/${tab}`}`,
-  annotate: (caseId: string, volumeId?: string) => `/cases/${caseId}${volumeId ? `?volume=${volumeId}` : ''}`,
+  /** `readerId`: whose masks a reviewer looks at, `own` for their own. */
+  annotate: (caseId: string, volumeId?: string, readerId?: string) => {
+    const query = new URLSearchParams({ ...(volumeId ? { volume: volumeId } : {}), ...(readerId ? { reader: readerId } : {}) }).toString()
+    return `/cases/${caseId}${query && `?${query}`}`
+  },
   account: () => '/account',
   work: () => '/work',
   people: (tab: PeopleTab = 'accounts') => (tab === 'accounts' ? '/people' : `/people/${tab}`),

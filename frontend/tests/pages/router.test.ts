@@ -15,8 +15,9 @@ test('every link leads to the page it names', () => {
   for (const tab of PROJECT_TABS) {
     assert.deepEqual(parseRoute(hrefTo.project(ID, tab)), { page: 'project', projectId: ID, tab })
   }
-  assert.deepEqual(parseRoute(hrefTo.annotate(ID)), { page: 'annotate', caseId: ID, volumeId: null })
-  assert.deepEqual(parseRoute(hrefTo.annotate(ID, 'v')), { page: 'annotate', caseId: ID, volumeId: 'v' })
+  assert.deepEqual(parseRoute(hrefTo.annotate(ID)), { page: 'annotate', caseId: ID, volumeId: null, readerId: null })
+  assert.deepEqual(parseRoute(hrefTo.annotate(ID, 'v')), { page: 'annotate', caseId: ID, volumeId: 'v', readerId: null })
+  assert.deepEqual(parseRoute(hrefTo.annotate(ID, 'v', 'r')), { page: 'annotate', caseId: ID, volumeId: 'v', readerId: 'r' })
 })
 
 test('the one-time token and the way back are read from the sign-in address', () => {
