@@ -109,6 +109,18 @@ def test_the_same_seed_gives_the_same_prompt_and_another_seed_another(small_mode
     assert a.checksum == b.checksum != c.checksum
 
 
+def test_a_share_of_what_was_learned_is_kept(small_model: SamModel) -> None:
+    slices = annotated(small_model)
+    config = AssistConfig(steps=3)
+    none, half, whole = (learn_prompt(small_model, slices, replace(config, kept=k)).tensors for k in (0.0, 0.5, 1.0))
+    plain = dict(small_model.network.prompt_encoder.named_parameters())
+    for name, tensor in none.items():
+        start = plain[name].detach().numpy() if name in plain else np.zeros_like(tensor)
+        np.testing.assert_allclose(tensor, start, atol=1e-6)
+        np.testing.assert_allclose(half[name], (start + whole[name]) / 2, atol=1e-6)
+    assert any(np.abs(whole[name] - none[name]).max() > 1e-3 for name in whole)
+
+
 def test_a_learned_prompt_is_kept_with_its_provenance(small_model: SamModel, tmp_path: Path) -> None:
     learned = learn_prompt(small_model, annotated(small_model), QUICK, seed=5, label="liver")
     learned.save(tmp_path / "liver.safetensors")

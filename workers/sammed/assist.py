@@ -37,7 +37,7 @@ from workers.sammed.types import (
     SliceEmbedding,
 )
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Part of every learned prompt's provenance; raise it when the same slices, seed and config give another prompt."""
 
 FORMAT = "sammed-prompt-1"
@@ -77,6 +77,9 @@ class AssistConfig:
     the volume the label lies. 0: none, as in the paper, and as it must be for a set of pictures"""
     learning_rate: float = 7e-3
     weight_decay: float = 0.0
+    kept: float = 0.75
+    """share of the way from SAM's own weights to the learned ones that is kept (1 in the paper): a little less than all
+    costs nothing where learning helps much, and is safer on slices that look unlike the annotated ones"""
     patience: int = 80
     """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
 
@@ -219,7 +222,12 @@ def learn_prompt(
             best, best_step = smoothed, step
         elif step - best_step >= config.patience:
             break
-    tensors = {n: p.detach().cpu().numpy().astype(np.float32) for n, p in prompt_encoder.learnable().items()}
+    grid = 0 if prompt_encoder.position is None else prompt_encoder.position.shape[-1]
+    plain = TaughtPromptEncoder(model.network.prompt_encoder, grid).learnable()
+    tensors = {
+        name: torch.lerp(plain[name].detach(), learned.detach(), config.kept).cpu().numpy().astype(np.float32)
+        for name, learned in prompt_encoder.learnable().items()
+    }
     provenance = {
         "model": model.name,
         "model_checksum": model.checksum,
