@@ -20,7 +20,7 @@ from backend.domain.telemetry import Telemetry
 from backend.services.learned_prompts import LearnedPromptView, WarmStart
 from backend.services.learning import LabelLearning
 from backend.services.networks import NetworkView
-from backend.services.proposals import Accepted, Selection
+from backend.services.proposals import Accepted, AcceptedPictures, Selection
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -325,6 +325,28 @@ class AcceptedOut(Schema):
             absent=list(done.absent),
             skipped=list(done.skipped),
         )
+
+
+class AcceptPicturesIn(Schema):
+    label_id: UUID
+    min_confidence: float | None = Field(default=None, ge=0, le=1, description="null: all open proposals")
+
+
+class AcceptedPicturesOut(Schema):
+    """How many pictures."""
+
+    accepted: int
+    absent: int = Field(description="The proposal was empty and now says that the label is not there")
+    skipped: int = Field(description="The annotator has drawn on them since; left as they are")
+    left: int = Field(description="They changed while they were looked at; ask again")
+
+    @classmethod
+    def of(cls, done: AcceptedPictures) -> AcceptedPicturesOut:
+        return cls(accepted=done.accepted, absent=done.absent, skipped=done.skipped, left=done.left)
+
+
+class NextSlice(Schema):
+    slice: int | None = Field(description="null: nothing is left to say")
 
 
 class DecidedOut(Schema):

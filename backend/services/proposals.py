@@ -18,13 +18,14 @@ from backend.db.session import Database
 from backend.db.tables import Annotation, CurrentMask, LearnedPromptRow, Proposal, Revision, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
-from backend.domain.learning import Generator, ProposalState, ProposedSlice
+from backend.domain.learning import Generator, ProposalState, ProposedSlice, next_useful
 from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import Action
 from backend.errors import NotFound
 from backend.services import audit
 from backend.services.access import Principal, require, require_volume
-from backend.services.annotations import Annotations, Appended
+from backend.services.annotations import Annotations, Appended, StaleRevision
+from backend.services.examples import Scope, absent, drawn
 from backend.services.projects import label_on
 
 
@@ -68,6 +69,16 @@ class Accepted:
     accepted: tuple[int, ...]
     absent: tuple[int, ...]
     skipped: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class AcceptedPictures:
+    """As Accepted, counted over the pictures of a project. `left`: pictures that changed while they were looked at."""
+
+    accepted: int = 0
+    absent: int = 0
+    skipped: int = 0
+    left: int = 0
 
 
 class Proposals:
@@ -118,6 +129,27 @@ class Proposals:
             )
             return [(proposal, case_id) for proposal, case_id in rows]
 
+    def next_useful(self, who: Principal, volume_id: UUID, label_id: UUID, *, besides: int | None = None) -> int | None:
+        """The slice of a volume where the caller's label would help most (domain.learning.next_useful)."""
+        with self._db.begin() as session:
+            volume = require_volume(session, who, volume_id, Action.VIEW)
+            label_on(session, volume, label_id)
+            scope = Scope(volume.project_id, volume.id, label_id, who.id)
+            undecided = session.execute(
+                select(Proposal.slice_index, Proposal.confidence).where(
+                    Proposal.volume_id == volume.id,
+                    Proposal.label_id == label_id,
+                    Proposal.annotator_id == who.id,
+                    Proposal.state == ProposalState.OPEN,
+                )
+            )
+            return next_useful(
+                [k for _, k in drawn(session, scope)],
+                dict(undecided.all()),
+                [k for _, k in absent(session, scope)],
+                besides=besides,
+            )
+
     # -- deciding -----------------------------------------------------------------------------------------------------
     def accept(
         self,
@@ -167,6 +199,42 @@ class Proposals:
                 slices=len(accepted),
             )
             return Accepted(appended, _slices(accepted), _slices(absent), _slices(skipped))
+
+    def accept_pictures(
+        self, who: Principal, project_id: UUID, label_id: UUID, min_confidence: float | None
+    ) -> AcceptedPictures:
+        """Accept the caller's open proposals of a label, from a confidence on, on all pictures of a project: a revision
+        for each picture. What is interrupted is completed by asking again. Raises ProposalNotFound."""
+        with self._db.begin() as session:
+            require(session, who, project_id, Action.ANNOTATE)
+            wanted = (
+                select(Proposal.volume_id)
+                .join(VolumeRow, VolumeRow.id == Proposal.volume_id)
+                .where(
+                    VolumeRow.project_id == project_id,
+                    VolumeRow.slices == 1,
+                    Proposal.label_id == label_id,
+                    Proposal.annotator_id == who.id,
+                    Proposal.state == ProposalState.OPEN,
+                    Proposal.confidence >= (min_confidence or 0.0),
+                )
+            )
+            pictures = session.scalars(wanted.distinct().order_by(Proposal.volume_id)).all()
+        if not pictures:
+            raise ProposalNotFound("None of your proposals on this project's pictures is meant by this selection.")
+        found = AcceptedPictures()
+        selection = Selection(min_confidence=min_confidence)
+        for volume_id in pictures:
+            head = self._annotations.create(who, volume_id, label_id, None).head
+            try:
+                done = self.accept(who, volume_id, label_id, selection, revision_id=new_id(), parent=head)
+            except (StaleRevision, ProposalNotFound):
+                found.left += 1  # somebody is at work on this picture at this very moment
+                continue
+            found.accepted += len(done.accepted)
+            found.absent += len(done.absent)
+            found.skipped += len(done.skipped)
+        return found
 
     def decide(
         self, who: Principal, volume_id: UUID, label_id: UUID, selection: Selection, state: ProposalState

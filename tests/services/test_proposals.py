@@ -16,7 +16,7 @@ from backend.imaging import masks
 from backend.services.access import RoleForbids, VolumeNotFound
 from backend.services.annotations import StaleRevision
 from backend.services.projects import LabelDraft
-from backend.services.proposals import Accepted, ProposalNotFound, Run, Selection
+from backend.services.proposals import Accepted, AcceptedPictures, ProposalNotFound, Run, Selection
 from backend.wiring import Services
 from tests.services.conftest import World
 from tests.services.test_learning import COLUMNS, INFO, ROWS, Annotator, keep, region
@@ -198,3 +198,44 @@ def test_nobody_else_decides(services: Services, world: World, annotator: Annota
         )
     finally:
         services.projects.set_member(world.manager, world.project_id, world.outsider.email, None)
+
+
+def test_the_next_useful_slice_is_the_least_certain_else_the_middle_of_the_widest_gap(
+    services: Services, annotator: Annotator
+) -> None:
+    def useful(besides: int | None = None) -> int | None:
+        return services.proposals.next_useful(annotator.who, annotator.volume, annotator.label, besides=besides)
+
+    assert useful() is None
+    annotator.draw(0)
+    annotator.draw(4)
+    assert (useful(), useful(besides=2)) == (2, 1)
+    run = new_run(services, annotator)
+    propose(services, run, annotator, 1, 0.5)
+    propose(services, run, annotator, 3, 0.25)
+    assert (useful(), useful(besides=3)) == (3, 1)
+    services.proposals.decide(annotator.who, annotator.volume, annotator.label, ALL, ProposalState.ABSENT)
+    assert (useful(), useful(besides=2)) == (2, None)
+
+
+def test_all_sure_pictures_are_accepted_at_once_and_asking_again_does_the_rest(
+    services: Services, world: World, annotator: Annotator
+) -> None:
+    pictures = [Annotator(services, world, annotator.label, slices=1) for _ in range(4)]
+    run = new_run(services, pictures[0])
+    for picture, confidence in zip(pictures, (0.9, 0.8, 0.3, 0.7), strict=True):
+        propose(services, run, picture, 0, confidence, empty=picture is pictures[1])
+    annotator_of_a_volume = new_run(services, annotator)
+    propose(services, annotator_of_a_volume, annotator, 1, 0.9)
+    pictures[3].draw(0)  # draws itself: nothing is open there any more
+
+    def accept_all(least: float | None) -> AcceptedPictures:
+        return services.proposals.accept_pictures(annotator.who, world.project_id, annotator.label, least)
+
+    assert accept_all(0.5) == AcceptedPictures(accepted=1, absent=1)
+    history = services.annotations.revisions(annotator.who, pictures[0].annotation)
+    assert [revision.origin for revision, _ in history] == [Origin.AUTO]
+    assert states(services, pictures[2]) == {0: ["open"]} and states(services, annotator) == {1: ["open"]}
+    assert accept_all(None) == AcceptedPictures(accepted=1)
+    with pytest.raises(ProposalNotFound):
+        accept_all(None)
