@@ -94,6 +94,8 @@ ALLOWED: dict[str, set[Role]] = {
     "switch_warm_start": ANNOTATE,  # for one's own clicks
     "list_proposals": ALL,  # one's own
     "list_project_proposals": ALL,  # one's own
+    "next_useful_slice": ALL,  # one's own
+    "accept_pictures": ANNOTATE,
     "accept_proposals": ANNOTATE,
     "reject_proposals": ANNOTATE,
     "reopen_proposals": ANNOTATE,
@@ -216,6 +218,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     }
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
     query["list_audit"] = f"?project_id={world['project_id']}"
+    query["next_useful_slice"] = f"?label_id={world['label_id']}"
     query["list_project_proposals"] = f"?label_id={world['label_id']}"
     return path.format(**values) + query.get(name, "")
 
@@ -243,6 +246,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "restore_revision": {"id": str(new_id()), "parent": None, "sequence": 3},
         "switch_learned_prompt": {"active": True},
         "switch_warm_start": {"warm_start": False},
+        "accept_pictures": {"label_id": world["label_id"]},
         "accept_proposals": {"label_id": world["label_id"], "revision_id": str(new_id()), "parent": None},
         "reject_proposals": {"label_id": world["label_id"]},
         "reopen_proposals": {"label_id": world["label_id"]},
