@@ -25,6 +25,7 @@ from backend.services.projects import Projects
 from backend.services.proposals import Proposals
 from backend.services.segmentation import Segmentation
 from backend.services.sessions import Sessions
+from backend.services.statistics import Statistics
 from backend.services.system import System
 from backend.services.volumes import Volumes
 from backend.settings import Settings
@@ -58,6 +59,7 @@ class Services:
     cases: Cases
     leases: Leases
     comments: Comments
+    statistics: Statistics
     volumes: Volumes
     annotations: Annotations
     segmentation: Segmentation
@@ -112,6 +114,7 @@ def build_services(settings: Settings) -> Services:
         cases=Cases(db),
         leases=Leases(db),
         comments=Comments(db),
+        statistics=Statistics(db),
         volumes=Volumes(db, planes),
         annotations=annotations,
         segmentation=segmentation,

@@ -65,6 +65,8 @@ ALLOWED: dict[str, set[Role]] = {
     "get_case_place": ALL,
     "list_readers": EXPORT,
     "list_comments": ALL,
+    "get_statistics": EXPORT,
+    "get_statistics_csv": EXPORT,
     "add_comment": ANNOTATE,
     "answer_comment": ANNOTATE,
     "resolve_comment": ANNOTATE,

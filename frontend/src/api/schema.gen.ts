@@ -866,6 +866,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/proposals/accept": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Accept Pictures
+         * @description Accept the caller's open proposals of a label on all pictures of a project at once, from a confidence on.
+         */
+        readonly post: operations["accept_pictures"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}/samples": {
         readonly parameters: {
             readonly query?: never;
@@ -880,6 +900,46 @@ export interface paths {
          * @description Import a generated body phantom with known organs and the test images inside the installed packages.
          */
         readonly post: operations["load_samples"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/statistics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Statistics
+         * @description Work by person and label, and cases finished day by day, for those who review.
+         */
+        readonly get: operations["get_statistics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/statistics.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Statistics Csv
+         * @description The same work as a table, a line for each person and label.
+         */
+        readonly get: operations["get_statistics_csv"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1076,6 +1136,27 @@ export interface paths {
          * @description Let what the project keeps for the label answer one's clicks on a volume, or the plain model.
          */
         readonly patch: operations["switch_warm_start"];
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/next-slice": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Next Useful Slice
+         * @description Where a label would help most: the least certain proposal, else the empty slice between annotated ones that is
+         *     farthest from all of them. `besides`: the slice that is looked at now.
+         */
+        readonly get: operations["next_useful_slice"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/volumes/{volume_id}/predictions": {
@@ -1275,6 +1356,19 @@ export interface components {
              */
             readonly telemetry?: components["schemas"]["Telemetry"];
         };
+        /** AcceptPicturesIn */
+        readonly AcceptPicturesIn: {
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /**
+             * Min Confidence
+             * @description null: all open proposals
+             */
+            readonly min_confidence?: number | null;
+        };
         /** AcceptedOut */
         readonly AcceptedOut: {
             /**
@@ -1291,6 +1385,29 @@ export interface components {
              * @description Slices that the annotator has drawn on since; left as they are
              */
             readonly skipped: readonly number[];
+        };
+        /**
+         * AcceptedPicturesOut
+         * @description How many pictures.
+         */
+        readonly AcceptedPicturesOut: {
+            /**
+             * Absent
+             * @description The proposal was empty and now says that the label is not there
+             */
+            readonly absent: number;
+            /** Accepted */
+            readonly accepted: number;
+            /**
+             * Left
+             * @description They changed while they were looked at; ask again
+             */
+            readonly left: number;
+            /**
+             * Skipped
+             * @description The annotator has drawn on them since; left as they are
+             */
+            readonly skipped: number;
         };
         /** Annotation */
         readonly Annotation: {
@@ -1580,6 +1697,18 @@ export interface components {
             readonly slice?: number | null;
             /** Volume Id */
             readonly volume_id?: string | null;
+        };
+        /** DayOut */
+        readonly DayOut: {
+            /** Accepted */
+            readonly accepted: number;
+            /**
+             * Day
+             * Format: date
+             */
+            readonly day: string;
+            /** Submitted */
+            readonly submitted: number;
         };
         /** DecidedOut */
         readonly DecidedOut: {
@@ -2472,6 +2601,14 @@ export interface components {
              */
             readonly token: string;
         };
+        /** NextSlice */
+        readonly NextSlice: {
+            /**
+             * Slice
+             * @description null: nothing is left to say
+             */
+            readonly slice: number | null;
+        };
         /** OneTimeIn */
         readonly OneTimeIn: {
             /** Token */
@@ -3335,6 +3472,13 @@ export interface components {
              */
             readonly undos?: number;
         };
+        /** StatisticsOut */
+        readonly StatisticsOut: {
+            /** Days */
+            readonly days: readonly components["schemas"]["DayOut"][];
+            /** Work */
+            readonly work: readonly components["schemas"]["WorkOut"][];
+        };
         /** SystemOut */
         readonly SystemOut: {
             /**
@@ -3626,6 +3770,41 @@ export interface components {
             readonly case: components["schemas"]["Case"];
             /** Project Name */
             readonly project_name: string;
+        };
+        /**
+         * WorkOut
+         * @description One person's work on one label.
+         */
+        readonly WorkOut: {
+            /** Boxes */
+            readonly boxes: number;
+            /** Cases */
+            readonly cases: number;
+            /** Clicks */
+            readonly clicks: number;
+            /**
+             * Edits After Model
+             * @description Changes by hand of a slice that a model had drawn last
+             */
+            readonly edits_after_model: number;
+            readonly label: components["schemas"]["Label"];
+            readonly person: components["schemas"]["Person"];
+            /** Revisions */
+            readonly revisions: number;
+            /**
+             * Seconds
+             * @description Worked, without idle time
+             */
+            readonly seconds: number;
+            /**
+             * Slices
+             * @description Changed at least once
+             */
+            readonly slices: number;
+            /** Strokes */
+            readonly strokes: number;
+            /** Undos */
+            readonly undos: number;
         };
     };
     responses: never;
@@ -5597,6 +5776,41 @@ export interface operations {
             };
         };
     };
+    readonly accept_pictures: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AcceptPicturesIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AcceptedPicturesOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly load_samples: {
         readonly parameters: {
             readonly query?: never;
@@ -5615,6 +5829,68 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_statistics: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StatisticsOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_statistics_csv: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
                 };
             };
             /** @description Validation Error */
@@ -5986,6 +6262,40 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly next_useful_slice: {
+        readonly parameters: {
+            readonly query: {
+                readonly label_id: string;
+                readonly besides?: number | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NextSlice"];
+                };
             };
             /** @description Validation Error */
             readonly 422: {
