@@ -78,8 +78,8 @@ class AssistConfig:
     learning_rate: float = 7e-3
     weight_decay: float = 0.0
     kept: float = 0.75
-    """share of the way from SAM's own weights to the learned ones that is kept (1 in the paper): a little less than all
-    costs nothing where learning helps much, and is safer on slices that look unlike the annotated ones"""
+    """share of the way from where learning began that is kept (1 in the paper): a little less than all costs nothing
+    where learning helps much, and is safer on slices that look unlike the annotated ones"""
     patience: int = 80
     """stop when the smoothed loss has not fallen by a hundredth for so many steps"""
 
@@ -199,6 +199,7 @@ def learn_prompt(
         prompt_encoder = start.prompt_encoder(model.network.prompt_encoder)
     else:
         raise CheckpointError("The prompt to start from was learned on another model.", "Start without it.")
+    before = {name: parameter.detach().clone() for name, parameter in prompt_encoder.learnable().items()}
     prompt_encoder.requires_grad_(True)
     optimizer = torch.optim.AdamW(
         prompt_encoder.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -222,10 +223,8 @@ def learn_prompt(
             best, best_step = smoothed, step
         elif step - best_step >= config.patience:
             break
-    grid = 0 if prompt_encoder.position is None else prompt_encoder.position.shape[-1]
-    plain = TaughtPromptEncoder(model.network.prompt_encoder, grid).learnable()
     tensors = {
-        name: torch.lerp(plain[name].detach(), learned.detach(), config.kept).cpu().numpy().astype(np.float32)
+        name: torch.lerp(before[name], learned.detach(), config.kept).cpu().numpy().astype(np.float32)
         for name, learned in prompt_encoder.learnable().items()
     }
     provenance = {
