@@ -48,6 +48,7 @@ class Case:
 
     def job(self, job: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(f"/api/jobs/{job['id']}").json()
+        assert found["state"] != "failed", found["problem"]
         return found
 
     def click(self, k: int) -> httpx.Response:
@@ -151,7 +152,7 @@ def session_niceness(process: psutil.Process) -> int:
 
 def test_the_worker_is_killed_in_trainings(installation: Installation, case: Case) -> None:
     proposing = case.start("auto_segment")
-    until(lambda: any(proposal["voxels"] > 0 for proposal in case.proposals()), "proposals arrive")
+    until(lambda: case.job(proposing) and any(p["voxels"] > 0 for p in case.proposals()), "proposals arrive")
     found = next(proposal["slice"] for proposal in case.proposals() if proposal["voxels"] > 0)
     head = case.accept(parent=case.drawn()[0], slices=[found])
     before = case.drawn()

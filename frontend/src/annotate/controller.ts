@@ -110,7 +110,7 @@ class OpenAnnotator implements Annotator {
   readonly learning: Learning
   readonly review: Review
 
-  constructor({ api, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
+  constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
     this.#api = api
     this.#page = page
     this.#readOnly = readOnly
@@ -137,7 +137,7 @@ class OpenAnnotator implements Annotator {
       onSent: () => void this.learning.refreshSoon(),
     })
     this.review = new Review({
-      api, volumeId, session, storage, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
+      api, projectId, volumeId, session, storage, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
       onStale: (labelId) => this.#reloadLabel(labelId),
     })
     this.learning = new Learning({

@@ -3,7 +3,7 @@
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import type { Client } from '../api/client.ts'
-import type { AcceptedOut, Page, Problem, ProposalOut, Telemetry } from '../api/types.ts'
+import type { AcceptedOut, AcceptedPicturesOut, Page, Problem, ProposalOut, Telemetry } from '../api/types.ts'
 import type { Prompt } from '../viewer/draft.ts'
 import { fromCoco } from '../viewer/mask.ts'
 import type { Decision, Session } from '../viewer/session.ts'
@@ -15,6 +15,7 @@ import type { OutboxStorage } from './outbox_storage.ts'
 
 export interface ReviewOptions {
   readonly api: Client
+  readonly projectId: string
   readonly volumeId: string
   readonly session: Session
   readonly outbox: Outbox
@@ -35,6 +36,7 @@ export class Review {
   readonly #session: Session
   readonly #problem = signal<Problem | null>(null)
   readonly #busy = signal(false)
+  readonly #pictures = signal<number | null>(null)
   readonly #walkedTo = signal<number | null>(null)
   readonly #newest = new Map<string, string>() // by label: the newest proposal that was read
   readonly #reading = new Map<string, Promise<void>>() // by label
@@ -56,6 +58,8 @@ export class Review {
   /** Why the last decision was not kept. */
   readonly problem: ReadonlySignal<Problem | null> = this.#problem
   readonly busy: ReadonlySignal<boolean> = this.#busy
+  /** On how many pictures the last `acceptPictures` decided. */
+  readonly pictures: ReadonlySignal<number | null> = this.#pictures
   /** Of the active label, by slice. */
   readonly open = computed<ReadonlyMap<number, Suggestion>>(() => this.#session.suggestions.openOf(this.#session.activeLabelId.value))
   readonly sure = computed<readonly Suggestion[]>(() => [...this.open.value.values()].filter(({ confidence }) => confidence >= this.confidence.value))
@@ -162,6 +166,23 @@ export class Review {
   /** Makes all suggestions of the active label from the chosen confidence on one revision. */
   acceptSure(): Promise<void> {
     return this.#accept(this.sure.peek())
+  }
+
+  /** Those of all pictures of the project too, a revision for each. Says how many that were, this one included. */
+  async acceptPictures(): Promise<void> {
+    const labelId = this.#session.activeLabelId.peek()
+    const here = this.sure.peek().length
+    await this.#accept(this.sure.peek()) // as a step of this page, which can be undone here
+    if (labelId === null || this.#problem.peek() !== null) return
+    this.#busy.value = true
+    const { api, projectId } = this.#options
+    const json = { label_id: labelId, min_confidence: this.confidence.peek() }
+    const { data, error } = await api.post<AcceptedPicturesOut>(`/api/projects/${projectId}/proposals/accept`, { json, idempotent: true })
+    batch(() => {
+      this.#problem.value = error && error.code !== NOT_FOUND ? error : null
+      this.#pictures.value = error && error.code !== NOT_FOUND ? null : here + (data ? data.accepted + data.absent : 0)
+      this.#busy.value = false
+    })
   }
 
   async #accept(chosen: readonly Suggestion[]): Promise<void> {

@@ -368,6 +368,8 @@ export const en = {
     generators: { sapnet: 'SAP-Net', classification: 'Classification', propagation: 'Propagation' },
     missing: (n: number) => `Needs ${n} more annotated ${n === 1 ? 'slice' : 'slices'}; five are recommended.`,
     recommended: (n: number) => `Works from here on, better with ${n} more.`,
+    acceptPictures: 'Accept on all pictures',
+    acceptedPictures: (n: number) => `Decided on ${plural(n, 'picture', 'pictures')}.`,
     enough: 'Proposes a mask on every slice that is not annotated.',
     waiting: 'Waiting for a worker',
     messages: {
@@ -433,6 +435,7 @@ export const en = {
     'tool.zoom': 'Zoom', 'tool.scroll': 'Leaf through slices', 'tool.probe': 'Probe and crosshair', 'tool.ruler': 'Ruler',
     'action.accept': 'Accept the proposal', 'action.reject': 'Reject the proposal', 'action.remove_prompt': 'Take back the last point or box', 'action.absent': 'The label is not on this slice',
     'action.compare_plain': 'Compare with plain SAM', 'action.segment_rest': 'Segment the rest', 'action.propagate': 'Propagate from this slice',
+    'action.accept_pictures': 'Accept all sure proposals on all pictures',
     'action.accept_sure': 'Accept all sure proposals', 'action.least_certain': 'Next least certain proposal', 'action.next_useful': 'Next useful slice',
     'action.undo': 'Undo', 'action.redo': 'Redo', 'action.clear_slice': 'Clear the label on this slice', 'action.copy_previous': 'Copy from the previous slice',
     'action.copy_next': 'Copy from the next slice', 'action.smaller_brush': 'Smaller brush', 'action.larger_brush': 'Larger brush', 'action.save_now': 'Save now',

@@ -360,6 +360,8 @@ export const zh: Catalogue = {
     generators: { sapnet: 'SAP-Net 网络', classification: '分类', propagation: '传播' },
     missing: (n) => `还需标注 ${n} 个层面；建议共五个。`,
     recommended: (n) => `现在即可使用，再标注 ${n} 个会更好。`,
+    acceptPictures: '在所有图片上接受',
+    acceptedPictures: (n) => `已处理 ${n} 张图片。`,
     enough: '为每个未标注的层面提出掩膜。',
     waiting: '等待工作进程',
     messages: {
@@ -422,6 +424,7 @@ export const zh: Catalogue = {
     'tool.zoom': '缩放', 'tool.scroll': '翻阅层面', 'tool.probe': '探针与十字线', 'tool.ruler': '标尺',
     'action.accept': '接受建议', 'action.reject': '拒绝建议', 'action.remove_prompt': '撤回最后一个点或框', 'action.absent': '此层没有该标签',
     'action.compare_plain': '与原始 SAM 比较', 'action.segment_rest': '分割其余层面', 'action.propagate': '从此层传播',
+    'action.accept_pictures': '接受所有图片上可信的建议',
     'action.accept_sure': '接受所有较确定的建议', 'action.least_certain': '下一个最不确定的建议', 'action.next_useful': '下一个有用的层面',
     'action.undo': '撤销', 'action.redo': '重做', 'action.clear_slice': '清除此层的标签', 'action.copy_previous': '从上一层复制',
     'action.copy_next': '从下一层复制', 'action.smaller_brush': '缩小画笔', 'action.larger_brush': '放大画笔', 'action.save_now': '立即保存',

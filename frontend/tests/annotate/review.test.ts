@@ -53,7 +53,7 @@ async function open(proposals: ProposalOut[], { storage = new MemoryStorage(), r
   outbox.setHead(LIVER, 'a', 'r0')
   const stale: string[] = []
   const review: Review = new Review({
-    api: server, volumeId: 'v', session, storage, outbox, newId, wait: time.wait, telemetry: () => ({ slices: [{ slice: 2, clicks: 1 }] }),
+    api: server, projectId: 'p', volumeId: 'v', session, storage, outbox, newId, wait: time.wait, telemetry: () => ({ slices: [{ slice: 2, clicks: 1 }] }),
     onStale: async (label) => {
       stale.push(label)
       outbox.setHead(LIVER, 'a', 'theirs')
@@ -176,6 +176,20 @@ test('turning down is told to the server, and shown again if it does not know it
   await settle()
   assert.equal(review.problem.value?.code, 'broken')
   assert.ok(session.suggestion.value)
+})
+
+test('the sure ones of all pictures: here as a step that can be undone, elsewhere by the server', async () => {
+  const { server, session, review, asked } = await open([proposal(2, { confidence: 0.9 })])
+  server.on('POST', /projects\/p\/proposals\/accept$/, () => ({ accepted: 3, absent: 1, skipped: 0, left: 0 }))
+  await review.acceptPictures()
+  assert.deepEqual(asked(/projects\/p\/proposals\/accept$/), [{ label_id: LIVER, min_confidence: 0.8 }])
+  assert.equal(review.pictures.value, 5)
+  assert.ok(session.masks.has(LIVER, 2))
+  session.undo()
+  assert.ok(!session.masks.has(LIVER, 2))
+  server.on('POST', /projects\/p\/proposals\/accept$/, () => new Refusal(404, 'proposal_not_found'))
+  await review.acceptPictures()
+  assert.equal(review.problem.value, null, 'nothing was left to accept')
 })
 
 test('what is turned down without a connection survives a reload, and is told when there is one', async () => {

@@ -179,6 +179,7 @@ function ProposingNote({ annotator: { learning, review } }: { annotator: Annotat
   if (wrong) return <span class="wrong"><Icon name="warning" size={16} /><span><Sentence text={[wrong.detail, wrong.hint].filter(Boolean).join(' ')} /></span></span>
   if (job?.state === 'queued') return <>{saidBy(job) || text.waiting}</>
   if (job?.state === 'running') return <>{saidBy(job)}</>
+  if (review.pictures.value !== null) return <>{text.acceptedPictures(review.pictures.value)}</>
   const label = learning.label.value
   if (!label) return null
   if (learning.missing.value > 0) return <>{text.missing(learning.missing.value)}</>
@@ -205,8 +206,14 @@ function Deciding({ annotator, page }: PartProps) {
         </button>
       </div>
       <div class="walk">
-        <Walk id="learning.leastCertain" name={text.leastCertain} annotator={annotator} page={page} />
-        <Walk id="learning.nextUseful" name={text.nextUseful} annotator={annotator} page={page} />
+        {annotator.learning.label.value?.pictures
+          ? <Walk id="learning.acceptPictures" name={text.acceptPictures} annotator={annotator} page={page} />
+          : (
+            <>
+              <Walk id="learning.leastCertain" name={text.leastCertain} annotator={annotator} page={page} />
+              <Walk id="learning.nextUseful" name={text.nextUseful} annotator={annotator} page={page} />
+            </>
+          )}
       </div>
     </>
   )
