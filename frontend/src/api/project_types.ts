@@ -29,6 +29,8 @@ export type Lease = Schemas['LeaseOut']
 export type Reader = Schemas['Reader']
 export type Thread = Schemas['ThreadOut']
 export type CommentIn = Schemas['CommentIn']
+export type ProjectStatistics = Schemas['StatisticsOut']
+export type WorkRow = Schemas['WorkOut']
 export type Model = Schemas['ModelOut']
 
 export type FileOutcome = 'imported' | 'duplicate' | 'rejected' | 'ignored'

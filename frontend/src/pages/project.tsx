@@ -3,6 +3,7 @@
 import { useEffect } from 'preact/hooks'
 import type { Project } from '../api/project_types.ts'
 import type { NamedFile } from '../api/upload.ts'
+import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { DropArea } from '../panels/drop_area.tsx'
 import { Icon } from '../panels/icon.tsx'
@@ -11,12 +12,14 @@ import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
+import { AuditList } from './audit_list.tsx'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { ProjectCases } from './project_cases.tsx'
 import { ProjectLabels } from './project_labels.tsx'
 import { ProjectMembers } from './project_members.tsx'
 import { ProjectSettings } from './project_settings.tsx'
+import { ProjectStatistics } from './project_statistics.tsx'
 import { hrefTo, type ProjectTab } from './router.ts'
 import { useTitle } from './title.ts'
 import { useLoaded, type Loaded } from './use_loaded.ts'
@@ -70,7 +73,8 @@ function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
     { id: 'labels', label: text.tabLabels, count: project.labels.length },
     { id: 'members', label: text.tabMembers },
     ...(may(project.role, 'review') ? [{ id: 'evaluation' as const, label: text.tabEvaluation }] : []),
-    ...(may(project.role, 'manage') ? [{ id: 'settings' as const, label: text.tabSettings }] : []),
+    ...(may(project.role, 'review') ? [{ id: 'statistics' as const, label: team().statistics.tab }] : []),
+    ...(may(project.role, 'manage') ? [{ id: 'log' as const, label: team().statistics.logTab }, { id: 'settings' as const, label: text.tabSettings }] : []),
   ]
   return (
     <nav class="tabs" aria-label={project.name}>
@@ -97,6 +101,8 @@ function TabContent({ project, value, tab, imports, onUpload }: TabContentProps)
     case 'labels': return <ProjectLabels project={value} onChanged={project.put} />
     case 'members': return <ProjectMembers project={value} />
     case 'evaluation': return <ProjectEvaluation project={value} />
+    case 'statistics': return <ProjectStatistics project={value} />
+    case 'log': return <AuditList projectId={value.id} />
     case 'settings': return <ProjectSettings project={value} onChanged={project.put} />
   }
 }

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { ACTIONS } from '../../src/annotate/actions.ts'
-import type { ImportedFile } from '../../src/api/project_types.ts'
+import type { ImportedFile, WorkRow } from '../../src/api/project_types.ts'
 import { describe } from '../../src/pages/audit_detail.ts'
 import { browserName } from '../../src/pages/browser_name.ts'
 import { passwordFault } from '../../src/pages/session.ts'
+import { everyDay, sumBy } from '../../src/pages/statistics_sums.ts'
 import { expiryOf } from '../../src/pages/token_life.ts'
 import { isOverdue } from '../../src/pages/urgency.ts'
 import { helpRows } from '../../src/panels/annotate/action_text.ts'
@@ -87,6 +88,23 @@ test('a case is late from the day after its date, until it is submitted', () => 
   assert.equal(isOverdue({ due_on: '2026-03-04', state: 'returned' }, now), true)
   assert.equal(isOverdue({ due_on: '2026-03-04', state: 'submitted' }, now), false)
   assert.equal(isOverdue({ due_on: null, state: 'new' }, now), false)
+})
+
+test('work is summed by person and by label', () => {
+  const label = (id: string) => ({ id, name: `label ${id}` }) as WorkRow['label']
+  const row = (person: string, of: string, seconds: number, slices: number): WorkRow => ({
+    person: { id: person, name: person, email: '' }, label: label(of), cases: 1, revisions: 2, edits_after_model: 1, clicks: 3, boxes: 1, strokes: 2, undos: 0, seconds, slices,
+  })
+  const work = [row('ann', 'x', 10, 2), row('bob', 'x', 40, 3), row('ann', 'y', 20, 1)]
+  assert.deepEqual(sumBy(work, 'person').map(({ id, seconds, slices, clicks }) => [id, seconds, slices, clicks]), [['bob', 40, 3, 4], ['ann', 30, 3, 8]])
+  assert.deepEqual(sumBy(work, 'label').map(({ id, edits }) => [id, edits]), [['x', 2], ['y', 1]])
+})
+
+test('days without a case are shown as well, and only the newest', () => {
+  const days = [{ day: '2026-02-27', submitted: 2, accepted: 0 }, { day: '2026-03-02', submitted: 1, accepted: 3 }]
+  assert.deepEqual(everyDay(days, 60).map(({ day, submitted }) => [day, submitted]), [['2026-02-27', 2], ['2026-02-28', 0], ['2026-03-01', 0], ['2026-03-02', 1]])
+  assert.deepEqual(everyDay(days, 2).map(({ day }) => day), ['2026-03-01', '2026-03-02'])
+  assert.deepEqual(everyDay([], 60), [])
 })
 
 test('a browser is named as people name it', () => {
