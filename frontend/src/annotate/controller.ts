@@ -5,12 +5,9 @@ import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/si
 import { ApiError, type Client, type Result } from '../api/client.ts'
 import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
-import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
-import {
-  patientPoint, planeOf, voxelMl, type AxisLetters, type Axis, type Triple, type VoxelIndex,
-} from '../viewer/geometry.ts'
+import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
-import { area, emptyMask, fromCoco, toCoco, xor, type Mask } from '../viewer/mask.ts'
+import { emptyMask, fromCoco, toCoco, xor, type Mask } from '../viewer/mask.ts'
 import { filled, largestObject, smoothed } from '../viewer/morphology.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted } from '../viewer/session.ts'
@@ -19,8 +16,7 @@ import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, type WindowLevel } from '../viewer/windowing.ts'
 import type {
-  Annotator, AssistantState, Canvases, Cursor, LabelState, MaskEdit, PageCommands, PictureState, ProposalState, SavingState,
-  SliceMark, ToolId, VolumeInfo, WindowPreset,
+  Annotator, AssistantState, Canvases, MaskEdit, PageCommands, PictureState, SavingState, ToolId, VolumeInfo, WindowPreset,
 } from './annotator.ts'
 import { Assistant, promptsOnWire } from './assistant.ts'
 import { uuid7Maker } from './ids.ts'
@@ -28,6 +24,7 @@ import { bindKeys } from './keyboard.ts'
 import { Learning } from './learning.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
+import { cursorOf, labelsOf, marksOf, proposalStateOf, volumeInfo } from './panel_state.ts'
 import { Review } from './review.ts'
 import { SliceLoader } from './slice_loader.ts'
 import { WorkMeter } from './work_meter.ts'
@@ -109,6 +106,7 @@ class OpenAnnotator implements Annotator {
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
+  readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
     this.#api = api
@@ -170,73 +168,19 @@ class OpenAnnotator implements Annotator {
     this.assistant = this.#assistant.state
     this.model = this.#assistant.model
 
+    this.cursor = cursorOf(session, this.volume)
+    this.labels = labelsOf(session, this.volume, this.review)
+    this.marks = marksOf(session, this.volume, this.review, this.#assistant)
+    this.proposal = proposalStateOf(session, this.review)
+
     this.setLabels(labels)
     if (labels.length > 0 && !readOnly) session.tool.value = 'point'
     this.#stops.push(effect(() => this.#slices.show(view.axis.value, view.slice.value)))
   }
 
-  readonly cursor = computed<Cursor | null>(() => {
-    const { view } = this.#session
-    const voxel = view.cursorVoxel.value
-    const point = view.cursorPoint.value
-    if (voxel === null || point === null) return null
-    const image = view.image.value
-    const at = image ? (Math.round(point[1]) * image.columns + Math.round(point[0])) * image.channels : 0
-    const value = image === null ? null : image.channels === 1 ? image.data[at]
-      : [image.data[at], image.data[at + 1], image.data[at + 2]] as const
-    return { voxel, positionMm: patientPoint(this.volume, voxel), value }
-  })
-
-  readonly labels = computed<readonly LabelState[]>(() => {
-    const session = this.#session
-    void session.changes.value
-    const ml = voxelMl(this.volume)
-    return session.labels.value.map((label) => {
-      const voxels = session.masks.voxels(label.id)
-      return {
-        ...label, voxels, volumeMl: voxels * ml, slices: session.masks.slices(label.id).length,
-        visible: !session.hiddenLabels.value.has(label.id), active: label.id === session.activeLabelId.value,
-        holes: this.review.emptyBetween(label.id),
-      }
-    })
-  })
-
-  readonly marks = computed<readonly SliceMark[]>(() => {
-    const { masks, labels, hiddenLabels, activeLabelId, drafts, changes } = this.#session
-    void changes.value
-    const shown = labels.value.filter((label) => !hiddenLabels.value.has(label.id))
-    const encoded = this.#assistant.encoded.value
-    const open = this.review.open.value, declined = this.#session.suggestions.declinedOf(activeLabelId.value)
-    return Array.from({ length: this.volume.shapeKji[0] }, (_, k) => ({
-      labels: shown.filter((label) => masks.has(label.id, k)).length,
-      active: activeLabelId.value !== null && masks.has(activeLabelId.value, k),
-      drafted: drafts.value.has(k),
-      suggested: open.get(k)?.confidence ?? null,
-      declined: declined.get(k) ?? null,
-      encoded: encoded.has(k),
-    }))
-  })
-
   readonly canInterpolate = computed(() => {
     void this.#session.changes.value
     return this.#session.gap() !== null
-  })
-
-  readonly proposal = computed<ProposalState | null>(() => {
-    const draft = this.#session.draft.value
-    const suggestion = this.#session.suggestion.value
-    if (suggestion) {
-      const { slice, labelId, prompts, confidence: score, model, learnedPrompt, mask } = suggestion
-      return {
-        kind: 'suggestion', slice, labelId, prompts, score, model, learned: learnedPrompt !== null, plain: false,
-        voxels: area(mask), edited: false, waiting: this.review.busy.value,
-      }
-    }
-    return draft && {
-      kind: 'draft', slice: draft.slice, labelId: draft.labelId, prompts: draft.prompts, score: draft.answer?.score ?? null,
-      model: draft.answer?.model ?? null, learned: draft.answer !== null && draft.answer.learnedPrompt !== null, plain: draft.plain,
-      voxels: area(proposalOf(draft)), edited: isEdited(draft), waiting: !isAcceptable(draft),
-    }
   })
 
   // -- opening and closing --
@@ -529,19 +473,5 @@ class OpenAnnotator implements Annotator {
   #activeAnnotation(): string | null {
     const labelId = this.activeLabelId.peek()
     return labelId === null ? null : this.#outbox.annotationId(labelId)
-  }
-}
-
-/** Pictures without a place in a patient: no letters, no scale in millimetres. */
-const PICTURES: ReadonlySet<string> = new Set(['raster'])
-
-function volumeInfo(out: VolumeOut): VolumeInfo {
-  const [low, high] = out.value_range
-  return {
-    id: out.id, caseId: out.case_id, name: out.name, modality: out.modality, channels: out.channels,
-    shapeKji: out.shape_kji as unknown as Triple, spacingKjiMm: out.spacing_kji_mm as unknown as Triple,
-    axisLetters: out.axis_letters as unknown as AxisLetters, affineLps: out.affine_lps,
-    valueRange: [low, high], anatomical: !PICTURES.has(out.source_kind), unit: out.modality === 'CT' ? 'HU' : '',
-    warnings: out.warnings,
   }
 }
