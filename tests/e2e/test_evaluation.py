@@ -13,7 +13,8 @@ from backend.domain.ids import new_id
 from backend.imaging import masks
 from backend.imaging.phantom import LIVER, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
-from tests.operations.installation import TOKEN, Installation
+from tests.e2e.test_outcome import sign_in
+from tests.operations.installation import Installation
 
 pytestmark = pytest.mark.e2e
 
@@ -49,7 +50,7 @@ def test_measure_and_read_the_report(
     page: Page, installation: Installation, project_path: str, screenshots: Path
 ) -> None:
     installation.wait_for_workers()
-    page.context.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
+    sign_in(page, installation)
     page.goto(project_path)
     page.get_by_role("link", name="Evaluation").click()
     form = page.locator("form")

@@ -94,7 +94,7 @@ export function EvaluationForm({ project, cases, speed, busy, onStart }: Evaluat
       <div class="start-row">
         <button class="button primary" disabled={!ready || busy || sending}><Icon name="play" size={16} />{text.start}</button>
         <p class="soft" aria-live="polite">
-          {units.length === 0 ? text.chooseMore : <>{text.measures(units.length, settings.case_ids.length)}. {duration(estimateSeconds(settings, cases, speed))} {text.waits}</>}
+          {units.length === 0 ? text.chooseMore : <>{text.measures(units.length, settings.case_ids.length)} · {duration(estimateSeconds(settings, cases, speed))} {text.waits}</>}
         </p>
       </div>
     </form>
