@@ -175,6 +175,7 @@ class AuditEvent(Schema):
     project_id: UUID | None
     subject: str
     detail: dict[str, Any]
+    names: dict[str, str] = Field(description="Of the people and cases that subject and detail mention by id")
 
     @classmethod
     def of(cls, view: EventView) -> AuditEvent:
@@ -187,4 +188,5 @@ class AuditEvent(Schema):
             project_id=event.project_id,
             subject=event.subject,
             detail=event.detail,
+            names=dict(view.names),
         )

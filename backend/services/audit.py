@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,10 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import AuditEvent, User
+from backend.db.tables import AuditEvent, Case, User
 from backend.domain.workflow import Action
 from backend.services.access import Principal, require, require_admin
 from backend.services.paging import Page, page
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def record(
@@ -39,10 +43,11 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event and who caused it; nobody: the system itself."""
+    """An event and who caused it; nobody: the system itself. `names`: of people and cases that it mentions by id."""
 
     event: AuditEvent
     actor: User | None
+    names: Mapping[str, str]
 
 
 class AuditLog:
@@ -59,7 +64,25 @@ class AuditLog:
                 require(session, who, project_id, Action.MANAGE)
                 query = query.where(AuditEvent.project_id == project_id)
             found = page(session, query, AuditEvent.id, limit=limit, cursor=cursor)
-            ids = {event.actor_id for event in found.items}
-            actors = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
-            views = [EventView(event, actors.get(event.actor_id) if event.actor_id else None) for event in found.items]
+            mentioned = {event.id: _ids(event) for event in found.items}
+            ids = set().union(*mentioned.values(), (event.actor_id for event in found.items if event.actor_id))
+            users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
+            names = {user.id: user.name for user in users.values()}
+            names |= dict(session.execute(select(Case.id, Case.name).where(Case.id.in_(ids))).all())
+            views = [
+                EventView(
+                    event,
+                    users.get(event.actor_id) if event.actor_id else None,
+                    {str(id): names[id] for id in mentioned[event.id] if id in names},
+                )
+                for event in found.items
+            ]
             return Page(views, found.next_cursor)
+
+
+def _ids(event: AuditEvent) -> set[UUID]:
+    """What looks like an id in an event's subject and detail, as they are and before and after a change."""
+    values = [event.subject]
+    for value in event.detail.values():
+        values += value if isinstance(value, list) else [value]
+    return {UUID(value) for value in values if isinstance(value, str) and _UUID.fullmatch(value)}

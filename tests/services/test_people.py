@@ -97,3 +97,6 @@ def test_managers_read_what_happened_in_their_project(services: Services, world:
     assert {view.event.project_id for view in seen} == {world.project_id}
     assert seen[-1].event.action == "project.created" and seen[-1].actor is not None
     assert seen[-1].actor.id == world.manager.id
+    assigned = next(view for view in seen if view.event.action == "case.changed")
+    assert assigned.names[str(world.case_id)] == "case 1.2.3"
+    assert "Leaver" in assigned.names.values()

@@ -1493,6 +1493,13 @@ export interface components {
              * Format: uuid
              */
             readonly id: string;
+            /**
+             * Names
+             * @description Of the people and cases that subject and detail mention by id
+             */
+            readonly names: {
+                readonly [key: string]: string;
+            };
             /** Project Id */
             readonly project_id: string | null;
             /** Subject */

@@ -9,6 +9,7 @@ import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
 import { describe } from './audit_detail.ts'
+import { hrefTo } from './router.ts'
 import { usePaged } from './use_paged.ts'
 
 export function AuditList({ projectId }: { projectId: string | null }) {
@@ -38,7 +39,7 @@ export function AuditList({ projectId }: { projectId: string | null }) {
                   <td class="tight soft">{formatMoment(event.at, language.value)}</td>
                   <td class="tight">{event.actor?.name ?? <span class="faint">{text.system}</span>}</td>
                   <td class="tight"><code>{event.action}</code></td>
-                  <td class="soft detail"><span title={event.subject}>{describe(event.detail)}</span></td>
+                  <td class="soft detail"><Subject event={event} /> {describe(event.detail, event.names)}</td>
                 </tr>
               ))}
             </tbody>
@@ -48,4 +49,11 @@ export function AuditList({ projectId }: { projectId: string | null }) {
       {events.more && <button type="button" class="button more" disabled={events.loadingMore} onClick={events.loadMore}>{t().common.loadMore}</button>}
     </div>
   )
+}
+
+/** Whom or what it happened to, where it has a name; a case leads to itself. */
+function Subject({ event }: { event: AuditEvent }) {
+  const name = event.names[event.subject]
+  if (name === undefined) return null
+  return event.action.startsWith('case.') ? <a href={hrefTo.annotate(event.subject)}>{name}</a> : <strong>{name}</strong>
 }

@@ -105,7 +105,7 @@ function Days({ days }: { days: Statistics['days'] }) {
   return (
     <section class="card pad">
       <h2>{text.byDay}</h2>
-      <p class="legend soft"><span class="swatch submitted" />{text.submitted}<span class="swatch accepted" />{text.accepted}</p>
+      <p class="day-legend soft"><span class="swatch submitted" />{text.submitted}<span class="swatch accepted" />{text.accepted}</p>
       <div class="day-chart">
         <svg width={width} height={CHART.height + 20} role="img" aria-label={text.byDay}>
           {days.map((day, n) => (

@@ -115,7 +115,7 @@ test('a browser is named as people name it', () => {
 })
 
 test('a change in the log says what was and what is', () => {
-  assert.equal(describe({ state: ['new', 'assigned'], assignee: [null, 'u1'], count: 3 }), 'state: new → assigned · assignee: – → u1 · count: 3')
+  assert.equal(describe({ state: ['new', 'assigned'], assignee: [null, 'u1'], count: 3 }, { u1: 'Ann' }), 'state: new → assigned · assignee: – → Ann · count: 3')
 })
 
 test('a new password is long enough and twice the same', () => {
