@@ -8,6 +8,8 @@ from pathlib import Path
 
 AUTOGROUP = Path("/proc/self/autogroup")
 
+NICEST = 19
+
 YIELDING = 5
 """Steps of niceness: a quarter of a core is left beside a busy process of normal priority, and all of an idle core."""
 
@@ -17,7 +19,8 @@ def yield_to_others() -> None:
 
     Linux may share the processor among sessions before it looks at niceness (autogroups), and `sammed up` starts every
     worker in a session of its own: the session yields too, where it is ours alone."""
-    niceness = os.nice(YIELDING)
+    os.nice(YIELDING)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no such file: sessions play no part on this system
-            AUTOGROUP.write_text(str(niceness))
+            present = int(AUTOGROUP.read_text().split()[-1])  # "/autogroup-12 nice 0"
+            AUTOGROUP.write_text(str(min(NICEST, present + YIELDING)))
