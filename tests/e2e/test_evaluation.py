@@ -16,10 +16,10 @@ from backend.imaging.phantom_files import write_dicom_series
 from tests.e2e.test_outcome import sign_in
 from tests.operations.installation import Installation
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-LONGEST_MS = 180_000
-"""Two minutes on two busy cores; ten seconds on idle ones."""
+LONGEST_MS = 400_000
+"""Learning gives way to everything else on the machine: ten seconds on idle cores, minutes on busy ones."""
 
 
 @pytest.fixture(scope="module")
