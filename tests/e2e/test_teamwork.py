@@ -81,13 +81,13 @@ def arrive(page: Page, link: str) -> None:
     expect(page.get_by_role("link", name="My work")).to_be_visible()
 
 
-def stroke(page: Page, annotate: AnnotatePage) -> None:
-    """One stroke with the brush on the slice in view, stored."""
+def stroke(page: Page, annotate: AnnotatePage, below: float) -> None:
+    """One stroke with the brush on the slice in view, so far below its middle, stored."""
     annotate.picture.focus()
     page.keyboard.press("b")
     box = annotate.picture.bounding_box()
     assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + below
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 40, y + 10, steps=4)
@@ -116,7 +116,7 @@ def test_a_case_goes_from_the_manager_to_the_annotator_to_the_reviewer_and_back(
     annotator.keyboard.press("n")
     drawing = AnnotatePage(annotator)
     expect(drawing.picture).to_be_visible()
-    stroke(annotator, drawing)
+    stroke(annotator, drawing, below=0)
     annotator.get_by_role("button", name="Submit").click()
     expect(annotator.get_by_text("submitted").first).to_be_visible()
 
@@ -149,7 +149,7 @@ def test_a_case_goes_from_the_manager_to_the_annotator_to_the_reviewer_and_back(
     expect(drawing.picture).to_have_attribute("aria-label", re.compile(re.escape(where.split(" · ")[0]) + " /"))
     comments.get_by_role("button", name="Done").click()
     expect(comments.get_by_text("done", exact=True)).to_be_visible()
-    stroke(annotator, drawing)
+    stroke(annotator, drawing, below=60)
     annotator.get_by_role("button", name="Submit").click()
     expect(annotator.get_by_text("submitted").first).to_be_visible()
 
@@ -158,5 +158,6 @@ def test_a_case_goes_from_the_manager_to_the_annotator_to_the_reviewer_and_back(
     reviewer.get_by_role("button", name="Accept", exact=True).click()
     expect(reviewer.get_by_text("accepted").first).to_be_visible()
     manager.goto(f"{project_path}/statistics")
-    expect(manager.get_by_role("cell", name="Ann Lee")).to_be_visible()
+    row = manager.get_by_role("row").filter(has_text="Ann Lee")
+    expect(row.get_by_role("cell").nth(5)).to_have_text("2")  # strokes
     manager.screenshot(path=screenshots / "teamwork-statistics.png")
