@@ -63,17 +63,22 @@ def test_towards_a_slice_without_the_label_it_vanishes_half_way() -> None:
         assert areas[5:] == [0, 0, 0, 0]
 
 
-def test_towards_the_end_of_the_volume_it_stays_and_gets_less_certain() -> None:
-    shape = ShapeBetween(annotated({10: disc(12), 14: disc(9)}))
-    np.testing.assert_array_equal(shape.at(20)[0] > 0, disc(9))
-    confidence = [float(np.abs(shape.logits(index, 1.0)).mean()) for index in (15, 17, 20, 30)]
-    assert confidence == sorted(confidence, reverse=True)
+def test_with_no_empty_slice_beyond_it_goes_on_half_as_far_as_it_was_annotated() -> None:
+    shape = ShapeBetween(annotated({4: disc(12), 16: disc(9)}))
+    areas = [np.count_nonzero(shape.at(index)[0] > 0) for index in range(16, 30)]
+    assert areas == sorted(areas, reverse=True)
+    assert areas[0] == np.count_nonzero(disc(9)) and areas[4] > 0
+    assert not any(areas[6:])
+    certainty = [float(shape.logits(index, 1.0).max()) for index in (16, 17, 19, 21)]
+    assert certainty == sorted(certainty, reverse=True)
+    assert 0 < np.count_nonzero(shape.at(0)[0] > 0) < np.count_nonzero(disc(6))
+    assert (shape.logits(60, 1.0) < -10).all()
 
 
 def test_between_and_beyond_empty_slices_there_is_nothing() -> None:
     shape = ShapeBetween(annotated({10: disc(12), 20: EMPTY, 30: EMPTY, 4: EMPTY}))
-    for index in (0, 2, 22, 25, 29, 30, 40):
-        assert (shape.logits(index, 1.0) < 0).all()
+    for index in (0, 2, 4, 20, 22, 25, 29, 30, 40):
+        assert (shape.logits(index, 1.0) < -10).all()
 
 
 def test_wander_is_what_interpolation_misses_by() -> None:
@@ -95,7 +100,8 @@ def test_log_odds_are_those_of_an_uncertain_border() -> None:
 def test_one_slice_alone_says_little() -> None:
     alone = ShapeBetween(annotated({5: disc(12)}))
     assert alone.wander == pytest.approx(11.5, abs=0.6)  # nothing is known: a radius per slice
-    np.testing.assert_array_equal(alone.at(6)[0] > 0, disc(12))
+    areas = [np.count_nonzero(alone.at(index)[0] > 0) for index in (5, 6, 7)]
+    assert areas[0] == np.count_nonzero(disc(12)) and areas[1] > areas[2] == 0
 
 
 def test_the_label_must_be_shown() -> None:

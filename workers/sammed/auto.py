@@ -173,10 +173,12 @@ def _generator(
     if config.generator == "interpolation":
         shape = ShapeBetween(support)
         return lambda index: _coarse(shape.logits(index, _half_cell(slices.embedding(index))), config.top_k)
-    segment = _learn(slices, support, config, seed, report, on_learned)
     if not (config.shape and config.positional):
-        return segment
+        return _learn(slices, support, config, seed, report, on_learned)
     shape = ShapeBetween(support)
+    if config.generator == "sapnet":  # the shape knows where nothing is; episodes are better spent on the label
+        support = [s for s in support if s.mask.any()]
+    segment = _learn(slices, support, config, seed, report, on_learned)
 
     def segment_with_shape(index: int) -> CoarseMask:
         expected = shape.logits(index, _half_cell(slices.embedding(index)))

@@ -17,6 +17,10 @@ from workers.sammed.types import AnnotatedSlice, BoolArray, FloatArray, NotEnoug
 LOGISTIC = 1.702
 """The logistic function of `LOGISTIC * x` is within 0.01 of the normal distribution function of x."""
 
+LEAST_SPAN = 4
+"""Annotated slices that lie closer together, or a single one, say as much of the label's extent as if they lay so far
+apart."""
+
 
 def signed_distance(mask: BoolArray) -> FloatArray:
     """[H, W] bool, not empty -> [H, W] float32: pixels to the border, positive inside; off the picture is outside."""
@@ -30,8 +34,9 @@ def signed_distance(mask: BoolArray) -> FloatArray:
 class ShapeBetween:
     """Signed distances of the annotated slices of one volume, interpolated along its slices.
 
-    Towards an annotated slice without the label the shape shrinks and is gone half way; towards the end of the volume,
-    of which nothing is known, it stays. All slices have one size. Raises NotEnoughSlices when none shows the label."""
+    Towards an annotated slice without the label the shape shrinks and is gone half way, and beyond that slice there is
+    nothing. Where no such slice lies beyond the outermost that shows the label, it is gone after half as many slices as
+    lie between the outermost two. All slices have one size. Raises NotEnoughSlices when none shows the label."""
 
     def __init__(self, annotated: Sequence[AnnotatedSlice]) -> None:
         self._distances = {s.index: signed_distance(s.mask) if s.mask.any() else None for s in annotated}
@@ -45,9 +50,16 @@ class ShapeBetween:
         self.wander = float(np.median(rates)) if rates else radius
         """pixels by which the border departs from the interpolated one, for each slice to the nearest annotated one:
         the median over the annotated slices, each interpolated from the others"""
+        indices = [i for i, d in self._distances.items() if d is not None]
+        reach = max(max(indices) - min(indices), LEAST_SPAN)
+        if min(indices) == min(self._distances):
+            self._distances[min(indices) - reach] = None
+        if max(indices) == max(self._distances):
+            self._distances[max(indices) + reach] = None
 
     def at(self, index: int) -> tuple[FloatArray, int]:
-        """Interpolated signed distance [H, W] in pixels, and how many slices away the nearest annotated one is."""
+        """Interpolated signed distance [H, W] in pixels, and how many slices away the nearest annotated one is: 0 also
+        where the label cannot be, so that nothing is found there."""
         return self._between(index, self._distances)
 
     def logits(self, index: int, resolution: float) -> FloatArray:
@@ -63,11 +75,11 @@ class ShapeBetween:
         away = min(abs(index - i) for i in (below, above) if i is not None)
         if below is None or above is None or below == above:
             end = distances[below if below is not None else above]  # type: ignore[index]
-            return (self._nowhere if end is None else end), away
+            return (self._nowhere, 0) if end is None else (end, away)
         first, last = distances[below], distances[above]
         if first is None:
             if last is None:
-                return self._nowhere, away
+                return self._nowhere, 0
             first = last - 2 * last.max()
         elif last is None:
             last = first - 2 * first.max()
