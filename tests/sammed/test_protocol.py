@@ -12,6 +12,7 @@ import pytest
 
 from tests.sammed.evaluation_cases import FAST, cells, volume
 from workers.sammed import NotEnoughSlices, SammedError, SamModel
+from workers.sammed.auto import ABLATION
 from workers.sammed.cases import Subject, Unit, evenly, stream
 from workers.sammed.protocol import (
     InvalidProtocol,
@@ -23,8 +24,7 @@ from workers.sammed.protocol import (
     evaluate_auto,
     plan,
 )
-from workers.sammed.sapnet import ABLATION
-from workers.sammed.trials import WITH_SHAPE, Tally, TimedSlices, Trial
+from workers.sammed.trials import Tally, TimedSlices, Trial
 
 BASELINE_METHODS = {"grabcut", "random_walker", "region_growing"}
 
@@ -211,6 +211,8 @@ def test_every_generator_has_its_rows(small_model: SamModel) -> None:
     rows = list(evaluate_auto(small_model, [volume()], replace(FAST, slices=(2,), test_slices=None)))
     kinds = {(r.method, r.prompts) for r in rows}
     assert kinds == {
+        ("interpolation", "coarse"),
+        ("interpolation", "points"),
         ("propagation", "points"),
         ("classification", "coarse"),
         ("classification", "points"),
@@ -238,8 +240,7 @@ def test_a_set_of_pictures_has_no_propagation_and_boxes_for_instances(small_mode
 def test_the_ablation_has_the_rows_of_the_paper_and_repeats_itself(small_model: SamModel) -> None:
     config = replace(FAST, slices=(2,), test_slices=1)
     rows, again = (list(evaluate_ablation(small_model, [volume()], config)) for _ in range(2))
-    names = [*ABLATION, WITH_SHAPE]
-    assert [(r.method, r.prompts) for r in rows] == [(name, kind) for name in names for kind in ("coarse", "points")]
+    assert [(r.method, r.prompts) for r in rows] == [(name, kind) for name in ABLATION for kind in ("coarse", "points")]
     assert without_seconds(rows) == without_seconds(again)
 
 

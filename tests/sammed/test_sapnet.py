@@ -11,9 +11,9 @@ import torch
 
 from tests.sammed.conftest import disc, disc_picture
 from workers.sammed import AnnotatedSlice, CheckpointError, EncodedSlices, NotEnoughSlices, SamModel, load_sam
+from workers.sammed.auto import ABLATION, AutoConfig
 from workers.sammed.metrics import dice
 from workers.sammed.sapnet import (
-    ABLATION,
     SapNet,
     SapNetConfig,
     _Batch,
@@ -175,7 +175,7 @@ def test_probability_is_zero_in_the_padding(volume: Volume) -> None:
 
 @pytest.mark.parametrize("row", list(ABLATION))
 def test_every_row_of_the_ablation_learns(volume: Volume, row: str) -> None:
-    config = replace(ABLATION[row], width=16, episodes=40, learning_rate=1e-2)
+    config = replace(ABLATION[row].sapnet, width=16, episodes=40, learning_rate=1e-2)
     net = train_sapnet(volume.annotated(0, 2, 5, 6), config, images=volume.slices)
     found = net.segment(volume.slices.embedding(3), image=volume.slices.image(3))
     assert dice(found.mask, volume.masks[3]) > 0.6
@@ -184,17 +184,18 @@ def test_every_row_of_the_ablation_learns(volume: Volume, row: str) -> None:
 def test_rows_of_the_ablation_differ_by_one_part_each() -> None:
     parts = [
         (
-            c.features != "pixels",
-            c.features == "sam+position",
-            c.loss != "cross_entropy",
-            c.top_k is not None,
-            c.whitening is not None,
-            c.prototypes > 1,
+            c.sapnet.features != "pixels",
+            c.sapnet.features == "sam+position",
+            c.sapnet.loss != "cross_entropy",
+            c.sapnet.top_k is not None,
+            c.sapnet.whitening is not None,
+            c.shape,
+            c.sapnet.prototypes > 1,
         )
         for c in ABLATION.values()
     ]
-    assert parts == [tuple(n > part for part in range(6)) for n in range(7)]
-    assert list(ABLATION.values())[-1] == SapNetConfig()
+    assert parts == [tuple(n > part for part in range(7)) for n in range(8)]
+    assert list(ABLATION.values())[-1] == AutoConfig()
 
 
 def test_a_single_slice_is_support_and_query(volume: Volume) -> None:
@@ -238,7 +239,7 @@ def test_needs_a_slice_with_the_label(volume: Volume) -> None:
 
 def test_the_backbone_on_pixels_needs_pictures(volume: Volume) -> None:
     with pytest.raises(ValueError, match="pictures"):
-        train_sapnet(volume.annotated(0, 2), ABLATION["PANet"])
+        train_sapnet(volume.annotated(0, 2), ABLATION["PANet"].sapnet)
 
 
 def test_a_callback_aborts(volume: Volume) -> None:

@@ -17,11 +17,11 @@ for proposal in auto_segment(taught, slices, annotated, targets=range(len(images
 """
 
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
-from workers.sammed.auto import AutoConfig, SliceProposal, auto_segment
+from workers.sammed.auto import ABLATION, AutoConfig, SliceProposal, auto_segment
 from workers.sammed.guards import Verdict, judge
 from workers.sammed.registry import MODELS, ModelCard, available, load_sam, pull
 from workers.sammed.sam import PREPROCESSING_VERSION, EncodedSlices, SamModel
-from workers.sammed.sapnet import ABLATION, SapNet, SapNetConfig, train_sapnet
+from workers.sammed.sapnet import SapNet, SapNetConfig, train_sapnet
 from workers.sammed.types import (
     AnnotatedSlice,
     CheckpointError,

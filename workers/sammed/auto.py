@@ -68,6 +68,27 @@ class AutoConfig:
     """a coarse mask below this share of the smallest annotated area counts as nothing found"""
 
 
+_PANET = SapNetConfig(
+    features="pixels", whitening=None, prototypes=1, loss="cross_entropy", beta=1.0, top_k=None, learning_rate=1e-2
+)
+_PAPER = SapNetConfig(whitening=None, prototypes=1, learning_rate=1e-2)
+
+WITH_SHAPE = "+ shape between slices"
+
+ABLATION: dict[str, AutoConfig] = {
+    "PANet": AutoConfig(sapnet=_PANET, shape=False),
+    "+ SAM features": AutoConfig(sapnet=replace(_PANET, features="sam"), shape=False),
+    "+ position encoding": AutoConfig(sapnet=replace(_PANET, features="sam+position"), shape=False),
+    "+ biased Dice": AutoConfig(sapnet=replace(_PAPER, top_k=None), shape=False),
+    "+ top-K": AutoConfig(sapnet=_PAPER, shape=False),
+    "+ whitening": AutoConfig(sapnet=SapNetConfig(prototypes=1), shape=False),
+    WITH_SHAPE: AutoConfig(sapnet=SapNetConfig(prototypes=1)),
+    "+ prototypes": AutoConfig(),
+}
+"""The rows of Table 5, each with one part more, and our own additions below. PANet's own backbone is a VGG, trained on
+photographs; in its place a small convolutional network learns from the pixels alone, in the same episodes."""
+
+
 @dataclass(frozen=True, slots=True)
 class SliceProposal:
     """What SAM^auto proposes for one slice."""

@@ -14,7 +14,7 @@ h w cells of the grid; class 0 is the background, 1 the foreground. Channels com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,24 +85,6 @@ class SapNetConfig:
     slices_per_episode: int = 6
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
-
-
-_PANET = SapNetConfig(
-    features="pixels", whitening=None, prototypes=1, loss="cross_entropy", beta=1.0, top_k=None, learning_rate=1e-2
-)
-_PAPER = SapNetConfig(whitening=None, prototypes=1, learning_rate=1e-2)
-
-ABLATION: dict[str, SapNetConfig] = {
-    "PANet": _PANET,
-    "+ SAM features": replace(_PANET, features="sam"),
-    "+ position encoding": replace(_PANET, features="sam+position"),
-    "+ biased Dice": replace(_PAPER, top_k=None),
-    "+ top-K": _PAPER,
-    "+ whitening": SapNetConfig(prototypes=1),
-    "+ prototypes": SapNetConfig(),
-}
-"""The rows of Table 5, each with one part more, and our own additions below. PANet's own backbone is a VGG, trained on
-photographs; in its place a small convolutional network learns from the pixels alone, in the same episodes."""
 
 
 class SapNet(nn.Module):

@@ -16,17 +16,13 @@ from typing import Literal
 import numpy as np
 
 from workers.sammed.assist import learn_prompt
-from workers.sammed.auto import AutoConfig, auto_segment
+from workers.sammed.auto import ABLATION, WITH_SHAPE, AutoConfig, auto_segment
 from workers.sammed.baselines import BASELINES
 from workers.sammed.cases import Case, ProtocolConfig, Row, Subject, TrialName, Unit, evenly, stream
 from workers.sammed.metrics import dice
 from workers.sammed.sam import EncodedSlices, SamModel
 from workers.sammed.sampling import PromptKind, Scheme, choose_slices, draw_prompts, next_correction
-from workers.sammed.sapnet import ABLATION
 from workers.sammed.types import AnnotatedSlice, BoolArray, Prompts, SliceEmbedding
-
-WITH_SHAPE = "+ shape between slices"
-"""The last row of the ablation: SAP-Net whole, and what `ShapeBetween` adds to it in a volume."""
 
 AUTO_POINTS = 5
 """Points per instance of the user whose SAM^assist stands beside SAM^auto (Fig. 12)."""
@@ -305,12 +301,11 @@ def ablation_rows(trial: Trial, slices: Sequence[int]) -> Iterator[Row]:
     """The rows of Table 5: SAP-Net part by part, its coarse mask and what SAM^assist makes of it."""
     for n in slices:
         model, learning_s = trial.learn(n, _auto_kind(trial), "uniform")
-        for name, sapnet in ABLATION.items():
-            config = replace(trial.config.auto, generator="sapnet", sapnet=sapnet, shape=False)
+        for name, row in ABLATION.items():
+            if name == WITH_SHAPE and not trial.subject.case.is_volume:
+                continue  # there is no shape between pictures
+            config = replace(trial.config.auto, generator="sapnet", sapnet=row.sapnet, shape=row.shape)
             yield from _generated(trial, model, n, config, name, learning_s)
-        if trial.subject.case.is_volume:
-            config = replace(trial.config.auto, generator="sapnet", shape=True)
-            yield from _generated(trial, model, n, config, WITH_SHAPE, learning_s)
 
 
 def _auto_kind(trial: Trial) -> PromptKind:
