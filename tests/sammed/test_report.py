@@ -195,3 +195,10 @@ def test_no_rows_are_no_report(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no rows"):
         write_report(tmp_path / "out", [], protocol("assist"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_may_hold_what_separates_columns() -> None:
+    assert tables.markdown_table(["", "a|b"], [["left|right", "1"]]).splitlines()[::2] == [
+        "|  | a\\|b |",
+        "| left\\|right | 1 |",
+    ]

@@ -75,9 +75,12 @@ def by_dataset(rows: Sequence[Row], figure: Callable[[Row], float] = lambda row:
 
 
 def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A GitHub table; the first column is text, the others are figures."""
-    out = [f"| {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}"]
-    return "\n".join([*out, *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
+    """A GitHub table; the first column is text, the others are figures. Names may hold a `|`."""
+
+    def row(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    return "\n".join([row(header), f"|---|{'---:|' * (len(header) - 1)}", *map(row, lines)]) + "\n"
 
 
 def method_name(method: str, slices: int | None = None) -> str:
