@@ -42,8 +42,7 @@ def points_figure(rows: Sequence[Row]) -> Figure:
             points = sorted({r.points for r in members})
             cells = [by_dataset([r for r in members if r.points == p]).get(name) for p in points]
             _line(axes, points, cells, method, number)
-        axes.set_xlabel("points per instance")
-        axes.set_xticks(sorted({r.points for r in rows}))
+        _points_axis(axes, rows)
     _legend(figure, panels.values())
     return figure
 
@@ -58,10 +57,17 @@ def schemes_figure(rows: Sequence[Row]) -> Figure:
             points = sorted({r.points for r in rows})
             cells = [by_dataset([r for r in rows if r.points == p and r.scheme == scheme]).get(name) for p in points]
             _line(axes, points, cells, scheme, number + 1)
-        axes.set_xlabel("points per instance")
-        axes.set_xticks(sorted({r.points for r in rows}))
+        _points_axis(axes, rows)
     _legend(figure, panels.values())
     return figure
+
+
+def _points_axis(axes: Axes, rows: Sequence[Row]) -> None:
+    """One tick for each number of points, in its middle also when there is one alone."""
+    points = sorted({r.points for r in rows})
+    axes.set_xlabel("points per instance")
+    axes.set_xticks(points)
+    axes.set_xlim(points[0] - 1, points[-1] + 1)
 
 
 def boxes_figure(rows: Sequence[Row]) -> Figure:
