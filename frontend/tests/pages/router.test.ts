@@ -34,7 +34,7 @@ test('signing in never leads to another site', () => {
 })
 
 test('what is no page is missing', () => {
-  for (const path of ['/nowhere', `/projects/${ID}/nothing`, `/cases/${ID}/x`, '/login/x', '/account/x', '/work/x', '/people/x', `/projects/${ID}/labels/x`]) {
+  for (const path of ['/nowhere', `/projects/${ID}/nothing`, `/cases/${ID}/x`, '/login/x', '/account/x', '/works', '/people/x', `/projects/${ID}/labels/x`]) {
     assert.equal(parseRoute(path).page, 'missing', path)
   }
 })
