@@ -83,6 +83,7 @@ def arrive(page: Page, link: str) -> None:
 
 def stroke(page: Page, annotate: AnnotatePage, below: float) -> None:
     """One stroke with the brush on the slice in view, so far below its middle, stored."""
+    annotate.wait_until_ready()  # nobody paints on what is not shown
     annotate.picture.focus()
     page.keyboard.press("b")
     box = annotate.picture.bounding_box()
@@ -92,6 +93,7 @@ def stroke(page: Page, annotate: AnnotatePage, below: float) -> None:
     page.mouse.down()
     page.mouse.move(x + 40, y + 10, steps=4)
     page.mouse.up()
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
 
 
