@@ -1,16 +1,17 @@
 // Opens a volume for annotation and ties the parts together: session, slices, assistant, outbox, canvases, keys.
 // The interface that panels build on is in annotator.ts; what a person can do is in actions.ts.
-import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
+import { computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import { ApiError, type Client, type Result } from '../api/client.ts'
-import type { AnnotationOut, Label, MasksOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
+import { need, type Client } from '../api/client.ts'
+import type { AnnotationOut, Label, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
 import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
-import { emptyMask, fromCoco, toCoco, xor, type Mask } from '../viewer/mask.ts'
+import { toCoco, type Mask } from '../viewer/mask.ts'
 import { filled, largestObject, smoothed } from '../viewer/morphology.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted } from '../viewer/session.ts'
+import { clearSlice, copyFromSlice, editMask, gap, interpolate } from '../viewer/slice_edits.ts'
 import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
@@ -27,6 +28,7 @@ import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
 import { cursorOf, labelsOf, marksOf, proposalStateOf, volumeInfo } from './panel_state.ts'
 import { Review } from './review.ts'
 import { SliceLoader } from './slice_loader.ts'
+import { StoredMasks } from './stored_masks.ts'
 import { WorkMeter } from './work_meter.ts'
 
 export type * from './annotator.ts'
@@ -61,8 +63,7 @@ export async function openAnnotator(options: AnnotatorOptions): Promise<Annotato
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
   const annotator = new OpenAnnotator(options, volume, labels, me, storage)
   try {
-    if (annotatorId === undefined) await annotator.loadMasks(annotations.items)
-    else await annotator.showMasks(annotations.items)
+    await annotator.start(annotations.items, annotatorId === undefined)
   } catch (reason) {
     annotator.close()
     throw reason
@@ -70,17 +71,11 @@ export async function openAnnotator(options: AnnotatorOptions): Promise<Annotato
   return annotator
 }
 
-function need<T>({ data, error }: Result<T>): T {
-  if (error) throw new ApiError(error)
-  return data as T
-}
-
 class OpenAnnotator implements Annotator {
   readonly volume: VolumeInfo
   readonly planes: Annotator['planes']
   readonly presets: readonly WindowPreset[]
 
-  readonly #api: Client
   readonly #page: PageCommands
   readonly #readOnly: boolean
   readonly #session: Session
@@ -89,6 +84,7 @@ class OpenAnnotator implements Annotator {
   readonly #slices: SliceLoader
   readonly #assistant: Assistant
   readonly #outbox: Outbox
+  readonly #stored: StoredMasks
   readonly #meter = new WorkMeter(() => performance.now())
   readonly #newId: () => string
   readonly #playing = signal(false)
@@ -109,7 +105,6 @@ class OpenAnnotator implements Annotator {
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
-    this.#api = api
     this.#page = page
     this.#readOnly = readOnly
     this.volume = volumeInfo(volume)
@@ -131,12 +126,13 @@ class OpenAnnotator implements Annotator {
     this.#outbox = new Outbox({
       api, storage, volumeId, newId: this.#newId,
       localMask: (labelId, slice) => session.masks.get(labelId, slice),
-      onServerMask: (labelId, slice, mask) => session.replaceMask(labelId, slice, mask),
+      onServerMask: (labelId, slice, mask) => session.edits.replaceMask(labelId, slice, mask),
       onSent: () => void this.learning.refreshSoon(),
     })
+    this.#stored = new StoredMasks({ api, volume: this.volume, session, outbox: this.#outbox, newId: this.#newId })
     this.review = new Review({
       api, projectId, volumeId, session, storage, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
-      onStale: (labelId) => this.#reloadLabel(labelId),
+      onStale: (labelId) => this.#stored.reload(labelId),
     })
     this.learning = new Learning({
       api, volumeId, activeLabelId: session.activeLabelId, automatic: me.auto_learn,
@@ -160,8 +156,8 @@ class OpenAnnotator implements Annotator {
     this.opacity = session.opacity
     this.tool = session.tool
     this.canDraw = session.canDraw
-    this.brushRadiusMm = session.brushRadiusMm
-    this.threshold = session.threshold
+    this.brushRadiusMm = session.strokes.radiusMm
+    this.threshold = session.strokes.threshold
     this.canUndo = session.history.canUndo
     this.canRedo = session.history.canRedo
     this.saving = this.#outbox.saving
@@ -180,58 +176,20 @@ class OpenAnnotator implements Annotator {
 
   readonly canInterpolate = computed(() => {
     void this.#session.changes.value
-    return this.#session.gap() !== null
+    return gap(this.#session) !== null
   })
 
   // -- opening and closing --
-  /** Somebody else's masks, to be looked at: the outbox with the caller's own unsent work stays closed. */
-  async showMasks(annotations: readonly AnnotationOut[]): Promise<void> {
-    await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
-  }
-
-  async loadMasks(annotations: readonly AnnotationOut[]): Promise<void> {
-    await this.#outbox.open(annotations)
-    await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
-    const unsent = await this.#outbox.unsent()
-    batch(() => {
-      for (const { labelId, revision } of unsent) {
-        for (const { slice, flips } of revision.slices) {
-          const mask = xor(this.#session.masks.get(labelId, slice), fromCoco(flips))
-          this.#session.replaceMask(labelId, slice, mask)
-        }
-      }
-    })
+  /** Loads the masks of these annotations. `own`: the caller's, with what waits for the server; work begins. */
+  async start(annotations: readonly AnnotationOut[], own: boolean): Promise<void> {
+    if (!own) return this.#stored.show(annotations)
+    await this.#stored.load(annotations)
     this.#outbox.start()
     if (this.#readOnly) return
     this.#assistant.start()
     this.#stops.push(this.#meter.watch(this.#session))
     this.learning.start()
     void this.review.start()
-  }
-
-  async #loadLabel(annotationId: string, labelId: string): Promise<void> {
-    const { head, slices } = need(await this.#api.get<MasksOut>(`/api/annotations/${annotationId}/masks`))
-    this.#outbox.setHead(labelId, annotationId, head)
-    const { masks } = this.#session
-    batch(() => {
-      for (const slice of masks.slices(labelId)) {
-        if (!(slice in slices)) this.#session.replaceMask(labelId, slice, emptyMask(this.volume.shapeKji[1], this.volume.shapeKji[2]))
-      }
-      for (const [slice, rle] of Object.entries(slices)) this.#session.replaceMask(labelId, Number(slice), fromCoco(rle))
-    })
-  }
-
-  /** Also of a label that was first annotated elsewhere, after this page was opened. */
-  async #reloadLabel(labelId: string): Promise<Problem | null> {
-    try {
-      const { items } = need(await this.#api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: this.volume.id } }))
-      const annotation = items.find(({ label_id }) => label_id === labelId)
-      if (annotation) await this.#loadLabel(annotation.id, labelId)
-      return null
-    } catch (reason) {
-      if (reason instanceof ApiError) return reason.problem
-      throw reason
-    }
   }
 
   attach(canvases: Canvases): () => void {
@@ -368,11 +326,11 @@ class OpenAnnotator implements Annotator {
   }
 
   setBrushRadiusMm(radius: number): void {
-    this.#session.setBrushRadiusMm(radius)
+    this.#session.strokes.setRadiusMm(radius)
   }
 
   setThreshold(range: readonly [low: number, high: number] | null): void {
-    this.#session.threshold.value = range
+    this.#session.strokes.threshold.value = range
   }
 
   setLabels(labels: Parameters<Annotator['setLabels']>[0]): void {
@@ -426,19 +384,19 @@ class OpenAnnotator implements Annotator {
   }
 
   clearSlice(): void {
-    this.#session.clearSlice()
+    clearSlice(this.#session)
   }
 
   copyFromSlice(step: -1 | 1): void {
-    this.#session.copyFromSlice(step)
+    copyFromSlice(this.#session, step)
   }
 
   editMask(edit: MaskEdit): void {
-    this.#session.editMask(EDITS[edit])
+    editMask(this.#session, EDITS[edit])
   }
 
   interpolate(): void {
-    this.#session.interpolate()
+    interpolate(this.#session)
   }
 
   // -- the world outside --
@@ -450,28 +408,11 @@ class OpenAnnotator implements Annotator {
     void this.#outbox.resolveConflict(choice)
   }
 
-  async history(): Promise<readonly RevisionOut[] | null> {
-    const annotationId = this.#activeAnnotation()
-    if (annotationId === null) return []
-    const { data } = await this.#api.get<Page<RevisionOut>>(`/api/annotations/${annotationId}/revisions`)
-    return data ? data.items.toReversed() : null
+  history(): Promise<readonly RevisionOut[] | null> {
+    return this.#stored.history()
   }
 
-  async restore(sequence: number): Promise<Problem | null> {
-    const labelId = this.activeLabelId.peek(), annotationId = this.#activeAnnotation()
-    if (labelId === null || annotationId === null) return null
-    const error = await this.#outbox.append(labelId, async (parent) => {
-      const { data, error } = await this.#api.post<RevisionOut>(`/api/annotations/${annotationId}/restore`, {
-        json: { id: this.#newId(), sequence, parent }, idempotent: true,
-      })
-      return data ? { data: { annotationId, revision: data.id } } : { error: error! }
-    })
-    if (error === null) await this.#loadLabel(annotationId, labelId)
-    return error
-  }
-
-  #activeAnnotation(): string | null {
-    const labelId = this.activeLabelId.peek()
-    return labelId === null ? null : this.#outbox.annotationId(labelId)
+  restore(sequence: number): Promise<Problem | null> {
+    return this.#stored.restore(sequence)
   }
 }

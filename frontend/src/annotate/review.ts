@@ -207,7 +207,7 @@ export class Review {
       const { data, error } = await api.post<AcceptedOut>(`${this.#url()}/accept`, { json, idempotent: true })
       if (!data) return { error: error! }
       const taken = new Set([...data.accepted, ...data.absent])
-      this.#session.adopt(chosen.filter(({ slice }) => taken.has(slice)), data.revision?.id ?? null)
+      this.#session.edits.adopt(chosen.filter(({ slice }) => taken.has(slice)), data.revision?.id ?? null)
       this.#session.suggestions.close(labelId, data.skipped, null)
       return { data: data.revision && { annotationId: data.revision.annotation_id, revision: data.revision.id } }
     })

@@ -54,6 +54,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The data of a result; throws its problem as an ApiError. */
+export function need<T>({ data, error }: Result<T>): T {
+  if (error) throw new ApiError(error)
+  return data as T
+}
+
 export function createClient(options: ClientOptions = {}): Client {
   const send = options.fetch ?? ((input, init) => fetch(input, init))
   const wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)))

@@ -89,7 +89,7 @@ export function mountInput(session: Session, host: ToolHost, canvas: HTMLCanvasE
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1
     const amount = (event.deltaY || event.deltaX) * unit // Shift turns the wheel sideways in some browsers
     if (event.ctrlKey || event.metaKey) view.zoomAbout(at(event), Math.exp(-amount * WHEEL_ZOOM_PER_PX))
-    else if (event.shiftKey) session.setBrushRadiusMm(session.brushRadiusMm.value * (amount < 0 ? BRUSH_STEP : 1 / BRUSH_STEP))
+    else if (event.shiftKey) session.strokes.setRadiusMm(session.strokes.radiusMm.value * (amount < 0 ? BRUSH_STEP : 1 / BRUSH_STEP))
     else if (event.altKey) session.setOpacity(session.opacity.value + (amount < 0 ? OPACITY_STEP : -OPACITY_STEP))
     else scroll(amount)
   }

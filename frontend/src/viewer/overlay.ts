@@ -75,7 +75,7 @@ function brush(session: Session, out: Draw[]): void {
   const at = view.pointer.value
   const tool = session.tool.value
   if (!at || !session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
-  const radius = session.brushRadiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
+  const radius = session.strokes.radiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
   const color = tool === 'eraser' ? ERASER : labelColor(session, session.draft.value?.labelId ?? session.activeLabelId.value)
   out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
 }

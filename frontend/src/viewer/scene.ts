@@ -36,7 +36,7 @@ export class Scene {
   masks(): DrawnMasks {
     const session = this.#session
     const draft = session.draft.value
-    const stroke = session.strokeInProgress
+    const stroke = session.strokes.inProgress
     const layers: MaskLayer[] = []
     const outlines: Outline[] = []
     for (const label of session.labels.value) {

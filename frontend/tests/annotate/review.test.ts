@@ -7,6 +7,7 @@ import { Review } from '../../src/annotate/review.ts'
 import type { ProposalOut, RevisionIn } from '../../src/api/types.ts'
 import { emptyMask, isEmpty, sameMask, toCoco } from '../../src/viewer/mask.ts'
 import { Session } from '../../src/viewer/session.ts'
+import { clearSlice } from '../../src/viewer/slice_edits.ts'
 import { LIVER, rectangle, show, volume } from '../viewer/support.ts'
 import { FakeServer, FakeTime, later, Refusal, settle } from './support.ts'
 
@@ -48,7 +49,7 @@ async function open(proposals: ProposalOut[], { storage = new MemoryStorage(), r
   session.setLabels([{ id: LIVER, name: 'liver', color: '#ff0000', value: 1, shortcut: null }])
   const outbox = new Outbox({
     api: server, storage, volumeId: 'v', newId,
-    localMask: (label, slice) => session.masks.get(label, slice), onServerMask: (label, slice, mask) => session.replaceMask(label, slice, mask),
+    localMask: (label, slice) => session.masks.get(label, slice), onServerMask: (label, slice, mask) => session.edits.replaceMask(label, slice, mask),
   })
   outbox.setHead(LIVER, 'a', 'r0')
   const stale: string[] = []
@@ -77,7 +78,7 @@ test('open proposals and what was turned down are there after a reload, prompts 
 
 test('while a job goes on only what is new is read, one look at a time; what was drawn meanwhile gets none', async () => {
   const { server, session, review, proposals } = await open([proposal(2)])
-  session.replaceMask(LIVER, 4, BOX)
+  session.edits.replaceMask(LIVER, 4, BOX)
   proposals.push(proposal(3), proposal(4))
   const before = server.count('GET', /proposals$/)
   void review.update(LIVER, false)
@@ -124,9 +125,9 @@ test('what is drawn while the server accepts goes on top of that', async () => {
   server.on('POST', /accept$/, () => answer.promise)
   const accepting = review.accept()
   await settle()
-  session.replaceMask(LIVER, 3, BOX)
+  session.edits.replaceMask(LIVER, 3, BOX)
   show(session, 3)
-  session.clearSlice()
+  clearSlice(session)
   await settle()
   assert.equal(sent.length, 0, 'nothing is sent in between')
   answer.give({ revision: { id: 'r1', annotation_id: 'a' }, accepted: [2], absent: [], skipped: [] })

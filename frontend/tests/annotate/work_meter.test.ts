@@ -26,8 +26,8 @@ test('clicks, boxes, strokes and steps back are counted where they are made, wit
   session.removeLastPrompt()
   session.undo()
   show(session, 3)
-  session.beginStroke(slicePoint(5, 5), false)
-  session.endStroke()
+  session.strokes.begin(slicePoint(5, 5), false)
+  session.strokes.end()
   const none = { clicks: 0, boxes: 0, strokes: 0, undos: 0, seconds: 0, model: null, learned_prompt: null }
   assert.deepEqual(meter.take(), { slices: [
     { ...none, slice: 2, clicks: 2, boxes: 1, undos: 2, model: 'small', learned_prompt: 'l1' },

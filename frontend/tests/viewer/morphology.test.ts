@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import { area, emptyMask, isEmpty, sameMask } from '../../src/viewer/mask.ts'
 import { between, filled, largestObject, smoothed } from '../../src/viewer/morphology.ts'
+import { editMask, gap, interpolate } from '../../src/viewer/slice_edits.ts'
 import { LIVER, maskOf, openSession, rectangle, rowsOf, show } from './support.ts'
 
 const SQUARE_MM = { row: 1, column: 1 }
@@ -62,17 +63,17 @@ test('distances are millimetres: where rows are far apart a shape shrinks along 
 
 test('interpolating fills the gap around the visible slice as one revision, which one undo takes back', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 0, rectangle(24, 32, 4, 4, 9, 9))
-  session.replaceMask(LIVER, 4, rectangle(24, 32, 4, 4, 19, 19))
+  session.edits.replaceMask(LIVER, 0, rectangle(24, 32, 4, 4, 9, 9))
+  session.edits.replaceMask(LIVER, 4, rectangle(24, 32, 4, 4, 19, 19))
   show(session, 1)
-  assert.deepEqual(session.gap(), [0, 4])
-  session.interpolate()
+  assert.deepEqual(gap(session), [0, 4])
+  interpolate(session)
   assert.equal(accepted.length, 1)
   assert.deepEqual([accepted[0].origin, ...accepted[0].slices.map(({ slice }) => slice)], ['interpolation', 1, 2, 3])
   const areas = [0, 1, 2, 3, 4].map((k) => area(session.masks.get(LIVER, k)))
   assert.deepEqual(areas, areas.toSorted((a, b) => a - b))
   assert.equal(new Set(areas).size, 5)
-  assert.equal(session.gap(), null)
+  assert.equal(gap(session), null)
   session.undo()
   assert.equal(accepted.length, 2)
   assert.equal(accepted[1].reverts, accepted[0].id)
@@ -81,25 +82,25 @@ test('interpolating fills the gap around the visible slice as one revision, whic
 
 test('there is no gap outside of the outermost slices', () => {
   const { session } = openSession()
-  session.replaceMask(LIVER, 1, rectangle(24, 32, 4, 4, 9, 9))
-  session.replaceMask(LIVER, 3, rectangle(24, 32, 4, 4, 9, 9))
-  for (const [slice, gap] of [[0, null], [1, null], [2, [1, 3]], [4, null]] as const) {
+  session.edits.replaceMask(LIVER, 1, rectangle(24, 32, 4, 4, 9, 9))
+  session.edits.replaceMask(LIVER, 3, rectangle(24, 32, 4, 4, 9, 9))
+  for (const [slice, expected] of [[0, null], [1, null], [2, [1, 3]], [4, null]] as const) {
     show(session, slice)
-    assert.deepEqual(session.gap(), gap)
+    assert.deepEqual(gap(session), expected)
   }
 })
 
 test('edits work on the open proposal, else on the label', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 2, maskWithHole())
-  session.editMask(filled)
+  session.edits.replaceMask(LIVER, 2, maskWithHole())
+  editMask(session, filled)
   assert.equal(accepted.length, 1)
   assert.equal(area(accepted[0].slices[0].flips), 1)
-  session.editMask(filled)
+  editMask(session, filled)
   assert.equal(accepted.length, 1, 'nothing to fill is no revision')
   session.addPrompt({ kind: 'point', x: 25, y: 15, positive: true }, false)
   session.answer(session.draft.value!.id, { mask: maskWithHole(), score: 1, model: 'm', learnedPrompt: null })
-  session.editMask(filled)
+  editMask(session, filled)
   assert.equal(accepted.length, 1)
   session.accept()
   assert.deepEqual(rowsOf(session.masks.get(LIVER, 2)), rowsOf(filled(maskWithHole())))

@@ -13,8 +13,8 @@ const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 3
 test('visible labels are layers in label order; hidden ones are not there', () => {
   const { session } = openSession()
   const scene = new Scene(session)
-  session.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
-  session.replaceMask(KIDNEY, 2, rect(4, 4, 9, 9))
+  session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
+  session.edits.replaceMask(KIDNEY, 2, rect(4, 4, 9, 9))
   assert.deepEqual(scene.masks().layers.map((layer) => layer.color), [0xff0000, 0x0000ff])
   session.setLabelVisible(LIVER, false)
   assert.deepEqual(scene.masks().outlines.map((outline) => outline.color), ['#0000ff'])
@@ -25,8 +25,8 @@ test('visible labels are layers in label order; hidden ones are not there', () =
 test('what is shown follows the masks from slice to slice', () => {
   const { session } = openSession()
   const scene = new Scene(session)
-  session.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
-  session.replaceMask(LIVER, 3, rect(10, 10, 12, 12))
+  session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
+  session.edits.replaceMask(LIVER, 3, rect(10, 10, 12, 12))
   assert.equal(area(scene.masks().layers[0].mask.toMask()), 36)
   assert.equal(scene.masks().outlines[0].rings.length, 1)
   show(session, 3)
@@ -42,7 +42,7 @@ test('what is shown follows the masks from slice to slice', () => {
 test('a proposal is an outline of its own, in place of the object that it re-opened', () => {
   const { session } = openSession()
   const scene = new Scene(session)
-  session.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
+  session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   session.addPrompt({ kind: 'point', x: 2, y: 2, positive: true }, false)
   assert.deepEqual(scene.masks().layers, [])
   assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['draft'])
@@ -53,12 +53,12 @@ test('a proposal is an outline of its own, in place of the object that it re-ope
 test('a running stroke is shown before it is a revision', () => {
   const { session, accepted } = openSession()
   const scene = new Scene(session)
-  session.setBrushRadiusMm(0.4)
-  session.beginStroke(slicePoint(3, 3), false)
-  session.extendStroke(slicePoint(6, 3))
+  session.strokes.setRadiusMm(0.4)
+  session.strokes.begin(slicePoint(3, 3), false)
+  session.strokes.extend(slicePoint(6, 3))
   assert.equal(area(scene.masks().layers[0].mask.toMask()), 4)
   assert.equal(accepted.length, 0)
-  session.cancelStroke()
+  session.strokes.cancel()
   assert.deepEqual(scene.masks().layers, [])
 })
 
@@ -68,7 +68,7 @@ test('the overlay shows prompts by sign, the box, the brush in millimetres, and 
   session.addPrompt({ kind: 'point', x: 5, y: 5, positive: true }, false)
   session.addPrompt({ kind: 'point', x: 9, y: 5, positive: false }, false)
   session.tool.value = 'brush'
-  session.setBrushRadiusMm(2)
+  session.strokes.setRadiusMm(2)
   session.view.pointer.value = screenPoint(100, 100)
   const draws = drawOverlay(session)
   assert.deepEqual(draws.filter((d) => d.kind === 'prompt').map((d) => d.positive), [true, false])

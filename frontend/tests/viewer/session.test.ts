@@ -5,6 +5,7 @@ import { proposalOf } from '../../src/viewer/draft.ts'
 import { slicePoint } from '../../src/viewer/geometry.ts'
 import { area, difference, emptyMask, sameMask, union, xor, type Mask } from '../../src/viewer/mask.ts'
 import type { Session } from '../../src/viewer/session.ts'
+import { clearSlice, copyFromSlice } from '../../src/viewer/slice_edits.ts'
 import { KIDNEY, LIVER, openSession, rectangle, show } from './support.ts'
 
 const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 32, x0, y0, x1, y1)
@@ -19,10 +20,10 @@ function answer(session: Session, mask: Mask, score = 0.9): boolean {
 }
 
 function stroke(session: Session, x0: number, y0: number, x1: number, y1: number, erase = false): void {
-  session.setBrushRadiusMm(0.4)
-  session.beginStroke(slicePoint(x0, y0), erase)
-  session.extendStroke(slicePoint(x1, y1))
-  session.endStroke()
+  session.strokes.setRadiusMm(0.4)
+  session.strokes.begin(slicePoint(x0, y0), erase)
+  session.strokes.extend(slicePoint(x1, y1))
+  session.strokes.end()
 }
 
 test('clicking writes nothing; accepting writes one revision with prompts and model', () => {
@@ -45,7 +46,7 @@ test('clicking writes nothing; accepting writes one revision with prompts and mo
 
 test('a second object is added to the first', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
+  session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   click(session, 20, 20)
   answer(session, union(rect(18, 18, 22, 22), rect(5, 5, 6, 6)))
   session.accept()
@@ -55,7 +56,7 @@ test('a second object is added to the first', () => {
 
 test('a click inside an accepted object re-opens it: the proposal takes its place', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 2, union(rect(0, 0, 5, 5), rect(20, 10, 25, 15)))
+  session.edits.replaceMask(LIVER, 2, union(rect(0, 0, 5, 5), rect(20, 10, 25, 15)))
   click(session, 22, 12)
   assert.ok(sameMask(session.draft.value!.context!, rect(20, 10, 25, 15)), 'the model sees the object')
   answer(session, rect(21, 11, 26, 16))
@@ -134,10 +135,10 @@ test('a brush stroke is one manual revision at pointer-up', () => {
 
 test('a cancelled stroke leaves no trace', () => {
   const { session, accepted } = openSession()
-  session.beginStroke(slicePoint(5, 5), false)
-  session.extendStroke(slicePoint(9, 9))
-  session.cancelStroke()
-  session.endStroke()
+  session.strokes.begin(slicePoint(5, 5), false)
+  session.strokes.extend(slicePoint(9, 9))
+  session.strokes.cancel()
+  session.strokes.end()
   assert.equal(accepted.length, 0)
   assert.ok(sameMask(session.masks.get(LIVER, 2), NONE))
 })
@@ -170,11 +171,11 @@ test('the last word of the hand counts: what was erased and painted again is ins
 test('an answer that comes while the hand is painting is kept, with the stroke on top', () => {
   const { session } = openSession()
   click(session, 10, 10)
-  session.setBrushRadiusMm(0.4)
-  session.beginStroke(slicePoint(20, 4), false)
+  session.strokes.setRadiusMm(0.4)
+  session.strokes.begin(slicePoint(20, 4), false)
   answer(session, rect(8, 8, 12, 12))
-  session.extendStroke(slicePoint(22, 4))
-  session.endStroke()
+  session.strokes.extend(slicePoint(22, 4))
+  session.strokes.end()
   assert.ok(sameMask(proposalOf(session.draft.value!), union(rect(8, 8, 12, 12), rect(20, 4, 22, 4))))
   assert.ok(session.draft.value!.answered)
 })
@@ -223,14 +224,14 @@ test('undo takes back single prompts while a proposal is open', () => {
 test('undo leaves voxels alone that somebody else changed since', () => {
   const { session } = openSession()
   stroke(session, 3, 3, 6, 3)
-  session.replaceMask(LIVER, 2, union(rect(5, 3, 6, 3), rect(0, 0, 1, 0))) // another tab took 3 and 4 away and added two
+  session.edits.replaceMask(LIVER, 2, union(rect(5, 3, 6, 3), rect(0, 0, 1, 0))) // another tab took 3 and 4 away and added two
   session.undo()
   assert.ok(sameMask(session.masks.get(LIVER, 2), rect(0, 0, 1, 0)))
 })
 
 test('labels are independent: accepting one leaves the others as they are', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 2, rect(0, 0, 9, 9))
+  session.edits.replaceMask(LIVER, 2, rect(0, 0, 9, 9))
   session.setActiveLabel(KIDNEY)
   click(session, 5, 5)
   assert.equal(session.draft.value!.base, null)
@@ -252,11 +253,11 @@ test('choosing another label takes the open proposal along', () => {
 
 test('clearing and copying are one revision each', () => {
   const { session, accepted } = openSession()
-  session.replaceMask(LIVER, 1, rect(2, 2, 4, 4))
-  session.replaceMask(LIVER, 2, rect(4, 4, 5, 5))
-  session.copyFromSlice(-1)
+  session.edits.replaceMask(LIVER, 1, rect(2, 2, 4, 4))
+  session.edits.replaceMask(LIVER, 2, rect(4, 4, 5, 5))
+  copyFromSlice(session, -1)
   assert.ok(sameMask(session.masks.get(LIVER, 2), union(rect(2, 2, 4, 4), rect(4, 4, 5, 5))))
-  session.clearSlice()
+  clearSlice(session)
   assert.ok(sameMask(session.masks.get(LIVER, 2), NONE))
   assert.equal(accepted.length, 2)
   session.undo()
@@ -283,10 +284,10 @@ test('nothing is drawn outside of the acquisition plane or on a slice that has n
   session.view.setAxis(1)
   assert.equal(session.canDraw.value, false)
   click(session, 3, 3)
-  assert.equal(session.beginStroke(slicePoint(3, 3), false), false)
+  assert.equal(session.strokes.begin(slicePoint(3, 3), false), false)
   session.view.setAxis(0)
   session.view.setSlice(4)
   click(session, 3, 3)
   assert.equal(session.drafts.value.size, 0)
-  assert.equal(session.beginStroke(slicePoint(3, 3), false), false)
+  assert.equal(session.strokes.begin(slicePoint(3, 3), false), false)
 })

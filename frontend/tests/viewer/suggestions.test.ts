@@ -8,6 +8,7 @@ import { area, emptyMask, isEmpty, sameMask, union } from '../../src/viewer/mask
 import { drawOverlay } from '../../src/viewer/overlay.ts'
 import { Scene } from '../../src/viewer/scene.ts'
 import type { Decision, Session } from '../../src/viewer/session.ts'
+import { copyFromSlice } from '../../src/viewer/slice_edits.ts'
 import type { Suggestion } from '../../src/viewer/suggestions.ts'
 import { ToolHost } from '../../src/viewer/tools/host.ts'
 import { KIDNEY, LIVER, moved, openSession, over, rectangle, show } from './support.ts'
@@ -157,10 +158,10 @@ test('a box is drawn by its corners, also across itself, and stays on the slice'
 test('the brush corrects a suggestion as it corrects a draft', () => {
   const { session, accepted } = open()
   session.suggestions.put([suggestion(2)])
-  session.setBrushRadiusMm(0.4)
-  session.beginStroke(slicePoint(13, 8), false)
+  session.strokes.setRadiusMm(0.4)
+  session.strokes.begin(slicePoint(13, 8), false)
   assert.equal(area(new Scene(session).masks().outlines.length === 1 ? proposalOf(session.draft.value!) : emptyMask(24, 32)), 25)
-  session.endStroke()
+  session.strokes.end()
   assert.equal(accepted.length, 0)
   session.accept()
   assert.ok(sameMask(session.masks.get(LIVER, 2), union(rect(8, 8, 12, 12), rect(13, 8, 13, 8))))
@@ -170,8 +171,8 @@ test('the brush corrects a suggestion as it corrects a draft', () => {
 test('drawing on a slice closes what was proposed there; undo opens it again and says so', () => {
   const { session, decisions, openSlices } = open()
   session.suggestions.put([suggestion(2), suggestion(3)])
-  session.replaceMask(LIVER, 1, rect(0, 0, 3, 3))
-  session.copyFromSlice(-1)
+  session.edits.replaceMask(LIVER, 1, rect(0, 0, 3, 3))
+  copyFromSlice(session, -1)
   assert.deepEqual(openSlices(), [3])
   assert.equal(decisions.length, 0, 'the revision itself tells the server')
   session.undo()
@@ -197,7 +198,7 @@ test('what the server accepted is one step: masks in, suggestions closed; undo i
   const { session, accepted, decisions, openSlices } = open()
   const nothing = suggestion(4, { mask: emptyMask(24, 32), prompts: [] })
   session.suggestions.put([suggestion(2), suggestion(3), nothing])
-  session.adopt([suggestion(2), suggestion(3), nothing], 'r9')
+  session.edits.adopt([suggestion(2), suggestion(3), nothing], 'r9')
   assert.deepEqual(session.masks.slices(LIVER), [2, 3])
   assert.deepEqual(openSlices(), [])
   assert.equal(session.suggestions.declinedOf(LIVER).get(4), 'absent')

@@ -102,7 +102,7 @@ test('box: Escape leaves nothing, and a click refines with a point', () => {
 
 test('brush and eraser paint from press to release; Alt turns one into the other; Escape takes the stroke back', () => {
   const { session, host, accepted } = open('brush')
-  session.setBrushRadiusMm(0.4)
+  session.strokes.setRadiusMm(0.4)
   const draw = (alt: boolean) => {
     host.down('left', over(session, 4, 4, { alt }))
     host.move(over(session, 8, 4, { alt }))

@@ -3,6 +3,7 @@
 import { toScreen } from '../camera.ts'
 import type { ScreenPoint, SlicePoint } from '../geometry.ts'
 import type { Session } from '../session.ts'
+import { fillOutline } from '../slice_edits.ts'
 import type { PointerInfo, Tool } from './tool.ts'
 
 const LEAST_STEP_PX = 2
@@ -23,7 +24,7 @@ function near(session: Session, point: SlicePoint, at: ScreenPoint, px: number):
 
 function finish(session: Session, list: readonly SlicePoint[], away: boolean): 'idle' {
   session.outline.value = null
-  session.fillOutline(list, away)
+  fillOutline(session, list, away)
   return 'idle'
 }
 

@@ -9,20 +9,20 @@ function painter(id: ToolId & ('brush' | 'eraser')): Tool<Painting> {
     on: {
       idle: {
         pointerDown: ({ session }, e) =>
-          session.beginStroke(e.point, (id === 'eraser') !== e.alt) ? 'painting' : 'idle',
+          session.strokes.begin(e.point, (id === 'eraser') !== e.alt) ? 'painting' : 'idle',
       },
       painting: {
         pointerMove: ({ session }, e) => {
-          session.extendStroke(e.point)
+          session.strokes.extend(e.point)
           return 'painting'
         },
         pointerUp: ({ session }, e) => {
-          session.extendStroke(e.point)
-          session.endStroke()
+          session.strokes.extend(e.point)
+          session.strokes.end()
           return 'idle'
         },
         cancel: ({ session }) => {
-          session.cancelStroke()
+          session.strokes.cancel()
           return 'idle'
         },
       },

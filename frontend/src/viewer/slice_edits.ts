@@ -1,0 +1,82 @@
+// Edits of the active label by command: of the visible slice as a whole, by an outline, or of the gap that it lies in.
+// Each is one step of the history and, outside of a draft, one revision.
+import { proposalOf, withStroke } from './draft.ts'
+import { slicePixelMm, type SlicePoint } from './geometry.ts'
+import { difference, sameMask, union, xor, type Mask } from './mask.ts'
+import { between } from './morphology.ts'
+import { polygonMask } from './polygon.ts'
+import type { Session } from './session.ts'
+import type { SliceFlips } from './session_types.ts'
+
+/** The label to edit, or null where nothing may be drawn. */
+function editable({ canDraw, activeLabelId }: Session): string | null {
+  return canDraw.value ? activeLabelId.value : null
+}
+
+export function clearSlice(session: Session): void {
+  const { view, edits } = session, labelId = editable(session)
+  if (labelId === null) return
+  const slice = view.slice.value
+  edits.history.mark()
+  edits.change(labelId, [{ slice, flips: edits.masks.get(labelId, slice) }], 'manual')
+}
+
+/** Adds what the label holds on the neighbouring slice. */
+export function copyFromSlice(session: Session, step: -1 | 1): void {
+  const { view, edits } = session, labelId = editable(session)
+  if (labelId === null) return
+  const slice = view.slice.value
+  const current = edits.masks.get(labelId, slice)
+  edits.history.mark()
+  edits.change(labelId, [{ slice, flips: difference(edits.masks.get(labelId, slice + step), current) }], 'manual')
+}
+
+/** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it. */
+export function editMask(session: Session, edit: (mask: Mask) => Mask): void {
+  const { view, edits } = session, labelId = editable(session)
+  if (labelId === null || view.image.value === null) return
+  const draft = session.draft.value ?? session.taken(), slice = view.slice.value
+  edits.history.mark()
+  if (draft !== null) {
+    const before = proposalOf(draft), after = edit(before)
+    if (!sameMask(before, after)) edits.changeDraft(slice, withStroke(draft, before, after))
+  } else {
+    const before = edits.masks.get(labelId, slice)
+    edits.change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
+  }
+  session.worked(slice, 'stroke')
+}
+
+/** Adds what a closed outline encloses, or takes it away. */
+export function fillOutline(session: Session, points: readonly SlicePoint[], away: boolean): void {
+  const { rows, columns } = session.view.shape.value
+  if (points.length < 3) return
+  const region = polygonMask(rows, columns, points)
+  editMask(session, (mask) => (away ? difference(mask, region) : union(mask, region)))
+}
+
+/** The slices of the active label below and above the visible one, when that one lies in a gap between them. */
+export function gap(session: Session): readonly [below: number, above: number] | null {
+  const { view, edits } = session, labelId = editable(session)
+  const slice = view.slice.value
+  if (labelId === null || edits.masks.has(labelId, slice)) return null
+  const slices = edits.masks.slices(labelId)
+  const below = Math.max(...slices.filter((k) => k < slice)), above = Math.min(...slices.filter((k) => k > slice))
+  return Number.isFinite(below) && Number.isFinite(above) ? [below, above] : null
+}
+
+/** Fills the gap around the visible slice with shapes between the two that bound it, as one revision. */
+export function interpolate(session: Session): void {
+  const ends = gap(session)
+  if (ends === null) return
+  const { view, edits } = session
+  const [below, above] = ends, labelId = session.activeLabelId.value!
+  const pixelMm = slicePixelMm(view.volume, 0)
+  const first = edits.masks.get(labelId, below), last = edits.masks.get(labelId, above)
+  const parts: SliceFlips[] = []
+  for (let slice = below + 1; slice < above; slice++) {
+    parts.push({ slice, flips: between(first, last, (slice - below) / (above - below), pixelMm) })
+  }
+  edits.history.mark()
+  edits.change(labelId, parts, 'interpolation')
+}
