@@ -9,6 +9,7 @@ from backend.errors import Rejected
 from backend.metrics import Metrics
 from backend.services.accounts import Accounts
 from backend.services.annotations import Annotations
+from backend.services.archives import Archives
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.comments import Comments
@@ -70,6 +71,7 @@ class Services:
     jobs: Jobs
     imports: Imports
     exports: Exports
+    archives: Archives
     evaluations: Evaluations
     system: System
     metrics: Metrics
@@ -125,6 +127,7 @@ def build_services(settings: Settings) -> Services:
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
         exports=Exports(db, objects, jobs),
+        archives=Archives(db, objects, jobs, max_bytes=settings.upload_max_bytes),
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),

@@ -56,8 +56,16 @@ class Export:
             for n, volume in enumerate(plan.volumes):
                 progress(n / len(plan.volumes), f"Writing {names[n]}")
                 files += write(plan, volume, names[n], Path(folder))
-            made = files[0] if len(files) == 1 else _zipped(files, Path(folder) / f"{_file_name(plan.case.name)}.zip")
+            made = files[0] if len(files) == 1 else _zipped(files, Path(folder) / f"{file_name(plan.case.name)}.zip")
             return self._services.exports.keep(job.id, made, _MEDIA_TYPES.get(made.suffix, "application/octet-stream"))
+
+    def write(self, plan: ExportPlan, folder: Path) -> list[Path]:
+        """The files of a case in the plan's format, below a folder."""
+        names = _names(plan)
+        written: list[Path] = []
+        for name, volume in zip(names, plan.volumes, strict=True):
+            written += self._formats[plan.format](plan, volume, name, folder)
+        return written
 
     # -- formats ------------------------------------------------------------------------------------------------------
     def _nifti(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
@@ -168,12 +176,12 @@ def _names(plan: ExportPlan) -> list[str]:
     """One file name a volume, without suffix, no two alike."""
     names: list[str] = []
     for volume in plan.volumes:
-        base = _file_name(f"{plan.case.name}_{volume.volume.name}" if len(plan.volumes) > 1 else plan.case.name)
+        base = file_name(f"{plan.case.name}_{volume.volume.name}" if len(plan.volumes) > 1 else plan.case.name)
         names.append(base if base not in names else f"{base}_{len(names) + 1}")
     return names
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
     """What every file system takes: letters, digits, dot, dash and underscore."""
     kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in text).strip("._")
     return kept[:100] or "case"

@@ -62,12 +62,15 @@ class Runtime:
                 self.jobs |= Batch(services, interactive).jobs()
                 self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive).run
         if QueueName.IO in queues:
+            from workers.archive import Archive
             from workers.export import Export
             from workers.ingest import Ingest
+            from workers.restore import Restore
 
-            ingest = Ingest(services)
+            ingest, restore = Ingest(services), Restore(services)
             self.jobs |= {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
-            self.clean_ups = {JobKind.IMPORT: ingest.clean_up}
+            self.jobs |= {JobKind.ARCHIVE: Archive(services).run, JobKind.RESTORE: restore.run}
+            self.clean_ups = {JobKind.IMPORT: ingest.clean_up, JobKind.RESTORE: restore.clean_up}
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:
         """The answer, or {"problem": ...} for errors that have a reader. Anything else is a bug and RQ records it."""

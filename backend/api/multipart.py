@@ -9,10 +9,25 @@ from typing import Any, Protocol
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from backend.errors import Rejected
 
 FIELD = "files"
+UPLOAD_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        }
+    },
+}
+"""The OpenAPI description of an upload, for routes that read the request themselves."""
 _MAX_HEADER_BYTES = 16 * 1024
 
 
@@ -29,6 +44,24 @@ class Sink(Protocol):
     def start(self, name: str) -> None: ...
     def write(self, data: bytes) -> None: ...
     def end(self) -> None: ...
+
+
+class DiscardableSink(Sink, Protocol):
+    """A sink that can forget what it got."""
+
+    def discard(self) -> None: ...
+
+
+async def receive(request: Request, sink: DiscardableSink) -> None:
+    """The request's files into the sink, which has forgotten all of them when this raises."""
+    try:
+        receiver = Receiver(request.headers.get("Content-Type", ""), sink)
+        async for chunk in request.stream():
+            await run_in_threadpool(receiver.feed, chunk)
+        receiver.close()
+    except Exception:
+        await run_in_threadpool(sink.discard)
+        raise
 
 
 class Receiver:

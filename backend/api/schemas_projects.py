@@ -121,6 +121,13 @@ class Project(Schema):
         )
 
 
+class ArchiveIn(Schema):
+    """How to export a whole project."""
+
+    images: bool = Field(default=True, description="With voxels and original files")
+    masks: bool = Field(default=True, description="With every mask as NIfTI and, of DICOM images, as DICOM SEG")
+
+
 class MemberIn(Schema):
     email: str
     role: Role | None = Field(description="null removes the member")

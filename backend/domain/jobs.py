@@ -30,6 +30,8 @@ class JobKind(StrEnum):
     AUTO_SEGMENT = "auto_segment"
     PROPAGATE = "propagate"
     EVALUATE = "evaluate"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -39,6 +41,8 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.AUTO_SEGMENT: QueueName.TRAIN,
     JobKind.PROPAGATE: QueueName.TRAIN,
     JobKind.EVALUATE: QueueName.TRAIN,
+    JobKind.ARCHIVE: QueueName.IO,
+    JobKind.RESTORE: QueueName.IO,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)
@@ -75,6 +79,16 @@ class JobMessage(StrEnum):
     """(done, of)"""
     FOLLOWING = "following"
     """(slice), counted from 1"""
+    PACKING_RECORDS = "packing_records"
+    PACKING_IMAGES = "packing_images"
+    """(done, of)"""
+    PACKING_MASKS = "packing_masks"
+    """(done, of)"""
+    CHECKING_ARCHIVE = "checking_archive"
+    """(done, of) files"""
+    RESTORING_RECORDS = "restoring_records"
+    RESTORING_IMAGES = "restoring_images"
+    """(done, of)"""
 
 
 class _Payload(BaseModel):
@@ -99,6 +113,22 @@ class ExportPayload(_Payload):
     case_id: UUID
     format: str
     annotator_id: UUID | None = None
+
+
+class ArchivePayload(_Payload):
+    """A project as one file. `images`: with the voxels and the original files; `masks`: also as NIfTI and DICOM SEG."""
+
+    project_id: UUID
+    images: bool = True
+    masks: bool = True
+
+
+class RestorePayload(_Payload):
+    """An uploaded archive of a project. With a `name` it becomes a project of that name beside the one it was made of,
+    if that is here."""
+
+    files: tuple[UploadedFile, ...]
+    name: str | None = None
 
 
 class LearningPayload(_Payload):

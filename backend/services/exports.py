@@ -23,7 +23,7 @@ from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
 from backend.domain.workflow import Action
 from backend.errors import Conflict, NothingToExport, Relayed
-from backend.services.access import Principal, require_case
+from backend.services.access import Principal, require, require_case
 from backend.services.annotations import current_masks
 from backend.services.jobs import Jobs
 from backend.stores.objects import Objects
@@ -100,7 +100,10 @@ class Exports:
     def download(self, who: Principal, job_id: UUID) -> Download:
         """Raises NotAnExport; Relayed with the job's own reason when it failed."""
         job = self._jobs.get(who, job_id)
-        if job.kind != JobKind.EXPORT or job.state not in (JobState.DONE, JobState.FAILED):
+        if job.kind == JobKind.ARCHIVE and job.project_id is not None:
+            with self._db.begin() as session:
+                require(session, who, job.project_id, Action.MANAGE)
+        if job.kind not in (JobKind.EXPORT, JobKind.ARCHIVE) or job.state not in (JobState.DONE, JobState.FAILED):
             raise NotAnExport(f"This job is a {job.kind} that is {job.state}.")
         if job.problem is not None:
             raise Relayed(job.problem)

@@ -85,12 +85,13 @@ class Jobs:
         kind: JobKind,
         payload: BaseModel,
         *,
-        project_id: UUID,
+        project_id: UUID | None,
         id: UUID,
         subject: str | None = None,
     ) -> Job:
-        """A queued row in the caller's unit of work. Call `dispatch` after the commit. With a subject the row takes the
-        place of older ones of its kind and subject: queued ones are cancelled, running ones are asked to stop."""
+        """A queued row in the caller's unit of work, of a project or of none. Call `dispatch` after the commit. With a
+        subject the row takes the place of older ones of its kind and subject: queued ones are cancelled, running ones
+        are asked to stop."""
         if subject is not None:
             self._supersede(session, kind, subject)
         job = Job(

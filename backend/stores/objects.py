@@ -100,6 +100,11 @@ class Objects:
         with _translated(f"reading {key}"):
             return int(obstore.head(self._store, key)["size"])
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix, sorted."""
+        with _translated(f"listing {prefix}"):
+            return sorted(meta["path"] for batch in obstore.list(self._store, prefix) for meta in batch)
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete all objects below a prefix; none there is fine."""
         with _translated(f"deleting {prefix}"):

@@ -40,7 +40,7 @@ OWN = {
     "get_system",
 }
 LISTS = {"list_projects", "create_project"}
-ADMINISTRATION = {"list_people", "invite_person", "change_person", "new_login_link"}
+ADMINISTRATION = {"list_people", "invite_person", "change_person", "new_login_link", "import_project"}
 
 ALL = set(Role)
 MANAGER = {Role.MANAGER}
@@ -50,6 +50,7 @@ EXPORT = {Role.MANAGER, Role.REVIEWER}
 ALLOWED: dict[str, set[Role]] = {
     "get_project": ALL,
     "change_project": MANAGER,
+    "export_project": MANAGER,
     "list_labels": ALL,
     "add_label": MANAGER,
     "change_label": MANAGER,
@@ -229,6 +230,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
     """A body that passes validation and then fails, or does nothing that the next actor would miss."""
     bodies: dict[str, dict[str, Any]] = {
         "change_project": {"description": "changed"},
+        "export_project": {"images": False},
         "add_label": {"name": str(new_id()), "color": "#112233"},
         "change_label": {"color": "#abcdef"},
         "set_member": {"email": "nobody@example.org", "role": "viewer"},

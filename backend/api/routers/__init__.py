@@ -3,6 +3,7 @@
 from backend.api.routers import (
     accounts,
     annotations,
+    archives,
     cases,
     evaluations,
     jobs,
@@ -23,6 +24,7 @@ ALL = tuple(
         accounts,
         people,
         projects,
+        archives,
         cases,
         review,
         statistics,

@@ -8,40 +8,24 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.multipart import FIELD, Receiver
+from backend.api.multipart import UPLOAD_BODY, receive
 from backend.api.schemas_jobs import Job
 
 router = APIRouter(prefix="/api", tags=["uploads"])
-
-_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [FIELD],
-                "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
-            }
-        }
-    },
-}
 
 
 @router.post(
     "/projects/{project_id}/uploads",
     operation_id="upload_files",
     status_code=202,
-    openapi_extra={"requestBody": _BODY},
+    openapi_extra={"requestBody": UPLOAD_BODY},
 )
 async def upload_files(project_id: UUID, request: Request, user: CurrentUser, s: ServicesDep) -> Job:
     """Any mix of DICOM, zip, NIfTI, PNG, JPEG, TIFF. Answers with the job that reads them; its result tells, file by
     file, what became of them."""
     upload = await run_in_threadpool(s.imports.begin, user, project_id)
+    await receive(request, upload)
     try:
-        receiver = Receiver(request.headers.get("Content-Type", ""), upload)
-        async for chunk in request.stream():
-            await run_in_threadpool(receiver.feed, chunk)
-        receiver.close()
         return Job.of(await run_in_threadpool(s.imports.submit, user, project_id, upload))
     except Exception:
         await run_in_threadpool(upload.discard)

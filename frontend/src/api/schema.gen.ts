@@ -674,6 +674,27 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/import": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Import Project
+         * @description What exporting a project made, as the one file of a multipart body. For administrators. The job's result names
+         *     the project.
+         */
+        readonly post: operations["import_project"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -747,6 +768,26 @@ export interface paths {
         readonly get: operations["list_evaluations"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Export Project
+         * @description The whole project as one file, for its managers: /api/jobs/{id}/download has it when the job is done.
+         */
+        readonly post: operations["export_project"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1473,6 +1514,24 @@ export interface components {
             /** Body */
             readonly body: string;
         };
+        /**
+         * ArchiveIn
+         * @description How to export a whole project.
+         */
+        readonly ArchiveIn: {
+            /**
+             * Images
+             * @description With voxels and original files
+             * @default true
+             */
+            readonly images?: boolean;
+            /**
+             * Masks
+             * @description With every mask as NIfTI and, of DICOM images, as DICOM SEG
+             * @default true
+             */
+            readonly masks?: boolean;
+        };
         /** AuditEvent */
         readonly AuditEvent: {
             /** Action */
@@ -2165,7 +2224,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -5305,6 +5364,44 @@ export interface operations {
             };
         };
     };
+    readonly import_project: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Import it under this name, also beside the one it was */
+                readonly name?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "multipart/form-data": {
+                    readonly files: readonly string[];
+                };
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly get_project: {
         readonly parameters: {
             readonly query?: never;
@@ -5500,6 +5597,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_Evaluation_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly export_project: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ArchiveIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description Validation Error */
