@@ -24,6 +24,7 @@ from backend.services.networks import Networks
 from backend.services.people import People
 from backend.services.projects import Projects
 from backend.services.proposals import Proposals
+from backend.services.readings import Readings
 from backend.services.segmentation import Segmentation
 from backend.services.sessions import Sessions
 from backend.services.statistics import Statistics
@@ -58,6 +59,7 @@ class Services:
     audit_log: AuditLog
     projects: Projects
     cases: Cases
+    readings: Readings
     leases: Leases
     comments: Comments
     statistics: Statistics
@@ -114,6 +116,7 @@ def build_services(settings: Settings) -> Services:
         audit_log=AuditLog(db),
         projects=Projects(db, accounts),
         cases=Cases(db),
+        readings=Readings(db),
         leases=Leases(db),
         comments=Comments(db),
         statistics=Statistics(db),

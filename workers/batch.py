@@ -256,7 +256,9 @@ class Batch:
         examples = self._examples(plan, slices)
         pictures = payload.volume_id is None
         config = replace(self._assist, position_grid=0) if pictures else self._assist
-        warm = self._services.learned_prompts.warm_start(payload.label_id, model.checksum, pictures=pictures)
+        warm = self._services.learned_prompts.warm_start(
+            payload.label_id, payload.annotator_id, model.checksum, pictures=pictures
+        )
         start = learned_prompt_of(warm) if warm else None
 
         def judging(step: int, steps: int) -> None:

@@ -11,10 +11,12 @@ from pydantic import Field
 from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
 from backend.db import tables
+from backend.domain.reading import MOST_READERS
 from backend.domain.workflow import CaseState
 from backend.services.case_views import CaseView
 from backend.services.cases import CaseChange, CaseFilter, CasePlace, Refusal
 from backend.services.leases import LeaseView
+from backend.services.readings import ReadingView
 
 Priority = Annotated[int, Field(ge=-100, le=100)]
 
@@ -37,6 +39,19 @@ class VolumeBrief(Schema):
         )
 
 
+class ReadingOut(Schema):
+    """One person's blind reading of a case."""
+
+    reader: Person
+    state: CaseState
+    submitted_at: datetime | None
+
+    @classmethod
+    def of(cls, view: ReadingView) -> ReadingOut:
+        reading = view.reading
+        return cls(reader=Person.of(view.reader), state=CaseState(reading.state), submitted_at=reading.submitted_at)
+
+
 class Case(Schema):
     id: UUID
     project_id: UUID
@@ -52,6 +67,9 @@ class Case(Schema):
     study: dict[str, Any]
     volumes: list[VolumeBrief]
     annotated_slices: int
+    readings: list[ReadingOut] = Field(description="For who reviews: everybody who reads the case blind")
+    gold: bool = Field(description="For who reviews: readers are tested against its result")
+    result_by: Person | None = Field(description="For who reviews: whose masks were accepted")
 
     @classmethod
     def of(cls, view: CaseView) -> Case:
@@ -60,7 +78,7 @@ class Case(Schema):
             id=case.id,
             project_id=case.project_id,
             name=case.name,
-            state=CaseState(case.state),
+            state=view.state,
             priority=case.priority,
             due_on=case.due_on,
             modality="/".join(sorted({volume.modality for volume in case.volumes})),
@@ -71,6 +89,9 @@ class Case(Schema):
             study=case.study,
             volumes=[VolumeBrief.of(volume) for volume in case.volumes],
             annotated_slices=view.annotated_slices,
+            readings=[ReadingOut.of(reading) for reading in view.readings],
+            gold=view.is_gold,
+            result_by=Person.of(view.result_by) if view.result_by else None,
         )
 
 
@@ -80,6 +101,7 @@ class CasePatch(Schema):
     priority: Priority | None = None
     due_on: date | None = None
     name: str | None = None
+    result_by_id: UUID | None = Field(default=None, description="With the state `accepted`: whose masks count")
 
     def changes(self) -> dict[str, Any]:
         """Only what was sent; a null assignee unassigns, a null date clears it."""
@@ -105,6 +127,13 @@ class CasesPatch(Schema):
     assign_to: list[UUID] | None = Field(
         default=None, description="Dealt out so that everybody's open cases become even; [] unassigns"
     )
+    readers: int = Field(
+        default=1, ge=1, le=MOST_READERS, description="From 2 on: so many of `assign_to` read each case blind"
+    )
+    gold: bool | None = Field(default=None, description="Accepted cases are what readers are tested against, or not")
+    test: list[UUID] | None = Field(
+        default=None, description="Gold cases come into these people's queues and look like any other"
+    )
     priority: Priority | None = None
     due_on: date | None = None
     clear_due: bool = False
@@ -114,7 +143,16 @@ class CasesPatch(Schema):
         return self.filter.to_domain() if self.cases is None else self.cases
 
     def to_domain(self) -> CaseChange:
-        return CaseChange(self.assign_to, self.priority, self.due_on, self.clear_due, self.state)
+        return CaseChange(
+            assign_to=self.assign_to,
+            readers=self.readers,
+            gold=self.gold,
+            test=self.test,
+            priority=self.priority,
+            due_on=self.due_on,
+            clear_due=self.clear_due,
+            state=self.state,
+        )
 
 
 class RefusedCase(Schema):

@@ -23,6 +23,9 @@ class CommentIn(Schema):
     label_id: UUID | None = None
     slice: int | None = None
     place: PlaceXY | None = None
+    reader_id: UUID | None = Field(
+        default=None, description="On a case that is read blind: the reader who sees it, besides those who review"
+    )
 
     def pin(self) -> Pin:
         return Pin(self.volume_id, self.label_id, self.slice, (self.place.x, self.place.y) if self.place else None)
@@ -53,6 +56,7 @@ class ThreadOut(Schema):
 
     first: Comment
     answers: list[Comment]
+    reader_id: UUID | None = Field(description="The only one who sees it besides those who review, if they read blind")
     volume_id: UUID | None
     label_id: UUID | None
     slice: int | None
@@ -66,6 +70,7 @@ class ThreadOut(Schema):
         return cls(
             first=Comment.of(thread.first),
             answers=[Comment.of(answer) for answer in thread.answers],
+            reader_id=row.reader_id,
             volume_id=row.volume_id,
             label_id=row.label_id,
             slice=row.slice_index,

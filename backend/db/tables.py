@@ -145,6 +145,9 @@ class Case(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, default=0)  # more is sooner
     due_on: Mapped[date | None]
     assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    is_blind: Mapped[bool] = mapped_column(Boolean, default=False)  # several read it (Reading); it has no assignee
+    is_gold: Mapped[bool] = mapped_column(Boolean, default=False)  # its result is what readers are tested against
+    result_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # whose masks were accepted
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
@@ -173,6 +176,24 @@ class Lease(Base):
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
     holder_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime]
+
+
+class Reading(Base):
+    """One person's blind reading of a case (domain.reading). `is_test`: hidden, against the masks of a gold case."""
+
+    __tablename__ = "readings"
+
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), default="assigned")
+    is_test: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = _now()
+    submitted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state in ('assigned', 'in_progress', 'submitted', 'returned')", name="reading_state"),
+        Index("readings_by_reader", "reader_id", "state"),
+    )
 
 
 class VolumeRow(Base):
@@ -275,8 +296,37 @@ class CurrentMask(Base):
     voxels: Mapped[int] = mapped_column(Integer)
 
 
+class Agreement(Base):
+    """How far two people's masks of a label on a volume agree: a cache, computed from the revisions named. The person
+    with the lower id comes first."""
+
+    __tablename__ = "agreements"
+
+    id: Mapped[UUID] = _id()
+    volume_id: Mapped[UUID] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id", ondelete="CASCADE"))
+    first_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    second_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    tolerance_mm: Mapped[float] = mapped_column(Float)
+    first_revision_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
+    second_revision_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
+    dice: Mapped[float] = mapped_column(Float)
+    surface_dice: Mapped[float] = mapped_column(Float)
+    hd95_mm: Mapped[float | None] = mapped_column(Float)  # None: one of the masks is empty
+    first_ml: Mapped[float] = mapped_column(Float)
+    second_ml: Mapped[float] = mapped_column(Float)
+    worst_slice: Mapped[int] = mapped_column(Integer)  # with the most voxels in one mask only
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("volume_id", "label_id", "first_id", "second_id", "tolerance_mm"),
+        CheckConstraint("first_id < second_id", name="agreement_pair"),
+    )
+
+
 class Comment(Base):
-    """What somebody said about a case, pinned as exactly as they did. Answers name the first comment as `thread_id`."""
+    """What somebody said about a case, pinned as exactly as they did. Answers name the first comment as `thread_id`.
+    Of a blind reading only `reader_id` sees a thread, besides those who review; threads of no reader only these do."""
 
     __tablename__ = "comments"
 
@@ -284,6 +334,7 @@ class Comment(Base):
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"))
     thread_id: Mapped[UUID | None] = mapped_column(ForeignKey("comments.id", ondelete="CASCADE"))
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reader_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     body: Mapped[str] = mapped_column(Text)
     volume_id: Mapped[UUID | None] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
     label_id: Mapped[UUID | None] = mapped_column(ForeignKey("labels.id", ondelete="SET NULL"))

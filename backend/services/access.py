@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Case, Member, Project, VolumeRow
+from backend.db.tables import Case, Member, Project, Reading, VolumeRow
 from backend.domain.workflow import ALLOWED, Action, Role
 from backend.errors import Forbidden, NotFound
 
@@ -106,10 +106,49 @@ def require_volume(session: Session, who: Principal, volume_id: UUID, action: Ac
 
 
 def _sees(session: Session, who: Principal, case: Case) -> bool:
-    if role_in(session, who, case.project_id) is None:
-        return False
     project = session.get_one(Project, case.project_id)
-    return case.assignee_id == who.id or not own_cases_only(session, who, project)
+    if role_in(session, who, project.id) is not Role.ANNOTATOR:
+        return role_in(session, who, project.id) is not None
+    return session.scalar(seen_cases(session, who, project).where(Case.id == case.id)) is not None
+
+
+def seen_cases(session: Session, who: Principal, project: Project) -> Select[Case]:
+    """The cases of a project that a member sees. Annotators see what they read blind and no other case that is read
+    so; with `own_cases_only` also of the rest only what is assigned to them."""
+    query = select(Case).where(Case.project_id == project.id)
+    if role_in(session, who, project.id) is not Role.ANNOTATOR:
+        return query
+    mine = true() if not project.own_cases_only else Case.assignee_id == who.id
+    return query.where(
+        or_(
+            and_(Case.is_blind.is_(False), mine),
+            exists().where(Reading.case_id == Case.id, Reading.reader_id == who.id),
+        )
+    )
+
+
+def state_for(session: Session, who: Principal, project_id: UUID) -> ColumnElement[str]:
+    """The state of a case as the caller sees it: of their own reading where they read it blind."""
+    if role_in(session, who, project_id) is not Role.ANNOTATOR:
+        return Case.state.expression
+    mine = select(Reading.state).where(Reading.case_id == Case.id, Reading.reader_id == who.id)
+    return func.coalesce(mine.correlate(Case).scalar_subquery(), Case.state)
+
+
+def blind_reading(session: Session, who: Principal, case: Case) -> Reading | None:
+    """The caller's own reading of a case that they read blind. Who may review is never blind."""
+    if role_in(session, who, case.project_id) is not Role.ANNOTATOR:
+        return None
+    return session.get(Reading, (case.id, who.id))
+
+
+def reads_blind(session: Session, who: Principal, project_id: UUID) -> bool:
+    """Whether the caller reads any case of a project blind: then what others learned or ran there is hidden from them,
+    because it may show what they drew."""
+    if role_in(session, who, project_id) is not Role.ANNOTATOR:
+        return False
+    mine = select(Reading.case_id).join(Case).where(Case.project_id == project_id, Reading.reader_id == who.id)
+    return session.scalar(mine.limit(1)) is not None
 
 
 def require_admin(who: Principal) -> None:

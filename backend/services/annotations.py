@@ -15,13 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, CurrentMask, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import Annotation, CurrentMask, Revision, RevisionSlice, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
-from backend.domain.workflow import Action, CaseState
+from backend.domain.workflow import Action
 from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
-from backend.services import audit
+from backend.services import readings
 from backend.services.access import Principal, require_volume, role_in
 from backend.services.learning import Learning
 from backend.services.projects import label_on
@@ -336,10 +336,7 @@ class Annotations:
                 .values(annotation_id=annotation.id, slice_index=k, **values)
                 .on_conflict_do_update(index_elements=["annotation_id", "slice_index"], set_=values)
             )
-        case = session.get_one(Case, volume.case_id)
-        if case.state in (CaseState.NEW, CaseState.ASSIGNED, CaseState.RETURNED):
-            case.state = CaseState.IN_PROGRESS
-            audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id)
+        readings.started(session, who, volume.case_id)
         session.flush()
         session.refresh(revision, ["created_at"])
         return Appended(revision, rows, created=True)

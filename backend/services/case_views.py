@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,23 +11,33 @@ from uuid import UUID
 from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from backend.db.tables import NO_DUE_DATE, URGENCY, Annotation, Case, CurrentMask, Lease, User, VolumeRow
+from backend.db.tables import NO_DUE_DATE, URGENCY, Annotation, Case, CurrentMask, Lease, Reading, User, VolumeRow
+from backend.domain.workflow import ALLOWED, Action, CaseState, Role
+from backend.services.access import Principal, role_in
 from backend.services.paging import BadCursor, Page, check_limit
+from backend.services.readings import ReadingView
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
     """A case with what a list shows of it. `annotated_slices` counts non-empty slices of all annotations; `opened_by`
-    has it open right now."""
+    has it open right now. To who reads it blind it is a case of their own: state, assignee, slices; nobody else."""
 
     case: Case
+    state: CaseState
     assignee: User | None
     opened_by: User | None
     annotated_slices: int
+    readings: Sequence[ReadingView]
+    """for who reviews: everybody who reads it blind, hidden tests left out"""
+    is_gold: bool
+    """for who reviews"""
+    result_by: User | None
+    """for who reviews: whose masks were accepted"""
 
 
-def views(session: Session, cases: Sequence[Case]) -> list[CaseView]:
-    """The cases in the same order, readable after the session has ended."""
+def views(session: Session, who: Principal, cases: Sequence[Case]) -> list[CaseView]:
+    """The cases as the caller sees them, in the same order, readable after the session has ended."""
     ids = [case.id for case in cases]
     session.scalars(
         select(Case)
@@ -45,17 +56,48 @@ def views(session: Session, cases: Sequence[Case]) -> list[CaseView]:
         select(Lease.case_id, Lease.holder_id).where(Lease.case_id.in_(ids), Lease.expires_at > func.now())
     )
     drawn, holders = dict(counts.all()), dict(leases.all())
-    people = {case.assignee_id for case in cases if case.assignee_id} | set(holders.values())
-    users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(people)))}
-    return [
-        CaseView(
-            case,
-            users[case.assignee_id] if case.assignee_id else None,
-            users[holders[case.id]] if case.id in holders else None,
-            drawn.get(case.id, 0),
+    people = {case.assignee_id for case in cases} | {case.result_by_id for case in cases} | set(holders.values())
+    users: dict[UUID | None, User] = {
+        user.id: user for user in session.scalars(select(User).where(User.id.in_(people - {None})))
+    }
+    roles = {project_id: role_in(session, who, project_id) for project_id in {case.project_id for case in cases}}
+    read: dict[UUID, list[ReadingView]] = defaultdict(list)
+    rows = select(Reading, User).join(User, User.id == Reading.reader_id).where(Reading.case_id.in_(ids))
+    for reading, reader in session.execute(rows.order_by(User.name, User.id)):
+        read[reading.case_id].append(ReadingView(reading, reader))
+    found = []
+    for case in cases:
+        role = roles[case.project_id]
+        mine = next((view for view in read[case.id] if view.reader.id == who.id), None)
+        if role is Role.ANNOTATOR and mine is not None:
+            own = _drawn_by(session, case.id, who.id)
+            found.append(CaseView(case, CaseState(mine.reading.state), mine.reader, None, own, (), False, None))
+            continue
+        reviews = role is not None and Action.REVIEW in ALLOWED[role]
+        found.append(
+            CaseView(
+                case,
+                CaseState(case.state),
+                users.get(case.assignee_id),
+                users.get(holders.get(case.id)),
+                drawn.get(case.id, 0),
+                [view for view in read[case.id] if reviews and not view.reading.is_test],
+                case.is_gold and reviews,
+                users.get(case.result_by_id) if reviews else None,
+            )
         )
-        for case in cases
-    ]
+    return found
+
+
+def _drawn_by(session: Session, case_id: UUID, annotator_id: UUID) -> int:
+    """Slices of a case with a mask of this person."""
+    slices = (
+        select(func.count(func.distinct(CurrentMask.slice_index)))
+        .join(Annotation, CurrentMask.annotation_id == Annotation.id)
+        .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
+        .where(VolumeRow.case_id == case_id, Annotation.annotator_id == annotator_id, CurrentMask.voxels > 0)
+    )
+    return session.scalar(slices) or 0
 
 
 def most_urgent_first(session: Session, query: Select[Case], *, limit: int, cursor: str | None) -> Page[Case]:

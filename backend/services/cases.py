@@ -12,18 +12,28 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import URGENCY, Annotation, Case, CurrentMask, Member, Project, User, VolumeRow
-from backend.domain.assignment import deal
+from backend.db.tables import URGENCY, Annotation, Case, CurrentMask, Member, Project, Reading, User, VolumeRow
+from backend.domain.assignment import deal, deal_to_several
 from backend.domain.workflow import ALLOWED, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
 from backend.errors import AppError, Conflict, Rejected
-from backend.services import audit
-from backend.services.access import Principal, RoleForbids, own_cases_only, require, require_case, role_in
+from backend.services import audit, readings
+from backend.services.access import (
+    Principal,
+    RoleForbids,
+    blind_reading,
+    require,
+    require_case,
+    role_in,
+    seen_cases,
+    state_for,
+)
 from backend.services.case_views import CaseView, most_urgent_first, views
 from backend.services.paging import Page, page
+from backend.services.readings import CannotBeRead
 
 MOST_AT_ONCE = 10_000
 
@@ -40,6 +50,13 @@ class AssigneeNotAMember(Rejected):
 
     code = "assignee_not_a_member"
     title = "This person cannot get the case"
+
+
+class NothingToAccept(Rejected):
+    """The person whose masks shall be a case's result drew nothing on it. Raised by services.cases."""
+
+    code = "nothing_to_accept"
+    title = "There are no masks to accept"
 
 
 class TooManyCases(Rejected):
@@ -79,9 +96,14 @@ class CasePlace:
 @dataclass(frozen=True, slots=True)
 class CaseChange:
     """What to change of many cases; None leaves a thing as it is. `assign_to` deals them out so that open cases become
-    even; empty takes them from whoever has them. `clear_due` forgets the date."""
+    even; empty takes them from whoever has them. With `readers` of 2 and more each case is read blind by so many of
+    them. `gold` makes accepted cases the standard, `test` puts gold cases into these people's queues, where they look
+    like any other. `clear_due` forgets the date."""
 
     assign_to: Sequence[UUID] | None = None
+    readers: int = 1
+    gold: bool | None = None
+    test: Sequence[UUID] | None = None
     priority: int | None = None
     due_on: date | None = None
     clear_due: bool = False
@@ -114,12 +136,12 @@ class Cases:
         """The cases of a project that the caller sees."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.VIEW)
-            query = _matching(where, _seen(session, who, project))
+            query = _matching(session, who, project, where)
             if order is CaseOrder.URGENT:
                 found = most_urgent_first(session, query, limit=limit, cursor=cursor)
             else:
                 found = page(session, query, Case.id, limit=limit, cursor=cursor)
-            return Page(views(session, found.items), found.next_cursor)
+            return Page(views(session, who, found.items), found.next_cursor)
 
     def work(self, who: Principal, *, limit: int, cursor: str | None) -> Page[tuple[CaseView, Project]]:
         """The caller's queue: what is assigned to them and open, in all projects that are not archived."""
@@ -128,15 +150,22 @@ class Cases:
                 select(Case)
                 .join(Project, Project.id == Case.project_id)
                 .join(Member, (Member.project_id == Case.project_id) & (Member.user_id == who.id))
-                .where(Case.assignee_id == who.id, Case.state.in_(OPEN_STATES), Project.archived_at.is_(None))
+                .outerjoin(Reading, (Reading.case_id == Case.id) & (Reading.reader_id == who.id))
+                .where(
+                    or_(
+                        Reading.state.in_(OPEN_STATES),
+                        (Case.assignee_id == who.id) & Case.state.in_(OPEN_STATES) & Reading.case_id.is_(None),
+                    ),
+                    Project.archived_at.is_(None),
+                )
             )
             found = most_urgent_first(session, query, limit=limit, cursor=cursor)
             projects = [session.get_one(Project, case.project_id) for case in found.items]
-            return Page(list(zip(views(session, found.items), projects, strict=True)), found.next_cursor)
+            return Page(list(zip(views(session, who, found.items), projects, strict=True)), found.next_cursor)
 
     def get(self, who: Principal, case_id: UUID) -> CaseView:
         with self._db.begin() as session:
-            return views(session, [require_case(session, who, case_id, Action.VIEW)])[0]
+            return views(session, who, [require_case(session, who, case_id, Action.VIEW)])[0]
 
     def readers(self, who: Principal, case_id: UUID) -> list[tuple[User, int]]:
         """Who drew on the case, and on how many slices, for those who review it."""
@@ -157,7 +186,7 @@ class Cases:
         """Where the case stands in its project's list, and its neighbours."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.VIEW)
-            seen = _seen(session, who, session.get_one(Project, case.project_id)).with_only_columns(Case.id)
+            seen = seen_cases(session, who, session.get_one(Project, case.project_id)).with_only_columns(Case.id)
             newer, older = seen.where(Case.id > case.id), seen.where(Case.id < case.id)
             before = session.scalar(select(func.count()).select_from(newer.subquery())) or 0
             after = session.scalar(select(func.count()).select_from(older.subquery())) or 0
@@ -170,18 +199,17 @@ class Cases:
 
     # -- changing -----------------------------------------------------------------------------------------------------
     def change(self, who: Principal, case_id: UUID, changes: dict[str, Any]) -> CaseView:
-        """Change `state`, `assignee_id`, `priority`, `due_on` or `name`. Raises ForbiddenTransition, RoleForbids,
-        AssigneeNotAMember."""
+        """Change `state`, `assignee_id`, `priority`, `due_on` or `name`; with the state `accepted` also `result_by_id`,
+        whose masks count. Who reads a case blind changes the state of their reading. Raises ForbiddenTransition,
+        RoleForbids, AssigneeNotAMember, CannotBeRead."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.VIEW)
             session.refresh(case, with_for_update=True)
             if "assignee_id" in changes and changes["assignee_id"] is not None:
                 _need_annotators(session, case.project_id, [changes["assignee_id"]])
-            role = role_in(session, who, case.project_id)
-            assert role is not None  # require_case checked it
-            _write(session, who, case, _changed(role, case, changes))
+            _apply(session, who, case, changes)
             session.flush()
-            return views(session, [case])[0]
+            return views(session, who, [case])[0]
 
     def change_many(
         self, who: Principal, project_id: UUID, where: CaseFilter | Sequence[UUID], change: CaseChange
@@ -190,23 +218,22 @@ class Cases:
         could not with the reason; the others change all the same. Raises AssigneeNotAMember, TooManyCases."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.VIEW)
-            seen = _seen(session, who, project)
-            query = _matching(where, seen) if isinstance(where, CaseFilter) else seen.where(Case.id.in_(where))
+            if isinstance(where, CaseFilter):
+                query = _matching(session, who, project, where)
+            else:
+                query = seen_cases(session, who, project).where(Case.id.in_(where))
             cases = list(session.scalars(query.order_by(*URGENCY).limit(MOST_AT_ONCE + 1).with_for_update()))
             if len(cases) > MOST_AT_ONCE:
                 raise TooManyCases(
                     f"More than {MOST_AT_ONCE} cases match.", hint="Filter, for example by those assigned to nobody."
                 )
-            role = role_in(session, who, project_id)
-            assert role is not None  # require checked it
             refused = []
             for case, changes in self._many(session, project_id, cases, change):
                 try:
-                    columns = _changed(role, case, changes)
+                    with session.begin_nested():
+                        _apply(session, who, case, changes)
                 except (Conflict, Rejected) as error:
                     refused.append(Refusal(case, error))
-                else:
-                    _write(session, who, case, columns)
             return len(cases) - len(refused), refused
 
     @staticmethod
@@ -221,69 +248,144 @@ class Cases:
             same["due_on"] = change.due_on
         if change.state is not None:
             same["state"] = change.state
+        if change.gold is not None:
+            same["gold"] = change.gold
+        if change.test is not None:
+            _need_annotators(session, project_id, change.test, blind=True)
+            same["test"] = change.test
         if change.assign_to is None:
             return [(case, same) for case in cases]
         if not change.assign_to:
             return [(case, {**same, "assignee_id": None}) for case in cases]
-        _need_annotators(session, project_id, change.assign_to)
+        people = list(dict.fromkeys(change.assign_to))
+        _need_annotators(session, project_id, people, blind=change.readers > 1)
         chosen = {case.id for case in cases}
-        load = dict.fromkeys(change.assign_to, 0)
-        for case_id, assignee_id in session.execute(
-            select(Case.id, Case.assignee_id).where(
-                Case.project_id == project_id, Case.assignee_id.in_(change.assign_to), Case.state.in_(OPEN_STATES)
-            )
-        ):
-            if assignee_id is not None and case_id not in chosen:  # what is dealt anew does not count twice
-                load[assignee_id] += 1
+        load = dict.fromkeys(people, 0)
+        for case_id, person in [*_assigned(session, project_id, people), *_read(session, project_id, people)]:
+            if case_id not in chosen:  # what is dealt anew does not count twice
+                load[person] += 1
+        if change.readers > 1:
+            if len(people) < change.readers:
+                raise CannotBeRead(
+                    f"{change.readers} people cannot be chosen of {len(people)}.", hint="Choose more of them."
+                )
+            dealt = deal_to_several(len(cases), load, change.readers)
+            return [(case, {**same, "readers": readers}) for case, readers in zip(cases, dealt, strict=True)]
         return [
             (case, {**same, "assignee_id": person}) for case, person in zip(cases, deal(len(cases), load), strict=True)
         ]
 
 
-def _seen(session: Session, who: Principal, project: Project) -> Select[Case]:
-    query = select(Case).where(Case.project_id == project.id)
-    return query.where(Case.assignee_id == who.id) if own_cases_only(session, who, project) else query
-
-
-def _matching(where: CaseFilter, query: Select[Case]) -> Select[Case]:
+def _matching(session: Session, who: Principal, project: Project, where: CaseFilter) -> Select[Case]:
+    """Of the cases that the caller sees; nobody learns from a filter what others drew on a case that is read blind."""
+    query = seen_cases(session, who, project)
     if where.state is not None:
-        query = query.where(Case.state == where.state)
+        query = query.where(state_for(session, who, project.id) == where.state)
     if where.assignee == "nobody":
-        query = query.where(Case.assignee_id.is_(None))
+        query = query.where(Case.assignee_id.is_(None), Case.is_blind.is_(False))
     elif where.assignee is not None:
-        query = query.where(Case.assignee_id == where.assignee)
+        shown = true() if where.assignee == who.id else Reading.is_test.is_(False)
+        reads = exists().where(Reading.case_id == Case.id, Reading.reader_id == where.assignee, shown)
+        query = query.where(or_(Case.assignee_id == where.assignee, reads))
     if where.label_id is not None:
         drawn = exists().where(VolumeRow.case_id == Case.id, Annotation.volume_id == VolumeRow.id)
-        query = query.where(drawn.where(Annotation.label_id == where.label_id))
+        drawn = drawn.where(Annotation.label_id == where.label_id)
+        if role_in(session, who, project.id) is Role.ANNOTATOR:
+            read = exists().where(Reading.case_id == Case.id, Reading.reader_id == who.id)
+            drawn = drawn.where(or_(Annotation.annotator_id == who.id, ~read))
+        query = query.where(drawn)
     if where.text:
         query = query.where(Case.name.icontains(where.text, autoescape=True))
     return query
 
 
-def _need_annotators(session: Session, project_id: UUID, people: Sequence[UUID]) -> None:
-    roles = dict(
-        session.execute(
-            select(Member.user_id, Member.role)
-            .join(User, User.id == Member.user_id)
-            .where(Member.project_id == project_id, Member.user_id.in_(people), User.disabled_at.is_(None))
-        ).all()
+def _assigned(session: Session, project_id: UUID, people: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Open cases of these people: (case, person)."""
+    rows = session.execute(
+        select(Case.id, Case.assignee_id).where(
+            Case.project_id == project_id, Case.assignee_id.in_(people), Case.state.in_(OPEN_STATES)
+        )
     )
+    return [(case_id, person) for case_id, person in rows if person is not None]
+
+
+def _read(session: Session, project_id: UUID, people: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Open blind readings of these people: (case, person)."""
+    rows = session.execute(
+        select(Reading.case_id, Reading.reader_id)
+        .join(Case, Case.id == Reading.case_id)
+        .where(Case.project_id == project_id, Reading.reader_id.in_(people), Reading.state.in_(OPEN_STATES))
+    )
+    return [(case_id, person) for case_id, person in rows]
+
+
+def _need_annotators(session: Session, project_id: UUID, people: Sequence[UUID], *, blind: bool = False) -> None:
+    found = session.execute(
+        select(Member.user_id, Member.role, User.is_admin)
+        .join(User, User.id == Member.user_id)
+        .where(Member.project_id == project_id, Member.user_id.in_(people), User.disabled_at.is_(None))
+    ).all()
+    roles = {person: Role.MANAGER if blind and is_admin else Role(role) for person, role, is_admin in found}
     for person in people:
         role = roles.get(person)
         if role is None:
             raise AssigneeNotAMember(
                 "This person is not a member of the project, or has left.", hint="Choose another, or add them first."
             )
-        if Action.ANNOTATE not in ALLOWED[Role(role)]:
+        if blind and role is not Role.ANNOTATOR:
+            raise AssigneeNotAMember(
+                f"A {role} sees what others draw and cannot read blind.", hint="Choose people who only annotate."
+            )
+        if Action.ANNOTATE not in ALLOWED[role]:
             raise AssigneeNotAMember(f"A {role} does not annotate.", hint="Give them another role first.")
+
+
+def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]) -> None:
+    """Change one case, which is locked, or the caller's own reading of it. What it raises leaves the caller to undo."""
+    role = role_in(session, who, case.project_id)
+    assert role is not None  # callers checked it
+    changes = dict(changes)
+    reading = blind_reading(session, who, case)
+    if reading is not None:
+        if changes.keys() - {"state"}:
+            raise RoleForbids(f"As {role} you may not change this of a case.", hint="A manager of the project can.")
+        if "state" in changes:
+            if case.state == CaseState.ACCEPTED and not reading.is_test:
+                raise ForbiddenTransition("The case is accepted: nobody works on it.")
+            now, to = CaseState(reading.state), CaseState(changes["state"])
+            if _moved(role, now, to) is not now:
+                readings.move(session, who, case, reading, to)
+        return
+    people, test, gold = (changes.pop(name, None) for name in ("readers", "test", "gold"))
+    if (people or test or gold is not None) and Action.MANAGE not in ALLOWED[role]:
+        raise RoleForbids(f"As {role} you may not change this of a case.", hint="A manager of the project can.")
+    if "assignee_id" in changes and case.is_blind:
+        readings.take_back(session, who, case)
+    _write(session, who, case, _changed(role, case, changes))
+    if people:
+        readings.give(session, who, case, people)
+    if gold is not None:
+        _mark_gold(session, who, case, gold)
+    if test:
+        readings.give_tests(session, who, case, test)
+
+
+def _mark_gold(session: Session, who: Principal, case: Case, gold: bool) -> None:
+    if gold and (case.state != CaseState.ACCEPTED or case.result_by_id is None):
+        raise ForbiddenTransition(
+            "Only an accepted case with masks can be gold.", hint="Accept it, and say whose masks count."
+        )
+    if case.is_gold != gold:
+        case.is_gold = gold
+        audit.record(session, who, "case.gold", project_id=case.project_id, subject=case.id, gold=gold)
 
 
 def _changed(role: Role, case: Case, changes: dict[str, Any]) -> dict[str, Any]:
     """The columns of a case after these changes by somebody of this role. Changes nothing itself. Raises RoleForbids,
     ForbiddenTransition, Rejected."""
-    if changes.keys() - {"state"} and Action.MANAGE not in ALLOWED[role]:
+    if changes.keys() - {"state", "result_by_id"} and Action.MANAGE not in ALLOWED[role]:
         raise RoleForbids(f"As {role} you may not change this of a case.", hint="A manager of the project can.")
-    wanted = {name: value for name, value in changes.items() if name != "state"}
+    wanted = {name: value for name, value in changes.items() if name not in ("state", "result_by_id")}
     if "name" in wanted:
         wanted["name"] = wanted["name"].strip()
         if not 1 <= len(wanted["name"]) <= 200:
@@ -297,10 +399,35 @@ def _changed(role: Role, case: Case, changes: dict[str, Any]) -> dict[str, Any]:
         elif assignee_id is not None and state in (CaseState.NEW, CaseState.IN_PROGRESS, CaseState.RETURNED):
             state = _moved(role, state, CaseState.ASSIGNED)
     if "state" in changes:
+        wanted |= _decided(case, changes)
         state = _moved(role, state, CaseState(changes["state"]))
+    elif "result_by_id" in changes:
+        raise Rejected("Whose masks count is said when a case is accepted.", hint="Send the state too.")
+    if case.is_blind:
+        return {**wanted, "state": state}
     if state is CaseState.ASSIGNED and assignee_id is None:
         raise ForbiddenTransition("The case is assigned to nobody.", hint="Say to whom.")
     return {**wanted, "state": state, "assignee_id": None if state is CaseState.NEW else assignee_id}
+
+
+def _decided(case: Case, changes: dict[str, Any]) -> dict[str, Any]:
+    """Whose masks count once the state is as asked for: as said, else those of whoever had the case alone."""
+    to, result_by_id = CaseState(changes["state"]), changes.get("result_by_id")
+    if case.is_blind and to not in (case.state, CaseState.ACCEPTED, CaseState.RETURNED):
+        raise ForbiddenTransition("The case is read blind: its state follows its readers.", hint="Accept or return it.")
+    if to is not CaseState.ACCEPTED:
+        if result_by_id is not None:
+            raise Rejected("Whose masks count is said when a case is accepted.")
+        if case.is_gold and to != case.state:
+            raise ForbiddenTransition("The case is a gold case.", hint="Take that mark away first.")
+        return {"result_by_id": None}
+    if case.state == CaseState.ACCEPTED:
+        return {} if result_by_id is None else {"result_by_id": result_by_id}
+    if result_by_id is None and case.is_blind:
+        raise ForbiddenTransition(
+            "Several people read the case.", hint="Say whose masks count: a reader's, or your own consensus."
+        )
+    return {"result_by_id": result_by_id or case.assignee_id}
 
 
 def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
@@ -316,13 +443,24 @@ def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
 
 
 def _write(session: Session, who: Principal, case: Case, columns: dict[str, Any]) -> None:
-    """Set the columns and record what was and what is."""
+    """Set the columns and record what was and what is. Raises NothingToAccept."""
+    if columns.get("result_by_id"):
+        _need_masks(session, case, columns["result_by_id"])
     before = _facts(case)
     for name, value in columns.items():
         setattr(case, name, value)
     now = _facts(case)
     changed = {name: [before[name], now[name]] for name in now if now[name] != before[name]}
     audit.record(session, who, "case.changed", project_id=case.project_id, subject=case.id, **changed)
+    if case.is_blind and case.state == CaseState.RETURNED and before["state"] != CaseState.RETURNED:
+        readings.send_all_back(session, who, case)
+
+
+def _need_masks(session: Session, case: Case, person: UUID) -> None:
+    """Raises NothingToAccept unless this person, being named to have the result, drew on the case, or has it alone."""
+    drew = select(Annotation.id).join(VolumeRow).where(VolumeRow.case_id == case.id, Annotation.annotator_id == person)
+    if person != case.assignee_id and session.scalar(drew.limit(1)) is None:
+        raise NothingToAccept("This person drew nothing on the case.", hint="Choose somebody who did.")
 
 
 def _facts(case: Case) -> dict[str, Any]:
@@ -332,4 +470,5 @@ def _facts(case: Case) -> dict[str, Any]:
         "assignee": str(case.assignee_id) if case.assignee_id else None,
         "priority": case.priority,
         "due_on": case.due_on.isoformat() if case.due_on else None,
+        "result_by": str(case.result_by_id) if case.result_by_id else None,
     }

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Case, Comment, LabelRow, User, VolumeRow
+from backend.db.tables import Case, Comment, LabelRow, Reading, User, VolumeRow
 from backend.domain.workflow import Action
 from backend.errors import NotFound, Rejected
 from backend.services import audit
-from backend.services.access import CaseNotFound, Principal, require_case
+from backend.services.access import CaseNotFound, Principal, blind_reading, require_case
 
 LONGEST = 4000
 
@@ -67,19 +67,28 @@ class Comments:
     def of_case(self, who: Principal, case_id: UUID) -> list[Thread]:
         """All threads, those that are not resolved first, then by age."""
         with self._db.begin() as session:
-            require_case(session, who, case_id, Action.VIEW)
-            rows = session.scalars(select(Comment).where(Comment.case_id == case_id).order_by(Comment.id)).all()
+            case = require_case(session, who, case_id, Action.VIEW)
+            query = select(Comment).where(Comment.case_id == case_id)
+            if blind_reading(session, who, case) is not None:
+                query = query.where(Comment.reader_id == who.id)
+            rows = session.scalars(query.order_by(Comment.id)).all()
             return _threads(session, rows)
 
-    def add(self, who: Principal, case_id: UUID, body: str, pin: Pin) -> Thread:
-        """Begin a thread. Raises InvalidComment."""
+    def add(self, who: Principal, case_id: UUID, body: str, pin: Pin, *, reader_id: UUID | None = None) -> Thread:
+        """Begin a thread. On a case that is read blind, who reads it sees only their own threads: those that they
+        began, and those that somebody who reviews addressed to them by `reader_id`. Raises InvalidComment."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.ANNOTATE)
             _check_pin(session, case, pin)
+            if blind_reading(session, who, case) is not None:
+                reader_id = who.id
+            elif reader_id is not None and session.get(Reading, (case.id, reader_id)) is None:
+                raise InvalidComment("This person does not read the case blind.")
             x, y = pin.point_xy or (None, None)
             comment = Comment(
                 case_id=case.id,
                 author_id=who.id,
+                reader_id=reader_id,
                 body=_body(body),
                 volume_id=pin.volume_id,
                 label_id=pin.label_id,
@@ -95,7 +104,16 @@ class Comments:
             case, first = self._open(session, who, comment_id)
             first.resolved_at = first.resolved_by = None
             return self._added(
-                session, who, case, Comment(case_id=case.id, thread_id=first.id, author_id=who.id, body=_body(body))
+                session,
+                who,
+                case,
+                Comment(
+                    case_id=case.id,
+                    thread_id=first.id,
+                    author_id=who.id,
+                    reader_id=first.reader_id,
+                    body=_body(body),
+                ),
             )
 
     def resolve(self, who: Principal, comment_id: UUID, *, resolved: bool) -> Thread:
@@ -121,6 +139,8 @@ class Comments:
             case = require_case(session, who, comment.case_id, Action.ANNOTATE)
         except CaseNotFound as error:
             raise CommentNotFound("This comment is not on one of your cases.") from error
+        if blind_reading(session, who, case) is not None and comment.reader_id != who.id:
+            raise CommentNotFound("This comment is not on one of your cases.")
         return case, session.get_one(Comment, comment.thread_id or comment.id, with_for_update=True)
 
     def _added(self, session: Session, who: Principal, case: Case, comment: Comment) -> Thread:

@@ -1,8 +1,8 @@
 """Measuring the method on a project's accepted masks: who may, on which masks, where the report lies.
 
 Nothing is computed here: a worker (`workers/evaluation_job.py`) gets what it needs from `plan` and hands its
-report to `keep`. Where several people drew one label of a volume, the masks of the case's assignee count, else those
-changed last.
+report to `keep`. Where several people drew one label of a volume, the masks that were accepted count, else those of
+the case's assignee, else those changed last.
 """
 
 from __future__ import annotations
@@ -277,7 +277,10 @@ def _references(case_ids: Sequence[UUID], label_ids: Sequence[UUID] | None = Non
     )
     rank = func.row_number().over(
         partition_by=(Annotation.volume_id, Annotation.label_id),
-        order_by=(Annotation.annotator_id.is_not_distinct_from(Case.assignee_id).desc(), aged.c.created_at.desc()),
+        order_by=(
+            Annotation.annotator_id.is_not_distinct_from(func.coalesce(Case.result_by_id, Case.assignee_id)).desc(),
+            aged.c.created_at.desc(),
+        ),
     )
     ranked = (
         select(

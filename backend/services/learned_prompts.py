@@ -16,13 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
 from backend.db.session import Database
-from backend.db.tables import ActivePrompt, LabelRow, LearnedPromptRow, VolumeRow
+from backend.db.tables import ActivePrompt, LabelRow, LearnedPromptRow, Reading, User, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.learning import PromptSource, Verdict
 from backend.domain.workflow import Action
 from backend.errors import Forbidden, NotFound, Rejected
 from backend.services import audit
-from backend.services.access import Principal, require, role_in
+from backend.services.access import Principal, reads_blind, require, role_in
 from backend.services.paging import Page, page
 
 MIN_WARM_START_GAIN = 0.005
@@ -121,6 +121,8 @@ class LearnedPrompts:
             query = select(LearnedPromptRow).where(LearnedPromptRow.project_id == project_id)
             if label_id is not None:
                 query = query.where(LearnedPromptRow.label_id == label_id)
+            if reads_blind(session, who, project_id):
+                query = query.where(LearnedPromptRow.annotator_id == who.id)
             found = page(session, query, LearnedPromptRow.id, limit=limit, cursor=cursor)
             return Page([view(session, row) for row in found.items], found.next_cursor)
 
@@ -168,20 +170,32 @@ class LearnedPrompts:
             if choice.learned_prompt_id is None:
                 return None
             row = session.get_one(LearnedPromptRow, choice.learned_prompt_id)
-            if fits(row):
+            if fits(row) and not shows(session, who, row):
                 return UsedPrompt(row, PromptSource.WARM_START if row.volume_id != volume_id else source)
         row_of_project = session.get(LearnedPromptRow, warm_start_id) if warm_start_id else None
         same_kind = row_of_project is not None and (row_of_project.volume_id is None) == (volume.slices == 1)
-        if row_of_project is not None and same_kind and fits(row_of_project):
+        if (
+            row_of_project is not None
+            and same_kind
+            and fits(row_of_project)
+            and not shows(session, who, row_of_project)
+        ):
             return UsedPrompt(row_of_project, PromptSource.WARM_START)
         return None
 
     def chosen(
-        self, session: Session, volume: VolumeRow, learned_prompt_id: UUID, label_id: UUID | None, model_checksum: str
+        self,
+        session: Session,
+        who: Principal,
+        volume: VolumeRow,
+        learned_prompt_id: UUID,
+        label_id: UUID | None,
+        model_checksum: str,
     ) -> UsedPrompt:
         """The learned prompt that a request names. Raises LearnedPromptNotFound, LearnedPromptOfAnotherModel."""
         row = session.get(LearnedPromptRow, learned_prompt_id)
-        if row is None or row.project_id != volume.project_id or label_id not in (None, row.label_id):
+        known = row is not None and row.project_id == volume.project_id and label_id in (None, row.label_id)
+        if row is None or not known or shows(session, who, row):
             raise LearnedPromptNotFound("This project has no such learned prompt for this label.")
         if row.model_checksum != model_checksum:
             raise LearnedPromptOfAnotherModel(
@@ -230,11 +244,16 @@ class LearnedPrompts:
             session.refresh(row, ["created_at"])
             return row
 
-    def warm_start(self, label_id: UUID, model_checksum: str, *, pictures: bool) -> LearnedPromptRow | None:
+    def warm_start(
+        self, label_id: UUID, annotator_id: UUID, model_checksum: str, *, pictures: bool
+    ) -> LearnedPromptRow | None:
         """With its tensors: what the project keeps for a label, unless it was learned on other weights, or on a volume
-        where it is for pictures (or the other way round: it may know where in a volume the label lies)."""
+        where it is for pictures (or the other way round: it may know where in a volume the label lies), or shows the
+        annotator what they must not see."""
         with self._db.begin() as session:
-            return session.scalar(
+            annotator = session.get_one(User, annotator_id)
+            who = Principal(annotator.id, annotator.name, annotator.email, annotator.is_admin)
+            row = session.scalar(
                 select(LearnedPromptRow)
                 .join(LabelRow, LabelRow.warm_start_id == LearnedPromptRow.id)
                 .where(
@@ -244,14 +263,32 @@ class LearnedPrompts:
                 )
                 .options(undefer(LearnedPromptRow.tensors))
             )
+            return None if row is None or shows(session, who, row) else row
 
     @staticmethod
     def _open(session: Session, who: Principal, learned_prompt_id: UUID, action: Action) -> LearnedPromptRow:
         row = session.get(LearnedPromptRow, learned_prompt_id)
-        if row is None or role_in(session, who, row.project_id) is None:
+        if row is None or role_in(session, who, row.project_id) is None or shows(session, who, row):
             raise LearnedPromptNotFound("This learned prompt does not exist or is not in one of your projects.")
         require(session, who, row.project_id, action)
         return row
+
+
+def shows(session: Session, who: Principal, row: LearnedPromptRow) -> bool:
+    """Whether a learned prompt could show the caller what somebody else drew on a case that they read blind: it, or one
+    that it started from, learned there."""
+    if row.annotator_id == who.id or not reads_blind(session, who, row.project_id):
+        return False
+    read = select(VolumeRow.id).join(Reading, Reading.case_id == VolumeRow.case_id).where(Reading.reader_id == who.id)
+    hidden = {str(volume_id) for volume_id in session.scalars(read)}
+    ancestor: LearnedPromptRow | None = row
+    while ancestor is not None:
+        learned_on = {str(ancestor.volume_id), *(slice["volume_id"] for slice in ancestor.provenance["examples"])}
+        if learned_on & hidden:
+            return True
+        started_from = ancestor.provenance.get("warm_start")
+        ancestor = session.get(LearnedPromptRow, UUID(started_from)) if started_from else None
+    return False
 
 
 def view(session: Session, row: LearnedPromptRow) -> LearnedPromptView:

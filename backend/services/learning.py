@@ -43,6 +43,7 @@ from backend.services.learned_prompts import (
     UsedPrompt,
     WarmStart,
     choose,
+    shows,
     view,
     warm_start_of,
 )
@@ -298,10 +299,16 @@ class Learning:
             examples=count_examples(session, scope),
             answering=self._prompts.answering(session, who, volume, label.id, model_checksum),
             newest=view(session, newest) if newest else None,
-            warm_start=warm_start_of(session, label),
+            warm_start=_warm_start(session, who, label),
             jobs=list(jobs),
             proposals={ProposalState(state): count for state, count in counted},
         )
+
+
+def _warm_start(session: Session, who: Principal, label: LabelRow) -> WarmStart | None:
+    """What the project keeps for a label, unless it shows the caller what they must not see."""
+    found = warm_start_of(session, label)
+    return None if found is None or shows(session, who, found.row) else found
 
 
 def _check_examples(session: Session, scope: Scope) -> None:

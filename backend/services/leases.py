@@ -6,7 +6,7 @@ A lease says that somebody is there; it forbids nothing. Masks are each annotato
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, or_
@@ -16,7 +16,7 @@ from backend.db.session import Database
 from backend.db.tables import Lease, User
 from backend.domain.workflow import Action
 from backend.services import audit
-from backend.services.access import Principal, require_case
+from backend.services.access import Principal, blind_reading, require_case
 
 LEASE_LIFE = timedelta(seconds=90)
 
@@ -36,9 +36,11 @@ class Leases:
 
     def take(self, who: Principal, case_id: UUID, *, take_over: bool = False) -> LeaseView:
         """Take the lease of a case, or renew it. While somebody else has it, theirs is returned, unless the caller
-        takes it over."""
+        takes it over. Who reads a case blind is always alone: they learn of nobody, and nobody of them."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.ANNOTATE)
+            if blind_reading(session, who, case) is not None:
+                return LeaseView(session.get_one(User, who.id), datetime.now(UTC) + LEASE_LIFE, is_mine=True)
             held = session.get(Lease, case_id, with_for_update=True)
             wanted = insert(Lease).values(case_id=case_id, holder_id=who.id, expires_at=func.now() + LEASE_LIFE)
             mine = {"holder_id": wanted.excluded.holder_id, "expires_at": wanted.excluded.expires_at}

@@ -17,7 +17,7 @@ from backend.domain.jobs import JobKind, JobState
 from backend.domain.learning import LearnedNetwork
 from backend.domain.workflow import Action
 from backend.errors import NotFound
-from backend.services.access import Principal, require, role_in
+from backend.services.access import Principal, reads_blind, require, role_in
 from backend.services.exports import Download
 from backend.services.paging import Page, page
 from backend.stores.objects import Objects
@@ -53,6 +53,8 @@ class Networks:
                 Job.state == JobState.DONE,
                 Job.result["network"].as_string().is_not(None),
             )
+            if reads_blind(session, who, project_id):
+                query = query.where(Job.created_by == who.id)
             found = page(session, query, Job.id, limit=limit, cursor=cursor)
         return Page([_view(job) for job in found.items], found.next_cursor)
 
@@ -63,6 +65,8 @@ class Networks:
             if job is None or job.project_id is None or role_in(session, who, job.project_id) is None:
                 raise NetworkNotFound("This job does not exist or is not in one of your projects.")
             require(session, who, job.project_id, Action.VIEW)
+            if job.created_by != who.id and reads_blind(session, who, job.project_id):
+                raise NetworkNotFound("This network was learned by somebody else.")
         if not (job.result or {}).get("network"):
             raise NetworkNotFound("This job learned no network, or is not done.")
         key = _key(job_id)

@@ -5,6 +5,7 @@ Making an account and its one-time link is in services.accounts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Case, Credential, Member, User
+from backend.db.tables import Case, Credential, Member, Reading, User
 from backend.domain.workflow import OPEN_STATES
 from backend.errors import Conflict
 from backend.services import audit
@@ -131,12 +132,19 @@ def _views(session: Session, users: Sequence[User]) -> list[PersonView]:
         .where(Case.assignee_id.in_(ids), Case.state.in_(OPEN_STATES))
         .group_by(Case.assignee_id)
     )
+    readings = session.execute(
+        select(Reading.reader_id, func.count())
+        .where(Reading.reader_id.in_(ids), Reading.state.in_(OPEN_STATES))
+        .group_by(Reading.reader_id)
+    )
     seen = session.execute(
         select(Credential.user_id, func.max(Credential.last_used_at))
         .where(Credential.user_id.in_(ids))
         .group_by(Credential.user_id)
     )
-    project_counts, case_counts, last_seen = dict(projects.all()), dict(cases.all()), dict(seen.all())
+    project_counts, last_seen = dict(projects.all()), dict(seen.all())
+    case_counts = Counter({person: count for person, count in cases if person is not None})
+    case_counts.update({person: count for person, count in readings})
     return [
         PersonView(user, project_counts.get(user.id, 0), case_counts.get(user.id, 0), last_seen.get(user.id))
         for user in users

@@ -18,7 +18,7 @@ from backend.domain.annotation import Code, InvalidLabel, Label
 from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
-from backend.services.access import Principal, own_cases_only, require, role_in
+from backend.services.access import Principal, require, role_in, seen_cases, state_for
 from backend.services.accounts import Accounts, Secret, UserNotFound
 from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
@@ -132,11 +132,10 @@ class Projects:
 
     @staticmethod
     def _view(session: Session, who: Principal, project: Project) -> ProjectView:
-        cases = select(Case.state, func.count()).where(Case.project_id == project.id).group_by(Case.state)
-        volumes = select(func.count()).where(VolumeRow.project_id == project.id)
-        if own_cases_only(session, who, project):
-            cases = cases.where(Case.assignee_id == who.id)
-            volumes = volumes.where(Case.id == VolumeRow.case_id, Case.assignee_id == who.id)
+        seen = seen_cases(session, who, project)
+        state = state_for(session, who, project.id)
+        cases = seen.with_only_columns(state, func.count()).group_by(state)
+        volumes = select(func.count()).where(VolumeRow.case_id.in_(seen.with_only_columns(Case.id)))
         by_state = dict(session.execute(cases).all())
         role = role_in(session, who, project.id)
         assert role is not None  # callers checked access

@@ -192,7 +192,7 @@ class Segmentation:
         info: ModelInfo,
     ) -> UsedPrompt | None:
         if isinstance(choice, UUID):
-            return self._prompts.chosen(session, volume, choice, label_id, info.checksum)
+            return self._prompts.chosen(session, who, volume, choice, label_id, info.checksum)
         if choice is None or label_id is None:
             return None
         return self._prompts.answering(session, who, volume, label_id, info.checksum)

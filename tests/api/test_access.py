@@ -65,6 +65,8 @@ ALLOWED: dict[str, set[Role]] = {
     "change_cases": MANAGER,
     "get_case_place": ALL,
     "list_readers": EXPORT,
+    "list_readings": EXPORT,
+    "return_reading": EXPORT,
     "list_comments": ALL,
     "get_statistics": EXPORT,
     "get_statistics_csv": EXPORT,
@@ -217,7 +219,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     if name in OF_AN_EVALUATION:
         values |= {"job_id": world["evaluation_id"], "name": "report.md"}
     values |= {"axis": "0", "index": "0", "k": "0"} | {
-        name: str(new_id()) for name in ("token_id", "session_id", "person_id")
+        name: str(new_id()) for name in ("token_id", "session_id", "person_id", "reader_id")
     }
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
     query["list_audit"] = f"?project_id={world['project_id']}"

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
+from backend.api.schemas_cases import ReadingOut
 from backend.api.schemas_people import Person
 from backend.api.schemas_review import AnswerIn, CommentIn, Reader, ResolveIn, ThreadOut
 
@@ -21,6 +22,19 @@ def list_readers(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Reade
     return Page(items=[Reader(person=Person.of(person), slices=slices) for person, slices in found])
 
 
+@router.get("/cases/{case_id}/readings", operation_id="list_readings")
+def list_readings(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[ReadingOut]:
+    """Who reads the case blind, and how far they are, for those who review it. Hidden tests are not among them."""
+    found = s.readings.of_case(user, case_id)
+    return Page(items=[ReadingOut.of(view) for view in found])
+
+
+@router.post("/cases/{case_id}/readings/{reader_id}/return", operation_id="return_reading")
+def return_reading(case_id: UUID, reader_id: UUID, user: CurrentUser, s: ServicesDep) -> ReadingOut:
+    """One reader has to look again; the others keep theirs."""
+    return ReadingOut.of(s.readings.send_back(user, case_id, reader_id))
+
+
 @router.get("/cases/{case_id}/comments", operation_id="list_comments")
 def list_comments(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[ThreadOut]:
     """The threads of a case: those that are not resolved first, then by age."""
@@ -29,7 +43,7 @@ def list_comments(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Thre
 
 @router.post("/cases/{case_id}/comments", operation_id="add_comment", status_code=201)
 def add_comment(case_id: UUID, body: CommentIn, user: CurrentUser, s: ServicesDep) -> ThreadOut:
-    return ThreadOut.of(s.comments.add(user, case_id, body.body, body.pin()))
+    return ThreadOut.of(s.comments.add(user, case_id, body.body, body.pin(), reader_id=body.reader_id))
 
 
 @router.post("/comments/{comment_id}/answers", operation_id="answer_comment", status_code=201)
