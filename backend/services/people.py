@@ -144,7 +144,7 @@ def _views(session: Session, users: Sequence[User]) -> list[PersonView]:
     )
     project_counts, last_seen = dict(projects.all()), dict(seen.all())
     case_counts = Counter({person: count for person, count in cases if person is not None})
-    case_counts.update({person: count for person, count in readings})
+    case_counts.update(dict(readings.all()))
     return [
         PersonView(user, project_counts.get(user.id, 0), case_counts.get(user.id, 0), last_seen.get(user.id))
         for user in users

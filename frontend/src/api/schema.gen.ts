@@ -306,6 +306,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/readings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Readings
+         * @description Who reads the case blind, and how far they are, for those who review it. Hidden tests are not among them.
+         */
+        readonly get: operations["list_readings"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/readings/{reader_id}/return": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Return Reading
+         * @description One reader has to look again; the others keep theirs.
+         */
+        readonly post: operations["return_reading"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/comments/{comment_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -1625,6 +1665,11 @@ export interface components {
             /** Due On */
             readonly due_on: string | null;
             /**
+             * Gold
+             * @description For who reviews: readers are tested against its result
+             */
+            readonly gold: boolean;
+            /**
              * Id
              * Format: uuid
              */
@@ -1645,6 +1690,13 @@ export interface components {
              * Format: uuid
              */
             readonly project_id: string;
+            /**
+             * Readings
+             * @description For who reviews: everybody who reads the case blind
+             */
+            readonly readings: readonly components["schemas"]["ReadingOut"][];
+            /** @description For who reviews: whose masks were accepted */
+            readonly result_by: components["schemas"]["Person"] | null;
             readonly state: components["schemas"]["CaseState"];
             /** Study */
             readonly study: {
@@ -1684,6 +1736,11 @@ export interface components {
             readonly name?: string | null;
             /** Priority */
             readonly priority?: number | null;
+            /**
+             * Result By Id
+             * @description With the state `accepted`: whose masks count
+             */
+            readonly result_by_id?: string | null;
             readonly state?: components["schemas"]["CaseState"] | null;
         };
         /**
@@ -1720,9 +1777,25 @@ export interface components {
             readonly due_on?: string | null;
             /** @default {} */
             readonly filter?: components["schemas"]["CaseFilterIn"];
+            /**
+             * Gold
+             * @description Accepted cases are what readers are tested against, or not
+             */
+            readonly gold?: boolean | null;
             /** Priority */
             readonly priority?: number | null;
+            /**
+             * Readers
+             * @description From 2 on: so many of `assign_to` read each case blind
+             * @default 1
+             */
+            readonly readers?: number;
             readonly state?: components["schemas"]["CaseState"] | null;
+            /**
+             * Test
+             * @description Gold cases come into these people's queues and look like any other
+             */
+            readonly test?: readonly string[] | null;
         };
         /** CodeValue */
         readonly CodeValue: {
@@ -1759,6 +1832,11 @@ export interface components {
             /** Label Id */
             readonly label_id?: string | null;
             readonly place?: components["schemas"]["PlaceXY"] | null;
+            /**
+             * Reader Id
+             * @description On a case that is read blind: the reader who sees it, besides those who review
+             */
+            readonly reader_id?: string | null;
             /** Slice */
             readonly slice?: number | null;
             /** Volume Id */
@@ -2805,6 +2883,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[ReadingOut] */
+        readonly Page_ReadingOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ReadingOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[Revision] */
         readonly Page_Revision_: {
             /** Items */
@@ -3239,6 +3324,16 @@ export interface components {
             readonly slices: number;
         };
         /**
+         * ReadingOut
+         * @description One person's blind reading of a case.
+         */
+        readonly ReadingOut: {
+            readonly reader: components["schemas"]["Person"];
+            readonly state: components["schemas"]["CaseState"];
+            /** Submitted At */
+            readonly submitted_at: string | null;
+        };
+        /**
          * Reference
          * @description Whose mask the method was measured against: one label of one volume, as its newest revision left it.
          */
@@ -3604,6 +3699,11 @@ export interface components {
             /** Label Id */
             readonly label_id: string | null;
             readonly place: components["schemas"]["PlaceXY"] | null;
+            /**
+             * Reader Id
+             * @description The only one who sees it besides those who review, if they read blind
+             */
+            readonly reader_id: string | null;
             /** Resolved At */
             readonly resolved_at: string | null;
             readonly resolved_by: components["schemas"]["Person"] | null;
@@ -4543,6 +4643,69 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Page_Reader_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_readings: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_ReadingOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly return_reading: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+                readonly reader_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ReadingOut"];
                 };
             };
             /** @description Validation Error */

@@ -30,11 +30,12 @@ export interface CaseBulkProps {
 const DECISIONS: readonly CaseState[] = ['accepted', 'returned']
 const PRIORITIES = { high: 1, normal: 0, low: -1 } as const
 const MOST_SHOWN = 5
+const READER_COUNTS = [1, 2, 3, 4, 5]
 
 export function CaseBulk({ projectId, role, selection, filter, members, onSelectMatching, onClear, onChanged }: CaseBulkProps) {
   const { api, toasts } = useApp()
   const text = team().cases
-  const [dialog, setDialog] = useState<'assign' | 'due' | null>(null)
+  const [dialog, setDialog] = useState<'assign' | 'due' | 'test' | null>(null)
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [refused, setRefused] = useState<CasesChanged['refused']>([])
@@ -70,6 +71,11 @@ export function CaseBulk({ projectId, role, selection, filter, members, onSelect
               ))}
             </Menu>
             <button type="button" class="button" disabled={busy} onClick={() => setDialog('due')}>{text.setDue}</button>
+            <Menu label={text.gold} buttonClass="button" disabled={busy} button={<>{text.gold}<Icon name="down" size={16} /></>}>
+              <button type="button" role="menuitem" onClick={() => void apply({ gold: true })}>{text.goldMark}</button>
+              <button type="button" role="menuitem" onClick={() => void apply({ gold: false })}>{text.goldUnmark}</button>
+              <button type="button" role="menuitem" onClick={() => setDialog('test')}>{text.goldTest}</button>
+            </Menu>
           </>
         )}
         <Menu label={t().project.state} buttonClass="button" disabled={busy} button={<>{t().project.state}<Icon name="down" size={16} /></>}>
@@ -87,7 +93,8 @@ export function CaseBulk({ projectId, role, selection, filter, members, onSelect
           </div>
         </div>
       )}
-      {dialog === 'assign' && <AssignDialog what={what} members={members} onClose={() => setDialog(null)} onAssign={(people) => void apply({ assign_to: people })} />}
+      {dialog === 'assign' && <AssignDialog what={what} members={members} onClose={() => setDialog(null)} onAssign={(people, readers) => void apply({ assign_to: people, readers })} />}
+      {dialog === 'test' && <TestDialog what={what} members={members} onClose={() => setDialog(null)} onTest={(people) => void apply({ test: people })} />}
       {dialog === 'due' && <DueDialog what={what} onClose={() => setDialog(null)} onDate={(date) => void apply(date ? { due_on: date } : { clear_due: true })} />}
     </div>
   )
@@ -97,35 +104,69 @@ interface AssignDialogProps {
   what: string
   members: readonly Member[]
   onClose: () => void
-  onAssign: (people: string[]) => void
+  /** `readers`: how many read each case; more than one do so blind. */
+  onAssign: (people: string[], readers: number) => void
 }
 
 function AssignDialog({ what, members, onClose, onAssign }: AssignDialogProps) {
   const text = team().cases
   const [chosen, setChosen] = useState<readonly string[]>([])
-  const annotators = members.filter(({ role }) => may(role, 'annotate'))
+  const [readers, setReaders] = useState(1)
+  const id = useId()
+  const annotators = members.filter(({ role }) => (readers > 1 ? role === 'annotator' : may(role, 'annotate')))
+  const picked = chosen.filter((person) => annotators.some(({ user }) => user.id === person))
   const footer = (
     <>
-      <button type="button" class="button quiet" onClick={() => onAssign([])}>{text.unassign}</button>
+      <button type="button" class="button quiet" onClick={() => onAssign([], 1)}>{text.unassign}</button>
       <span class="grow-all" />
       <button type="button" class="button" onClick={onClose}>{t().common.cancel}</button>
-      <button class="button primary" disabled={chosen.length === 0}>{text.assignSubmit}</button>
+      <button class="button primary" disabled={picked.length < readers}>{text.assignSubmit}</button>
     </>
   )
   return (
-    <Dialog title={text.assignTitle(what)} onClose={onClose} onSubmit={() => onAssign([...chosen])} footer={footer}>
-      <p class="soft">{annotators.length === 0 ? text.assignNobody : text.assignDetail}</p>
-      <ul class="assign-choices">
-        {annotators.map(({ user }) => (
-          <li key={user.id}>
-            <label class="check">
-              <input type="checkbox" checked={chosen.includes(user.id)}
-                onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, user.id] : chosen.filter((id) => id !== user.id))} />
-              {user.name}<span class="faint">{user.email}</span>
-            </label>
-          </li>
-        ))}
-      </ul>
+    <Dialog title={text.assignTitle(what)} onClose={onClose} onSubmit={() => onAssign(picked, readers)} footer={footer}>
+      <div class="field">
+        <label class="name" for={id}>{text.readers}</label>
+        <select id={id} class="select" value={readers} onChange={(event) => setReaders(Number(event.currentTarget.value))}>
+          {READER_COUNTS.map((count) => <option key={count} value={count}>{text.readersOption(count)}</option>)}
+        </select>
+      </div>
+      <p class="soft">{annotators.length === 0 ? text.assignNobody : readers > 1 ? text.assignBlind(readers) : text.assignDetail}</p>
+      <People members={annotators} chosen={picked} onChosen={setChosen} />
+    </Dialog>
+  )
+}
+
+function People({ members, chosen, onChosen }: { members: readonly Member[]; chosen: readonly string[]; onChosen: (people: readonly string[]) => void }) {
+  return (
+    <ul class="assign-choices">
+      {members.map(({ user }) => (
+        <li key={user.id}>
+          <label class="check">
+            <input type="checkbox" checked={chosen.includes(user.id)}
+              onChange={(event) => onChosen(event.currentTarget.checked ? [...chosen, user.id] : chosen.filter((id) => id !== user.id))} />
+            {user.name}<span class="faint">{user.email}</span>
+          </label>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function TestDialog({ what, members, onClose, onTest }: { what: string; members: readonly Member[]; onClose: () => void; onTest: (people: string[]) => void }) {
+  const text = team().cases
+  const [chosen, setChosen] = useState<readonly string[]>([])
+  const footer = (
+    <>
+      <span class="grow-all" />
+      <button type="button" class="button" onClick={onClose}>{t().common.cancel}</button>
+      <button class="button primary" disabled={chosen.length === 0}>{text.testSubmit}</button>
+    </>
+  )
+  return (
+    <Dialog title={text.testTitle(what)} onClose={onClose} onSubmit={() => onTest([...chosen])} footer={footer}>
+      <p class="soft">{text.testDetail}</p>
+      <People members={members.filter(({ role }) => role === 'annotator')} chosen={chosen} onChosen={setChosen} />
     </Dialog>
   )
 }

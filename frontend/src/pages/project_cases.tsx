@@ -239,6 +239,7 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
         {others.length > 0 && <span class="tag">{text.seriesCount(item.volumes.length)}</span>}
         {warnings.length > 0 && <span class="warning-mark above" role="img" aria-label={t().annotate.warnings(warnings.length)} title={warnings.join('\n')}><Icon name="warning" size={16} /></span>}
         {item.opened_by && <span class="opened-mark above" role="img" aria-label={words.openedBy(item.opened_by.name)} title={words.openedBy(item.opened_by.name)}><Icon name="user" size={16} /></span>}
+        {item.gold && <span class="tag">{words.goldTag}</span>}
         {item.priority !== 0 && <PriorityMark priority={item.priority} />}
       </td>
       <td class="tight soft">{item.modality}</td>
@@ -246,8 +247,9 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
       <td class="tight">{item.annotated_slices > 0 ? text.annotatedOf(item.annotated_slices, slices) : <span class="faint">{t().common.none}</span>}</td>
       <td class="tight"><span class={item.state === 'new' ? 'tag' : 'tag strong'}>{stateName(item.state)}</span></td>
       <td class="tight above">
-        {members
-          ? (
+        {item.readings.length > 0
+          ? <span title={item.readings.map(({ reader, state }) => `${reader.name}: ${stateName(state)}`).join('\n')}>{item.readings.map(({ reader }) => reader.name).join(', ')}</span>
+          : members ? (
             <select class="select quiet" aria-label={text.assigneeOf(item.name)} value={item.assignee?.id ?? ''}
               onChange={(event) => onChange({ assignee_id: event.currentTarget.value || null })}>
               <option value="">{text.unassigned}</option>
