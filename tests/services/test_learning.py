@@ -365,13 +365,13 @@ def test_a_named_prompt_must_fit(services: Services, world: World, annotator: An
     chosen = services.learned_prompts.chosen
     with services.db.begin() as session:
         volume = session.get_one(VolumeRow, annotator.volume)
-        assert chosen(session, volume, kept.id, annotator.label, WEIGHTS).source is PromptSource.CHOSEN
+        assert chosen(session, annotator.who, volume, kept.id, annotator.label, WEIGHTS).source is PromptSource.CHOSEN
         with pytest.raises(LearnedPromptOfAnotherModel):
-            chosen(session, volume, kept.id, annotator.label, "other")
+            chosen(session, annotator.who, volume, kept.id, annotator.label, "other")
         with pytest.raises(LearnedPromptNotFound):
-            chosen(session, volume, kept.id, world.labels[0], WEIGHTS)
+            chosen(session, annotator.who, volume, kept.id, world.labels[0], WEIGHTS)
         with pytest.raises(LearnedPromptNotFound):
-            chosen(session, volume, new_id(), None, WEIGHTS)
+            chosen(session, annotator.who, volume, new_id(), None, WEIGHTS)
 
 
 def test_who_may_see_and_switch(services: Services, world: World, annotator: Annotator) -> None:
@@ -445,13 +445,13 @@ def test_the_state_of_learning_in_one_answer(services: Services, world: World, a
 
 def test_a_warm_start_is_handed_out_where_it_fits(services: Services, world: World, annotator: Annotator) -> None:
     warm_start = services.learned_prompts.warm_start
-    assert warm_start(annotator.label, WEIGHTS, pictures=False) is None
+    assert warm_start(annotator.label, annotator.who.id, WEIGHTS, pictures=False) is None
     kept = keep(services, annotator)
     services.projects.change_label(world.manager, annotator.label, {"warm_start_id": kept.id})
-    found = warm_start(annotator.label, WEIGHTS, pictures=False)
+    found = warm_start(annotator.label, annotator.who.id, WEIGHTS, pictures=False)
     assert found is not None and (found.id, found.tensors) == (kept.id, b"tensors")
-    assert warm_start(annotator.label, "other weights", pictures=False) is None
-    assert warm_start(annotator.label, WEIGHTS, pictures=True) is None
+    assert warm_start(annotator.label, annotator.who.id, "other weights", pictures=False) is None
+    assert warm_start(annotator.label, annotator.who.id, WEIGHTS, pictures=True) is None
     assert answering(services, Annotator(services, world, annotator.label, slices=1)) is None
 
 
