@@ -148,6 +148,7 @@ class Case(Base):
     is_blind: Mapped[bool] = mapped_column(Boolean, default=False)  # several read it (Reading); it has no assignee
     is_gold: Mapped[bool] = mapped_column(Boolean, default=False)  # its result is what readers are tested against
     result_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # whose masks were accepted
+    submitted_at: Mapped[datetime | None]  # the last time
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 

@@ -77,5 +77,8 @@ TRANSITIONS: dict[CaseState, dict[CaseState, Action]] = {
     },
 }
 
+LOCKED_STATES = (CaseState.SUBMITTED, CaseState.ACCEPTED)
+"""States in which the annotator's masks stand as they are."""
+
 OPEN_STATES = (CaseState.ASSIGNED, CaseState.IN_PROGRESS, CaseState.RETURNED)
 """States in which the ball is with the annotator."""

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Case, Member, Project, Reading, VolumeRow
-from backend.domain.workflow import ALLOWED, Action, Role
-from backend.errors import Forbidden, NotFound
+from backend.db.tables import Case, Member, Project, Reading, User, VolumeRow
+from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role
+from backend.errors import Conflict, Forbidden, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,23 @@ class RoleForbids(Forbidden):
     title = "Your role does not allow this"
 
 
+class CaseLocked(Conflict):
+    """Nobody draws in a case that is submitted or accepted. Raised by services.access."""
+
+    code = "case_locked"
+    title = "The case is locked"
+
+
 class AdministratorsOnly(Forbidden):
     """Only administrators of the installation may do this. Raised by services.access."""
 
     code = "administrators_only"
     title = "Only administrators may do this"
+
+
+def principal_of(user: User, *, read_only: bool = False) -> Principal:
+    """The person of an account."""
+    return Principal(user.id, user.name, user.email, user.is_admin, read_only)
 
 
 def role_in(session: Session, who: Principal, project_id: UUID) -> Role | None:
@@ -103,6 +115,31 @@ def require_volume(session: Session, who: Principal, volume_id: UUID, action: Ac
         raise VolumeNotFound("This volume does not exist, is not in one of your projects or is not assigned to you.")
     require(session, who, volume.project_id, action)
     return volume
+
+
+def require_unlocked(session: Session, who: Principal, case_id: UUID) -> Case:
+    """The case, held until the end of the unit of work, if the caller's masks may change in it: it is neither submitted
+    nor accepted, or others submitted it and the caller reviews it. Raises CaseLocked."""
+    case = session.get_one(Case, case_id, with_for_update={"key_share": True})
+    if is_locked(session, who, case):
+        reading = blind_reading(session, who, case)
+        state = reading.state if reading else case.state
+        hint = "Take it back first." if state == CaseState.SUBMITTED else "A reviewer can send it back."
+        raise CaseLocked(f"This case is {state}: what is drawn stays as it is.", hint=hint)
+    return case
+
+
+def is_locked(session: Session, who: Principal, case: Case) -> bool:
+    """Whether the caller's masks in this case stay as they are: for who reads it blind it is their reading that tells."""
+    reading = blind_reading(session, who, case)
+    if reading is not None:
+        return reading.state == CaseState.SUBMITTED or (case.state == CaseState.ACCEPTED and not reading.is_test)
+    if case.state not in LOCKED_STATES:
+        return False
+    role = role_in(session, who, case.project_id)
+    reviews = role is not None and Action.REVIEW in ALLOWED[role]
+    of_others = case.is_blind or (case.assignee_id is not None and case.assignee_id != who.id)
+    return not (case.state == CaseState.SUBMITTED and reviews and of_others)
 
 
 def _sees(session: Session, who: Principal, case: Case) -> bool:

@@ -24,7 +24,7 @@ from backend.db.tables import Credential, User
 from backend.domain.workflow import TokenScope
 from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
 from backend.services import audit
-from backend.services.access import Principal, require_admin
+from backend.services.access import Principal, principal_of, require_admin
 
 log = structlog.get_logger(__name__)
 
@@ -206,7 +206,7 @@ class Accounts:
             now = datetime.now(UTC)
             if credential.last_used_at is None or now - credential.last_used_at > timedelta(minutes=1):
                 credential.last_used_at = now
-            return _principal(user, read_only=credential.scope == TokenScope.READ)
+            return principal_of(user, read_only=credential.scope == TokenScope.READ)
 
     def logout(self, secret: str) -> None:
         with self._db.begin() as session:
@@ -322,7 +322,7 @@ class Accounts:
             )
             if user is None:
                 raise UserNotFound("This installation has no administrator yet.", hint="Start it once: `sammed up`.")
-            return _principal(user)
+            return principal_of(user)
 
     def forget_expired(self) -> int:
         """Delete secrets that no longer work. Returns how many."""
@@ -392,7 +392,3 @@ def usable_name(name: str) -> str:
 def secret_hash(secret: str) -> str:
     """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _principal(user: User, *, read_only: bool = False) -> Principal:
-    return Principal(user.id, user.name, user.email, user.is_admin, read_only)

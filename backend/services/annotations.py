@@ -22,7 +22,7 @@ from backend.domain.workflow import Action
 from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
 from backend.services import readings
-from backend.services.access import Principal, require_volume, role_in
+from backend.services.access import Principal, require_unlocked, require_volume, role_in
 from backend.services.learning import Learning
 from backend.services.projects import label_on
 
@@ -170,22 +170,23 @@ class Annotations:
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def create(self, who: Principal, volume_id: UUID, label_id: UUID, annotation_id: UUID | None) -> AnnotationView:
-        """The caller's annotation of a label on a volume; made once, found again afterwards."""
+        """The caller's annotation of a label on a volume; made once, found again afterwards. Raises CaseLocked."""
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
             label = label_on(session, volume, label_id)
+            mine = select(Annotation).where(
+                Annotation.volume_id == volume.id, Annotation.label_id == label.id, Annotation.annotator_id == who.id
+            )
+            annotation = session.scalar(mine)
+            if annotation is not None:
+                return self._view(session, annotation)
+            require_unlocked(session, who, volume.case_id)
             session.execute(
                 insert(Annotation)
                 .values(id=annotation_id or new_id(), volume_id=volume.id, label_id=label.id, annotator_id=who.id)
                 .on_conflict_do_nothing()
             )
-            annotation = session.scalar(
-                select(Annotation).where(
-                    Annotation.volume_id == volume.id,
-                    Annotation.label_id == label.id,
-                    Annotation.annotator_id == who.id,
-                )
-            )
+            annotation = session.scalar(mine)
             if annotation is None:
                 raise RevisionIdTaken("Another annotation has this id.", hint="Make a new UUIDv7.")
             return self._view(session, annotation)
@@ -194,7 +195,7 @@ class Annotations:
         """Append one accepted change; where it adds a slice to learn from, learning is queued.
 
         Raises StaleRevision when `draft.parent` is not the newest revision, InvalidRevision or a mask error for what
-        cannot be stored. Sending the same id again returns what was stored the first time.
+        cannot be stored, CaseLocked. Sending the same id again returns what was stored the first time.
         """
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
@@ -222,6 +223,7 @@ class Annotations:
             stored = session.get(Revision, revision_id, options=[selectinload(Revision.slices)])
             if stored is not None and stored.annotation_id == annotation.id:
                 return Appended(stored, list(stored.slices), created=False)
+            require_unlocked(session, who, volume.case_id)
             head = self._need_newest(session, annotation, parent)
             newest = head.sequence if head else 0
             if not 0 <= sequence <= newest:
@@ -259,6 +261,7 @@ class Annotations:
             if stored.annotation_id != annotation.id:
                 raise RevisionIdTaken("A revision of another annotation has this id.", hint="Make a new UUIDv7.")
             return Appended(stored, list(stored.slices), created=False)
+        require_unlocked(session, who, volume.case_id)
         head = self._need_newest(session, annotation, draft.parent)
         flips = _checked(draft.slices, volume)
         return self._store(session, who, annotation, volume, head, draft, flips)

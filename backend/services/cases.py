@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
@@ -16,7 +16,19 @@ from sqlalchemy import Select, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import URGENCY, Annotation, Case, CurrentMask, Member, Project, Reading, User, VolumeRow
+from backend.db.tables import (
+    URGENCY,
+    Annotation,
+    Case,
+    Comment,
+    CurrentMask,
+    Lease,
+    Member,
+    Project,
+    Reading,
+    User,
+    VolumeRow,
+)
 from backend.domain.assignment import deal, deal_to_several
 from backend.domain.workflow import ALLOWED, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
 from backend.errors import AppError, Conflict, Rejected
@@ -43,6 +55,13 @@ class ForbiddenTransition(Conflict):
 
     code = "forbidden_transition"
     title = "The case cannot change like this"
+
+
+class ReviewHasBegun(Conflict):
+    """Who submitted a case takes it back only until somebody looks at it. Raised by services.cases."""
+
+    code = "review_has_begun"
+    title = "The review has begun"
 
 
 class AssigneeNotAMember(Rejected):
@@ -201,7 +220,7 @@ class Cases:
     def change(self, who: Principal, case_id: UUID, changes: dict[str, Any]) -> CaseView:
         """Change `state`, `assignee_id`, `priority`, `due_on` or `name`; with the state `accepted` also `result_by_id`,
         whose masks count. Who reads a case blind changes the state of their reading. Raises ForbiddenTransition,
-        RoleForbids, AssigneeNotAMember, CannotBeRead."""
+        RoleForbids, ReviewHasBegun, AssigneeNotAMember, CannotBeRead."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.VIEW)
             session.refresh(case, with_for_update=True)
@@ -354,6 +373,7 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
                 raise ForbiddenTransition("The case is accepted: nobody works on it.")
             now, to = CaseState(reading.state), CaseState(changes["state"])
             if _moved(role, now, to) is not now:
+                _check_reading_taken_back(session, who, reading, to)
                 readings.move(session, who, case, reading, to)
         return
     people, test, gold = (changes.pop(name, None) for name in ("readers", "test", "gold"))
@@ -361,7 +381,9 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
         raise RoleForbids(f"As {role} you may not change this of a case.", hint="A manager of the project can.")
     if "assignee_id" in changes and case.is_blind:
         readings.take_back(session, who, case)
-    _write(session, who, case, _changed(role, case, changes))
+    columns = _changed(role, case, changes)
+    _check_taken_back(session, who, role, case, columns["state"])
+    _write(session, who, case, columns)
     if people:
         readings.give(session, who, case, people)
     if gold is not None:
@@ -442,11 +464,42 @@ def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
     return to
 
 
+def _check_taken_back(session: Session, who: Principal, role: Role, case: Case, to: CaseState) -> None:
+    """Who reviews may open a submitted case again at any time; who annotates only what is theirs (or nobody's), and
+    until somebody else has it open or has said something about it. Raises ForbiddenTransition, ReviewHasBegun."""
+    if case.state != CaseState.SUBMITTED or to is not CaseState.IN_PROGRESS or Action.REVIEW in ALLOWED[role]:
+        return
+    if case.assignee_id not in (None, who.id):
+        raise ForbiddenTransition("Only who submitted a case takes it back.", hint="A reviewer can send it back.")
+    open_elsewhere = exists().where(Lease.case_id == case.id, Lease.holder_id != who.id, Lease.expires_at > func.now())
+    said = exists().where(
+        Comment.case_id == case.id, Comment.author_id != who.id, Comment.created_at > case.submitted_at
+    )
+    if session.scalar(select(open_elsewhere | said)):
+        raise ReviewHasBegun("Somebody is looking at the case.", hint="Ask the reviewer to send it back.")
+
+
+def _check_reading_taken_back(session: Session, who: Principal, reading: Reading, to: CaseState) -> None:
+    """A blind reading is taken back until somebody has said something about it to its reader. Raises ReviewHasBegun."""
+    if reading.state != CaseState.SUBMITTED or to is not CaseState.IN_PROGRESS:
+        return
+    said = exists().where(
+        Comment.case_id == reading.case_id,
+        Comment.reader_id == who.id,
+        Comment.author_id != who.id,
+        Comment.created_at > reading.submitted_at,
+    )
+    if session.scalar(select(said)):
+        raise ReviewHasBegun("A reviewer has answered.", hint="Ask the reviewer to send it back.")
+
+
 def _write(session: Session, who: Principal, case: Case, columns: dict[str, Any]) -> None:
     """Set the columns and record what was and what is. Raises NothingToAccept."""
     if columns.get("result_by_id"):
         _need_masks(session, case, columns["result_by_id"])
     before = _facts(case)
+    if columns["state"] is CaseState.SUBMITTED and case.state != CaseState.SUBMITTED:
+        case.submitted_at = datetime.now(UTC)
     for name, value in columns.items():
         setattr(case, name, value)
     now = _facts(case)

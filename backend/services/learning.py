@@ -33,7 +33,7 @@ from backend.domain.learning import MIN_EXAMPLES, Generator, NotEnoughExamples, 
 from backend.domain.workflow import Action
 from backend.errors import Rejected
 from backend.services import audit
-from backend.services.access import Principal, require, require_volume, role_in
+from backend.services.access import Principal, principal_of, require, require_unlocked, require_volume, role_in
 from backend.services.examples import Example, Scope, absent, count_examples, drawn, examples, newest_prompt
 from backend.services.jobs import Jobs
 from backend.services.learned_prompts import (
@@ -128,7 +128,7 @@ class Learning:
     def start(self, who: Principal, payload: LearningPayload) -> Job:
         """Queue a job of the payload's kind in place of an older one of the same volume, label and annotator.
 
-        Raises NoWorker, NotEnoughExamples, NothingToSegment, LabelNotFound, TooManyJobs."""
+        Raises CaseLocked, NoWorker, NotEnoughExamples, NothingToSegment, LabelNotFound, TooManyJobs."""
         with self._db.begin() as session:
             payload, scope = self._open(session, who, payload)
             if not self._queue.worker_counts()[QueueName.TRAIN]:
@@ -218,7 +218,7 @@ class Learning:
         with self._db.begin() as session:
             label = session.get_one(LabelRow, payload.label_id)
             annotator = session.get_one(User, payload.annotator_id)
-            who = Principal(annotator.id, annotator.name, annotator.email, annotator.is_admin)
+            who = principal_of(annotator)
             scope = Scope(label.project_id, payload.volume_id, label.id, annotator.id)
             volumes = session.scalars(scope.volumes()).all()
             learnable, masks, without = examples(session, scope), drawn(session, scope), absent(session, scope)
@@ -249,6 +249,8 @@ class Learning:
             volume = require_volume(session, who, payload.volume_id, Action.ANNOTATE)
             label_on(session, volume, payload.label_id)
             scope = Scope.on(volume, payload.label_id, who.id)
+            if not isinstance(payload, LearnPromptPayload):  # what proposes, proposes changes
+                require_unlocked(session, who, volume.case_id)
         else:
             label = session.get(LabelRow, payload.label_id)
             if label is None or role_in(session, who, label.project_id) is None:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, CurrentMask, LearnedPromptRow, Proposal, Revision, VolumeRow
+from backend.db.tables import Annotation, Case, CurrentMask, LearnedPromptRow, Proposal, Revision, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.learning import Generator, ProposalState, ProposedSlice, next_useful
@@ -23,7 +23,15 @@ from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import Action
 from backend.errors import NotFound
 from backend.services import audit
-from backend.services.access import Principal, require, require_volume
+from backend.services.access import (
+    CaseLocked,
+    Principal,
+    is_locked,
+    principal_of,
+    require,
+    require_unlocked,
+    require_volume,
+)
 from backend.services.annotations import Annotations, Appended, StaleRevision
 from backend.services.examples import Scope, absent, drawn
 from backend.services.projects import label_on
@@ -73,7 +81,8 @@ class Accepted:
 
 @dataclass(slots=True)
 class AcceptedPictures:
-    """As Accepted, counted over the pictures of a project. `left`: pictures that changed while they were looked at."""
+    """As Accepted, counted over the pictures of a project. `left`: pictures that changed while they were looked at, or
+    that are submitted."""
 
     accepted: int = 0
     absent: int = 0
@@ -165,13 +174,14 @@ class Proposals:
         """Make the chosen open proposals one revision. Slices drawn on since are left as they are and named; an empty
         proposal is taken at its word. Sending the same revision id again changes nothing.
 
-        Raises StaleRevision, RevisionIdTaken, ProposalNotFound."""
+        Raises CaseLocked, StaleRevision, RevisionIdTaken, ProposalNotFound."""
         annotation_id = self._annotations.create(who, volume_id, label_id, None).annotation.id
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
             session.get_one(Annotation, annotation_id, with_for_update=True)
             if session.get(Revision, revision_id) is not None:
                 return self._accepted_before(session, who, annotation_id, revision_id)
+            require_unlocked(session, who, volume.case_id)
             chosen = _chosen(session, who, volume_id, label_id, selection, ProposalState.OPEN)
             drawn = set(
                 session.scalars(
@@ -225,11 +235,11 @@ class Proposals:
         found = AcceptedPictures()
         selection = Selection(min_confidence=min_confidence)
         for volume_id in pictures:
-            head = self._annotations.create(who, volume_id, label_id, None).head
             try:
+                head = self._annotations.create(who, volume_id, label_id, None).head
                 done = self.accept(who, volume_id, label_id, selection, revision_id=new_id(), parent=head)
-            except (StaleRevision, ProposalNotFound):
-                found.left += 1  # somebody is at work on this picture at this very moment
+            except (CaseLocked, StaleRevision, ProposalNotFound):
+                found.left += 1  # it is submitted, or somebody is at work on this picture at this very moment
                 continue
             found.accepted += len(done.accepted)
             found.absent += len(done.absent)
@@ -240,9 +250,10 @@ class Proposals:
         self, who: Principal, volume_id: UUID, label_id: UUID, selection: Selection, state: ProposalState
     ) -> list[Proposal]:
         """Reject the chosen open proposals, say that their slices do not show the label (`absent`), or open again what
-        was decided (`open`; the newest of a slice, where none is open). Raises ProposalNotFound."""
+        was decided (`open`; the newest of a slice, where none is open). Raises CaseLocked, ProposalNotFound."""
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
+            require_unlocked(session, who, volume.case_id)
             label_on(session, volume, label_id)
             if state is ProposalState.OPEN:
                 chosen = _reopened(session, who, volume_id, label_id, selection)
@@ -263,8 +274,11 @@ class Proposals:
     # -- in a worker --------------------------------------------------------------------------------------------------
     def propose(self, run: Run, made: ProposedSlice) -> None:
         """Store one proposal as it is made, in place of the slice's open one. A slice that was annotated while the job
-        ran gets none."""
+        ran gets none, nor does a case that was submitted."""
         with self._db.begin() as session:
+            case = session.scalar(select(Case).join(VolumeRow).where(VolumeRow.id == made.volume_id))
+            if case is None or is_locked(session, principal_of(session.get_one(User, run.annotator_id)), case):
+                return
             annotation = session.scalar(
                 select(Annotation)
                 .where(

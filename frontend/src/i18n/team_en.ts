@@ -162,6 +162,15 @@ export const teamEn = {
     duration: (seconds: number) =>
       seconds < 60 ? `${Math.round(seconds)} s` : seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`,
   },
+  locked: {
+    submitted: 'This case is submitted.',
+    accepted: 'This case is accepted.',
+    takeBackHint: 'What is drawn stays as it is. Take the case back to go on, as long as nobody reviews it.',
+    returnHint: 'What is drawn stays as it is. Send the case back to have it changed.',
+    askHint: 'What is drawn stays as it is. A reviewer can send it back.',
+    takeBack: 'Take it back',
+    sendBack: 'Send back',
+  },
   lease: {
     open: (name: string) => `${name} has this case open.`,
     detail: 'You can look; if you both draw, each draws in an annotation of their own.',

@@ -161,6 +161,15 @@ export const teamZh: TeamTexts = {
     duration: (seconds) =>
       seconds < 60 ? `${Math.round(seconds)} 秒` : seconds < 3600 ? `${Math.round(seconds / 60)} 分钟` : `${(seconds / 3600).toFixed(1)} 小时`,
   },
+  locked: {
+    submitted: '此病例已提交。',
+    accepted: '此病例已通过审核。',
+    takeBackHint: '已绘制的内容保持不变。在审核开始之前，可以撤回病例继续标注。',
+    returnHint: '已绘制的内容保持不变。如需修改，请退回病例。',
+    askHint: '已绘制的内容保持不变。审核者可以将其退回。',
+    takeBack: '撤回',
+    sendBack: '退回',
+  },
   lease: {
     open: (name) => `${name} 正在处理此病例。`,
     detail: '您可以查看；如果两人同时勾画，各自保存在自己的标注中。',

@@ -14,7 +14,7 @@ import { Menu } from '../panels/menu.tsx'
 import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
-import { movesOf } from './case_moves.ts'
+import { isLocked, movesOf } from './case_moves.ts'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
@@ -25,6 +25,7 @@ import { stateName } from './words.ts'
 
 const CaseReview = onDemand(async () => (await import('./case_review.tsx')).CaseReview)
 const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
+const LockedNotice = onDemand(async () => (await import('./locked_notice.tsx')).LockedNotice)
 
 /** `readers`: who drew, for those who review. */
 interface OpenCase { readonly item: Case; readonly project: Project; readonly readers: readonly Reader[] }
@@ -76,26 +77,28 @@ interface OpenVolumeProps extends OpenCase {
 }
 
 function OpenVolume({ item, project, readers, readerId, volume, place, onCase }: OpenVolumeProps) {
-  const { api, router, system, toasts } = useApp()
+  const { api, router, session, system, toasts } = useApp()
   const text = t().annotate
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [attempt, setAttempt] = useState(0)
   const [dialog, setDialog] = useState<'help' | 'add_label' | null>(null)
-  const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null
+  const locked = isLocked(item, project.role, session.me.value!.id)
+  const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
   const mayAddLabels = may(project.role, 'manage') && !project.archived
 
-  const lease = useLease(api, item.id, mayAnnotate)
+  const reviews = item.state === 'submitted' && may(project.role, 'review') && !project.archived
+  const lease = useLease(api, item.id, mayAnnotate || reviews)
 
   /** Called from keys long after this render: everything that changes is read through `now`. */
-  const now = useMemo(() => ({ item, place, annotator, mayAddLabels }), [])
-  Object.assign(now, { item, place, annotator, mayAddLabels })
+  const now = useMemo(() => ({ item, place, annotator, mayAnnotate, mayAddLabels }), [])
+  Object.assign(now, { item, place, annotator, mayAnnotate, mayAddLabels })
   const page = useMemo<PageCommands>(() => ({
     help: () => setDialog('help'),
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },
-    submit: () => void submit(),
+    submit: () => { if (now.mayAnnotate) void submit() },
   }), [])
 
   async function submit(): Promise<void> {
@@ -149,8 +152,9 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
     return () => {
       left = true
       opened?.close()
+      setAnnotator(null)
     }
-  }, [volume.id, attempt])
+  }, [volume.id, attempt, mayAnnotate])
 
   const moves = project.archived ? [] : movesOf(item.state, project.role)
   const near = (
@@ -165,7 +169,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
           {item.volumes.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
         </select>
       )}
-      {annotator && mayAnnotate && <SavingStateView annotator={annotator} />}
+      {annotator && readerId === null && (mayAnnotate || annotator.saving.value.kind !== 'saved') && <SavingStateView annotator={annotator} />}
     </>
   )
   const far = (
@@ -190,6 +194,8 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
     <Frame banner={false} crumbs={crumbsOf({ item, project })} near={near} far={far}>
       <h1 class="visually-hidden">{item.name}</h1>
       {lease.other !== null && <LeaseNotice name={lease.other} backHref={hrefTo.project(project.id)} onTakeOver={() => void lease.takeOver()} />}
+      {locked && readerId === null && lease.other === null && !project.archived && may(project.role, 'annotate') &&
+        <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {annotator
         ? (
           <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}

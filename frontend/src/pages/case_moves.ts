@@ -1,6 +1,6 @@
 // Which states a person may give a case next: the server's table, for offering only what will be accepted.
 
-import type { CaseState } from '../api/project_types.ts'
+import type { Case, CaseState } from '../api/project_types.ts'
 import { may, type Action } from './permissions.ts'
 
 const MOVES: Record<CaseState, ReadonlyArray<{ readonly to: CaseState; readonly needs: Action }>> = {
@@ -14,4 +14,11 @@ const MOVES: Record<CaseState, ReadonlyArray<{ readonly to: CaseState; readonly 
 
 export function movesOf(state: CaseState, role: string): readonly CaseState[] {
   return MOVES[state].filter(({ needs }) => may(role, needs)).map(({ to }) => to)
+}
+
+/** Nobody draws in what is accepted; in what is submitted only who reviews it and did not submit it. The server's rule. */
+export function isLocked(item: Pick<Case, 'state' | 'assignee'>, role: string, me: string): boolean {
+  if (item.state === 'accepted') return true
+  const ofAnother = item.assignee !== null && item.assignee.id !== me
+  return item.state === 'submitted' && !(may(role, 'review') && ofAnother)
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { movesOf } from '../../src/pages/case_moves.ts'
+import { isLocked, movesOf } from '../../src/pages/case_moves.ts'
 import { may, ROLES, type Action } from '../../src/pages/permissions.ts'
 import type { CaseState } from '../../src/api/project_types.ts'
 
@@ -57,4 +57,15 @@ test('annotators submit and reopen, reviewers decide', () => {
   assert.deepEqual(movesOf('submitted', 'reviewer'), ['accepted', 'returned', 'in_progress'])
   assert.deepEqual(movesOf('accepted', 'annotator'), [])
   assert.deepEqual(movesOf('new', 'viewer'), [])
+})
+
+test('nobody draws in what is accepted; in what is submitted only its reviewer', () => {
+  const of = (state: CaseState, person: string | null) =>
+    ({ state, assignee: person === null ? null : { id: person, name: person, email: '' } })
+  assert.equal(isLocked(of('in_progress', 'ann'), 'annotator', 'ann'), false)
+  assert.equal(isLocked(of('submitted', 'ann'), 'annotator', 'ann'), true)
+  assert.equal(isLocked(of('submitted', 'ann'), 'reviewer', 'rosa'), false)
+  assert.equal(isLocked(of('submitted', 'rosa'), 'reviewer', 'rosa'), true)
+  assert.equal(isLocked(of('submitted', null), 'manager', 'mia'), true)
+  assert.equal(isLocked(of('accepted', 'ann'), 'manager', 'mia'), true)
 })

@@ -1,0 +1,31 @@
+// Over the picture of a case in which nobody draws any more: why, and the way out where there is one.
+
+import type { CaseState } from '../api/project_types.ts'
+import { team } from '../i18n/team.ts'
+import { Icon } from '../panels/icon.tsx'
+
+export interface LockedNoticeProps {
+  state: CaseState
+  /** What the person may make of the case. */
+  moves: readonly CaseState[]
+  onMove: (to: CaseState) => void
+}
+
+export function LockedNotice({ state, moves, onMove }: LockedNoticeProps) {
+  const text = team().locked
+  const way = moves.includes('in_progress') ? 'in_progress' : moves.includes('returned') ? 'returned' : null
+  return (
+    <div class="lease-notice notice" role="status">
+      <Icon name="check" />
+      <div>
+        <h3>{state === 'accepted' ? text.accepted : text.submitted}</h3>
+        <p class="soft">{way === 'in_progress' ? text.takeBackHint : way === 'returned' ? text.returnHint : text.askHint}</p>
+        {way && (
+          <div class="actions">
+            <button type="button" class="button" onClick={() => onMove(way)}>{way === 'in_progress' ? text.takeBack : text.sendBack}</button>
+          </div>
+        )}
+      </div>
+    </div>
+  )
+}
