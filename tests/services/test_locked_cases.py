@@ -14,8 +14,8 @@ from backend.domain.jobs import AutoSegmentPayload
 from backend.domain.learning import ProposalState
 from backend.domain.workflow import Role
 from backend.imaging import masks
-from backend.services.access import CaseLocked, RoleForbids
-from backend.services.cases import ReviewHasBegun
+from backend.services.access import CaseLocked
+from backend.services.cases import ForbiddenTransition, ReviewHasBegun
 from backend.services.comments import Pin
 from backend.services.proposals import Selection
 from backend.wiring import Services
@@ -117,5 +117,5 @@ def test_nobody_takes_back_what_another_submitted(services: Services, world: Wor
     other = person(services, admin, f"{new_id()}@example.org")
     services.projects.set_member(world.manager, world.project_id, other.email, Role.ANNOTATOR)
     services.cases.change(world.annotator, drawn.case_id, {"state": "submitted"})
-    with pytest.raises(RoleForbids):
+    with pytest.raises(ForbiddenTransition):
         services.cases.change(other, drawn.case_id, {"state": "in_progress"})
