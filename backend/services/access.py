@@ -130,7 +130,7 @@ def require_unlocked(session: Session, who: Principal, case_id: UUID) -> Case:
 
 
 def is_locked(session: Session, who: Principal, case: Case) -> bool:
-    """Whether the caller's masks in this case stay as they are: for who reads it blind it is their reading that tells."""
+    """Whether the caller's masks in this case stay as they are: of who reads it blind, their reading tells."""
     reading = blind_reading(session, who, case)
     if reading is not None:
         return reading.state == CaseState.SUBMITTED or (case.state == CaseState.ACCEPTED and not reading.is_test)

@@ -17,8 +17,8 @@ export function movesOf(state: CaseState, role: string): readonly CaseState[] {
 }
 
 /** Nobody draws in what is accepted; in what is submitted only who reviews it and did not submit it. The server's rule. */
-export function isLocked(item: Pick<Case, 'state' | 'assignee'>, role: string, me: string): boolean {
+export function isLocked(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string): boolean {
   if (item.state === 'accepted') return true
-  const ofAnother = item.assignee !== null && item.assignee.id !== me
+  const ofAnother = item.readings.length > 0 || (item.assignee !== null && item.assignee.id !== me)
   return item.state === 'submitted' && !(may(role, 'review') && ofAnother)
 }

@@ -61,7 +61,7 @@ test('annotators submit and reopen, reviewers decide', () => {
 
 test('nobody draws in what is accepted; in what is submitted only its reviewer', () => {
   const of = (state: CaseState, person: string | null) =>
-    ({ state, assignee: person === null ? null : { id: person, name: person, email: '' } })
+    ({ state, readings: [], assignee: person === null ? null : { id: person, name: person, email: '' } })
   assert.equal(isLocked(of('in_progress', 'ann'), 'annotator', 'ann'), false)
   assert.equal(isLocked(of('submitted', 'ann'), 'annotator', 'ann'), true)
   assert.equal(isLocked(of('submitted', 'ann'), 'reviewer', 'rosa'), false)
