@@ -34,7 +34,7 @@ for (const side of [512, 1024, 2048]) {
   const image = session.view.image.value!
   const lut = createLut(image.data)
   const words = new Int32Array(side * side)
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
 
   median(`${side}: window changed (table, pass, two masks)`, (run) => {
     fillLut(lut, { width: 400 + run, center: 40 }, false)

@@ -2,6 +2,7 @@
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
 import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
 import { isUnfinished } from './learning.ts'
+import type { Layout } from '../viewer/panes.ts'
 
 export type ActionGroup = 'tools' | 'proposal' | 'learning' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
 
@@ -66,6 +67,13 @@ function edit(what: MaskEdit, key: string): Action {
   return {
     id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: [key], perform: (a) => a.editMask(what),
     when: (a) => a.canDraw.value && (a.proposal.value !== null || (a.marks.value[a.slice.value]?.active ?? false)),
+  }
+}
+
+function layout(name: string, id: Layout, digit: number): Action {
+  return {
+    id: `view.layout${name}`, label: `action.layout_${id}`, group: 'view', keys: [`Shift+Digit${digit}`],
+    when: (a) => a.panes.possible, active: (a) => a.panes.layout.value === id, perform: (a) => a.panes.setLayout(id),
   }
 }
 
@@ -167,6 +175,13 @@ export const ACTIONS: readonly Action[] = [
   { id: 'view.flipVertical', label: 'action.flip_vertical', group: 'view', keys: ['v'], perform: (a) => a.flip('vertical') },
   { id: 'view.crosshair', label: 'action.crosshair', group: 'view', keys: ['Shift+K'], active: (a) => a.crosshair.value,
     perform: (a) => a.setCrosshair(!a.crosshair.value) },
+  layout('One', 'one', 4),
+  layout('Beside', 'beside', 5),
+  layout('Four', 'four', 6),
+  { id: 'view.magnifier', label: 'action.magnifier', group: 'view', keys: ['Shift+M'], active: (a) => a.magnifier.value,
+    perform: (a) => a.setMagnifier(!a.magnifier.value) },
+  { id: 'view.neurological', label: 'action.neurological', group: 'view', keys: ['Shift+V'], active: (a) => a.neurological.value,
+    when: (a) => a.volume.anatomical, perform: (a) => a.setNeurological(!a.neurological.value) },
   { id: 'view.interpolate', label: 'action.interpolate', group: 'view', keys: ['y'], active: (a) => a.interpolated.value,
     perform: (a) => a.setInterpolated(!a.interpolated.value) },
   { id: 'view.reset', label: 'action.reset_view', group: 'view', keys: ['Space'], perform: (a) => a.resetView() },

@@ -12,6 +12,7 @@ import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
 import type { WindowLevel } from '../viewer/windowing.ts'
 import type { Learning } from './learning.ts'
+import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
 
 export type { BoxPrompt, PointPrompt, Prompt } from '../viewer/draft.ts'
@@ -144,6 +145,9 @@ export interface Annotator {
   readonly inverted: ReadonlySignal<boolean>
   readonly interpolated: ReadonlySignal<boolean>
   readonly crosshair: ReadonlySignal<boolean>
+  /** Left and right as seen from the head. */
+  readonly neurological: ReadonlySignal<boolean>
+  readonly magnifier: ReadonlySignal<boolean>
   readonly playing: ReadonlySignal<boolean>
   /** CSS pixels per millimetre divided by the fitting one: 1 = fitted. */
   readonly zoom: ReadonlySignal<number>
@@ -174,6 +178,7 @@ export interface Annotator {
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
+  readonly panes: PaneViews
 
   // -- commands --
   attach(canvases: Canvases): () => void
@@ -181,6 +186,7 @@ export interface Annotator {
 
   setAxis(axis: Axis): void
   setSlice(index: number): void
+  /** This, zoom, fit, rotate and flip act on the pane under the pointer, else on the main one. */
   moveSlices(steps: number): void
   /** Shows a slice of the acquisition plane. */
   lookAt(slice: number): void
@@ -190,6 +196,8 @@ export interface Annotator {
   setInverted(on: boolean): void
   setInterpolated(on: boolean): void
   setCrosshair(on: boolean): void
+  setNeurological(on: boolean): void
+  setMagnifier(on: boolean): void
   setPlaying(on: boolean): void
   zoomBy(factor: number): void
   fit(): void

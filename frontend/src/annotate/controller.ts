@@ -25,6 +25,7 @@ import { bindKeys } from './keyboard.ts'
 import { Learning } from './learning.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
+import { PaneViews } from './pane_views.ts'
 import { cursorOf, labelsOf, marksOf, proposalStateOf, volumeInfo } from './panel_state.ts'
 import { Review } from './review.ts'
 import { SliceLoader } from './slice_loader.ts'
@@ -93,7 +94,7 @@ class OpenAnnotator implements Annotator {
 
   // Read by panels; every one is a signal of a part, or computed from several.
   readonly axis; readonly plane; readonly slice; readonly sliceCount; readonly position; readonly window; readonly inverted
-  readonly interpolated; readonly crosshair; readonly zoom; readonly activeLabelId; readonly masksVisible; readonly opacity
+  readonly interpolated; readonly crosshair; readonly neurological; readonly magnifier; readonly zoom; readonly activeLabelId; readonly masksVisible; readonly opacity
   readonly tool; readonly canDraw; readonly brushRadiusMm; readonly threshold; readonly canUndo; readonly canRedo
   readonly playing: ReadonlySignal<boolean> = this.#playing
   readonly picture: ReadonlySignal<PictureState>
@@ -102,6 +103,7 @@ class OpenAnnotator implements Annotator {
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
+  readonly panes: PaneViews
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
@@ -119,6 +121,7 @@ class OpenAnnotator implements Annotator {
     this.#session = session
     this.#host = new ToolHost(session)
     this.#hand = new KeyboardHand(session, this.#host)
+    this.panes = new PaneViews({ api, session, volume: this.volume })
     this.#slices = new SliceLoader({
       api, volumeId, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
     })
@@ -149,6 +152,8 @@ class OpenAnnotator implements Annotator {
     this.inverted = view.inverted
     this.interpolated = view.interpolated
     this.crosshair = view.crosshair
+    this.neurological = view.neurological
+    this.magnifier = session.magnifier
     this.zoom = view.zoom
     this.picture = this.#slices.state
     this.activeLabelId = session.activeLabelId
@@ -164,7 +169,7 @@ class OpenAnnotator implements Annotator {
     this.assistant = this.#assistant.state
     this.model = this.#assistant.model
 
-    this.cursor = cursorOf(session, this.volume)
+    this.cursor = cursorOf(this.panes, this.volume)
     this.labels = labelsOf(session, this.volume, this.review)
     this.marks = marksOf(session, this.volume, this.review, this.#assistant)
     this.proposal = proposalStateOf(session, this.review)
@@ -200,8 +205,8 @@ class OpenAnnotator implements Annotator {
     globalThis.addEventListener('online', online)
     globalThis.addEventListener('beforeunload', leaving)
     const stops = [
-      mountRenderer(this.#session, canvases),
-      mountInput(this.#session, this.#host, canvases.overlay),
+      mountRenderer(this.#session, this.#session.view, canvases),
+      mountInput(this.#session, this.#session.view, this.#host, canvases.overlay),
       bindKeys(this, this.#page, window, this.#host),
       () => globalThis.removeEventListener('online', online),
       () => globalThis.removeEventListener('beforeunload', leaving),
@@ -214,6 +219,7 @@ class OpenAnnotator implements Annotator {
     this.#assistant.stop()
     this.learning.close()
     this.review.close()
+    this.panes.close()
     this.#slices.close()
     this.#outbox.close()
     for (const stop of this.#stops) stop()
@@ -241,7 +247,8 @@ class OpenAnnotator implements Annotator {
   }
 
   moveSlices(steps: number): void {
-    this.setSlice(this.slice.peek() + steps)
+    const view = this.panes.looked
+    view.setSlice(view.slice.peek() + steps)
   }
 
   lookAt(slice: number): void {
@@ -274,6 +281,14 @@ class OpenAnnotator implements Annotator {
     this.#session.view.crosshair.value = on
   }
 
+  setNeurological(on: boolean): void {
+    this.#session.view.neurological.value = on
+  }
+
+  setMagnifier(on: boolean): void {
+    this.#session.magnifier.value = on
+  }
+
   setPlaying(on: boolean): void {
     if (on === this.#playing.peek()) return
     this.#playing.value = on
@@ -282,25 +297,25 @@ class OpenAnnotator implements Annotator {
   }
 
   zoomBy(factor: number): void {
-    const { view } = this.#session
+    const view = this.panes.looked
     const { width, height } = view.viewport.peek()
     view.zoomAbout(view.pointer.peek() ?? screenPoint(width / 2, height / 2), factor)
   }
 
   fit(): void {
-    this.#session.view.setCamera(null)
+    this.panes.looked.setCamera(null)
   }
 
   rotate(): void {
-    this.#session.view.rotate()
+    this.panes.looked.rotate()
   }
 
   flip(direction: 'horizontal' | 'vertical'): void {
-    this.#session.view.flip(direction)
+    this.panes.looked.flip(direction)
   }
 
   resetView(): void {
-    this.#session.view.reset()
+    this.panes.looked.reset()
   }
 
   // -- labels and tools --

@@ -8,12 +8,13 @@ import { area } from '../viewer/mask.ts'
 import type { Session } from '../viewer/session.ts'
 import type { Cursor, LabelState, ProposalState, SliceMark, VolumeInfo } from './annotator.ts'
 import type { Assistant } from './assistant.ts'
+import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
 
-/** What lies under the pointer. */
-export function cursorOf(session: Session, volume: VolumeInfo): ReadonlySignal<Cursor | null> {
+/** What lies under the pointer, in whichever pane it is. */
+export function cursorOf(panes: PaneViews, volume: VolumeInfo): ReadonlySignal<Cursor | null> {
   return computed(() => {
-    const { view } = session
+    const view = panes.looked
     const voxel = view.cursorVoxel.value
     const point = view.cursorPoint.value
     if (voxel === null || point === null) return null

@@ -16,6 +16,9 @@ export interface SliceLoaderOptions {
   readonly shapeKji: Triple
   readonly onSlice: (slice: LoadedSlice) => void
   readonly budgetBytes?: number
+  /** How many slices to bring in the direction of scrolling, and how many at a time. */
+  readonly ahead?: number
+  readonly atOnce?: number
   readonly wait?: (ms: number) => Promise<void>
 }
 
@@ -67,7 +70,7 @@ export class SliceLoader {
 
   #around(axis: Axis, index: number, direction: 1 | -1): readonly Place[] {
     const places = [index]
-    for (let step = 1; step <= AHEAD; step++) {
+    for (let step = 1; step <= (this.#options.ahead ?? AHEAD); step++) {
       places.push(index + step * direction)
       if (step <= BEHIND) places.push(index - step * direction)
     }
@@ -78,7 +81,7 @@ export class SliceLoader {
     for (const place of this.#wanted) {
       const key = keyOf(place)
       const visible = place.index === this.#visible.index
-      if (this.#closed || (!visible && this.#running.size >= AT_ONCE)) return
+      if (this.#closed || (!visible && this.#running.size >= (this.#options.atOnce ?? AT_ONCE))) return
       if (!this.#kept.has(key) && !this.#running.has(key)) void this.#fetch(place, key)
     }
   }

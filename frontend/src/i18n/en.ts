@@ -249,6 +249,9 @@ export const en = {
   },
   annotate: {
     tools: 'Tools',
+    layouts: 'Layout',
+    solid: 'Labels in space',
+    solidEmpty: 'Nothing is annotated yet.',
     viewTools: 'View',
     maskTools: 'Edit the mask',
     picture: 'Picture',
@@ -429,6 +432,8 @@ export const en = {
     },
   },
   actions: {
+    'action.layout_one': 'One picture', 'action.layout_beside': 'Three planes, one of them large', 'action.layout_four': 'Three planes and the labels in space',
+    'action.magnifier': 'Magnifier', 'action.neurological': 'Left and right as seen from the head (neurological)',
     'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.lasso': 'Lasso', 'tool.polygon': 'Polygon', 'tool.window': 'Window and level', 'tool.pan': 'Move',
     'action.move_pointer': 'Move the pointer by keys', 'action.move_pointer_finely': 'Move the pointer finely', 'action.press_pointer': 'Click there; begin or end a box or a stroke', 'action.press_opposite': 'The same as negative point, or as eraser',
     'action.fill_mask': 'Fill holes', 'action.largest_mask': 'Keep the largest object', 'action.smooth_mask': 'Smooth the outline', 'action.interpolate_slices': 'Fill the slices in between',

@@ -241,6 +241,9 @@ export const zh: Catalogue = {
   },
   annotate: {
     tools: '工具',
+    layouts: '布局',
+    solid: '标签立体图',
+    solidEmpty: '尚无标注。',
     viewTools: '视图',
     maskTools: '编辑掩膜',
     picture: '图像',
@@ -418,6 +421,8 @@ export const zh: Catalogue = {
     },
   },
   actions: {
+    'action.layout_one': '单幅图像', 'action.layout_beside': '三平面，一大两小', 'action.layout_four': '三平面与标签立体图',
+    'action.magnifier': '放大镜', 'action.neurological': '从头侧看左右（神经科习惯）',
     'tool.point': '点', 'tool.box': '框', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦',
     'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',

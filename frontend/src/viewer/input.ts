@@ -4,6 +4,7 @@ import { screenPoint } from './camera.ts'
 import type { ScreenPoint } from './geometry.ts'
 import type { Session } from './session.ts'
 import type { Button, RawPointer, ToolHost } from './tools/host.ts'
+import type { ViewState } from './view_state.ts'
 
 const BUTTONS: Readonly<Record<number, Button>> = { 0: 'left', 1: 'middle', 2: 'right' }
 const WHEEL_PX_PER_SLICE = 60
@@ -13,8 +14,7 @@ const OPACITY_STEP = 0.05
 const LINE_PX = 20
 
 /** Listens until the returned function is called. */
-export function mountInput(session: Session, host: ToolHost, canvas: HTMLCanvasElement): () => void {
-  const { view } = session
+export function mountInput(session: Session, view: ViewState, host: ToolHost, canvas: HTMLCanvasElement): () => void {
   const touches = new Map<number, ScreenPoint>()
   let wheelRest = 0
 

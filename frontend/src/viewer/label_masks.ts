@@ -1,7 +1,7 @@
 // Which label has which mask on which slice of the acquisition plane, for the whole volume. Masks are kept as runs (a few
 // hundred bytes each); bytes exist only for what is on the screen. Along the other two axes a slice is cut out of the runs.
 import type { Axis, Triple } from './geometry.ts'
-import { area, ByteMask, emptyMask, isEmpty, type Mask } from './mask.ts'
+import { area, boxUnion, ByteMask, emptyMask, isEmpty, type Mask } from './mask.ts'
 
 interface LabelVolume {
   readonly slices: Map<number, Mask>
@@ -58,17 +58,7 @@ export class LabelMasks {
       return
     }
     target.clear()
-    let x0 = target.columns, x1 = -1, y0 = target.rows, y1 = -1
-    for (const [k, mask] of this.#labels.get(labelId)?.slices ?? []) {
-      eachInside(mask, axis, index, (x) => {
-        target.bytes[k * target.columns + x] = 1
-        if (x < x0) x0 = x
-        if (x > x1) x1 = x
-        if (k < y0) y0 = k
-        if (k > y1) y1 = k
-      })
-    }
-    if (x1 >= 0) target.box = { x0, y0, x1, y1 }
+    for (const [k, mask] of this.#labels.get(labelId)?.slices ?? []) addRow(target, k, mask, axis, index)
   }
 
   #labelVolume(labelId: string): LabelVolume {
@@ -79,6 +69,18 @@ export class LabelMasks {
     }
     return label
   }
+}
+
+/** Adds what a mask of acquisition slice `k` holds on its row `index` (axis 1) or its column `index` (axis 2), as row `k` of
+ *  a slice along that axis. */
+export function addRow(target: ByteMask, k: number, mask: Mask, axis: 1 | 2, index: number): void {
+  let x0 = target.columns, x1 = -1
+  eachInside(mask, axis, index, (x) => {
+    target.bytes[k * target.columns + x] = 1
+    if (x < x0) x0 = x
+    if (x > x1) x1 = x
+  })
+  if (x1 >= 0) target.box = boxUnion(target.box, { x0, y0: k, x1, y1: k })
 }
 
 /** Visits what a mask holds on its row `index` (axis 1, visiting columns) or its column `index` (axis 2, visiting rows). */

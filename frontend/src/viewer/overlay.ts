@@ -1,9 +1,10 @@
 // What lies over the picture, as draw commands in screen coordinates: prompts, box, brush, crosshair, letters, scale bar,
-// ruler. A function of the session; renderer.ts puts the commands on a canvas.
+// ruler. A function of the session and one of its panes; renderer.ts puts the commands on a canvas.
 import { toScreen } from './camera.ts'
 import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
+import type { ViewState } from './view_state.ts'
 
 /** Small while nobody has touched them, raised for the newest and for the one under the pointer. */
 export type PromptSize = 'small' | 'plain' | 'raised'
@@ -14,6 +15,8 @@ export type Draw =
   | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
   | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
   | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly size: PromptSize }
+  /** The picture, larger, in a disc. */
+  | { readonly kind: 'lens'; readonly at: ScreenPoint; readonly radius: number; readonly factor: number }
   | { readonly kind: 'text'; readonly at: ScreenPoint; readonly text: string; readonly color: string; readonly align: 'left' | 'center' | 'right' }
 
 /** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
@@ -22,21 +25,29 @@ export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c',
 const WHITE = '#f2f4f7'
 const ERASER = '#ffb4a8'
 const EDGE_PX = 18
+/** The controls over the picture's upper edge need this much. */
+const CONTROLS_PX = 640
 const CROSSHAIR_GAP_PX = 12
+const LENS_PX = 110
+const LENS_FACTOR = 2.5
 
-export function drawOverlay(session: Session): readonly Draw[] {
+export function drawOverlay(session: Session, view: ViewState = session.view): readonly Draw[] {
   const out: Draw[] = []
-  const { view } = session
   if (view.viewport.value.width === 0) return out
-  if (view.crosshair.value || session.tool.value === 'probe') crosshair(session, out)
-  if (view.volume.anatomical) {
-    letters(session, out)
-    scaleBar(session, out)
+  if (session.magnifier.value && view.pointer.value) {
+    out.push({ kind: 'lens', at: view.pointer.value, radius: LENS_PX, factor: LENS_FACTOR })
   }
-  ruler(session, out)
-  prompts(session, out)
-  brush(session, out)
-  keyboardPointer(session, out)
+  if (view.crosshair.value || session.tool.value === 'probe') crosshair(view, out)
+  if (view.volume.anatomical) {
+    letters(view, out)
+    scaleBar(view, out)
+  }
+  ruler(view, out)
+  if (view === session.view) {
+    prompts(session, out)
+    brush(session, out)
+  }
+  keyboardPointer(view, out)
   return out
 }
 
@@ -80,7 +91,7 @@ function brush(session: Session, out: Draw[]): void {
   out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
 }
 
-function keyboardPointer({ view }: Session, out: Draw[]): void {
+function keyboardPointer(view: ViewState, out: Draw[]): void {
   const at = view.pointer.value
   if (!at || !view.pointerByKeys.value) return
   const p = (dx: number, dy: number) => [at[0] + dx, at[1] + dy] as unknown as ScreenPoint
@@ -89,8 +100,7 @@ function keyboardPointer({ view }: Session, out: Draw[]): void {
   }
 }
 
-function crosshair(session: Session, out: Draw[]): void {
-  const { view } = session
+function crosshair(view: ViewState, out: Draw[]): void {
   const axis = view.axis.value
   const { row, column } = sliceAxes(axis)
   const { point } = sliceOf(view.position.value, axis)
@@ -112,14 +122,14 @@ function crosshair(session: Session, out: Draw[]): void {
   }
 }
 
-function letters(session: Session, out: Draw[]): void {
-  const { left, right, top, bottom } = session.view.letters.value
-  const { width, height } = session.view.viewport.value
+function letters(view: ViewState, out: Draw[]): void {
+  const { left, right, top, bottom } = view.letters.value
+  const { width, height } = view.viewport.value
   const put = (text: string, x: number, y: number) =>
     out.push({ kind: 'text', text, at: [x, y] as unknown as ScreenPoint, color: WHITE, align: 'center' })
   put(left, EDGE_PX, height / 2)
   put(right, width - EDGE_PX, height / 2)
-  put(top, width / 2, EDGE_PX)
+  put(top, width / 2, width < CONTROLS_PX ? 2 * EDGE_PX + 16 : EDGE_PX) // below what stands over a narrow picture
   put(bottom, width / 2, height - EDGE_PX)
 }
 
@@ -140,9 +150,9 @@ function trim(value: number): string {
   return String(Number(value.toFixed(2)))
 }
 
-function scaleBar(session: Session, out: Draw[]): void {
-  const { height } = session.view.viewport.value
-  const pxPerMm = session.view.view.value.camera.zoom
+function scaleBar(view: ViewState, out: Draw[]): void {
+  const { height } = view.viewport.value
+  const pxPerMm = view.view.value.camera.zoom
   const mm = scaleBarMm(pxPerMm)
   const x = EDGE_PX, y = height - EDGE_PX, length = mm * pxPerMm
   const p = (dx: number, dy: number) => [x + dx, y + dy] as unknown as ScreenPoint
@@ -152,8 +162,7 @@ function scaleBar(session: Session, out: Draw[]): void {
   out.push({ kind: 'text', text: formatMm(mm), at: p(length / 2, -12), color: WHITE, align: 'center' })
 }
 
-function ruler(session: Session, out: Draw[]): void {
-  const { view } = session
+function ruler(view: ViewState, out: Draw[]): void {
   const measured = view.ruler.value
   if (!measured || measured.axis !== view.axis.value || measured.index !== view.slice.value) return
   const from = toScreen(view.view.value, measured.from), to = toScreen(view.view.value, measured.to)

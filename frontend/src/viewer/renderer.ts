@@ -5,10 +5,12 @@ import { effect } from '@preact/signals-core'
 import { matrixOf, type Matrix, type Size } from './camera.ts'
 import { compose } from './compose.ts'
 import type { Rings } from './contour.ts'
+import type { ScreenPoint } from './geometry.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
 import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { Session } from './session.ts'
+import type { ViewState } from './view_state.ts'
 import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
 
 export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
@@ -21,17 +23,17 @@ const POSITIVE = '#3ddc84'
 const NEGATIVE = '#ff6b6b'
 const PROMPT_RADIUS_PX: Readonly<Record<PromptSize, number>> = { small: 4, plain: 5.5, raised: 7 }
 
-/** Draws the session until the returned function is called. */
-export function mountRenderer(session: Session, { picture, overlay }: Canvases): () => void {
-  const paint = new PicturePainter(session, context(picture))
-  const paintOver = new OverlayPainter(context(overlay))
+/** Draws one pane of the session until the returned function is called. */
+export function mountRenderer(session: Session, view: ViewState, { picture, overlay }: Canvases): () => void {
+  const paint = new PicturePainter(session, view, context(picture))
+  const paintOver = new OverlayPainter(context(overlay), paint)
   let composed = false, frame = 0
   let pictureDue = true, overlayDue = true
 
   const draw = () => {
     frame = 0
     if (pictureDue) paint.draw(!composed)
-    if (overlayDue) paintOver.draw(drawOverlay(session), session.view.viewport.peek())
+    if (overlayDue || session.magnifier.peek()) paintOver.draw(drawOverlay(session, view), view.viewport.peek())
     composed = true
     pictureDue = overlayDue = false
   }
@@ -40,18 +42,18 @@ export function mountRenderer(session: Session, { picture, overlay }: Canvases):
   }
   const stops = [
     effect(() => {
-      dependOnContent(session)
+      dependOnContent(session, view)
       composed = false
       pictureDue = true
       schedule()
     }),
     effect(() => {
-      void session.view.matrix.value
+      void view.matrix.value
       pictureDue = true
       schedule()
     }),
     effect(() => {
-      drawOverlay(session) // reads every signal that it depends on
+      drawOverlay(session, view) // reads every signal that it depends on
       overlayDue = true
       schedule()
     }),
@@ -63,7 +65,7 @@ export function mountRenderer(session: Session, { picture, overlay }: Canvases):
       canvas.width = Math.max(1, Math.round(width * ratio))
       canvas.height = Math.max(1, Math.round(height * ratio))
     }
-    session.view.viewport.value = { width, height }
+    view.viewport.value = { width, height }
     pictureDue = overlayDue = true
     if (frame !== 0) cancelAnimationFrame(frame)
     draw() // in this very frame: a resized canvas is empty
@@ -82,8 +84,7 @@ function context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return found
 }
 
-function dependOnContent(session: Session): void {
-  const { view } = session
+function dependOnContent(session: Session, view: ViewState): void {
   const read = [
     view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
     session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId,
@@ -92,7 +93,7 @@ function dependOnContent(session: Session): void {
 }
 
 class PicturePainter {
-  readonly #session: Session
+  readonly #view: ViewState
   readonly #scene: Scene
   readonly #target: CanvasRenderingContext2D
   readonly #slice: CanvasRenderingContext2D
@@ -103,26 +104,47 @@ class PicturePainter {
   #masks: DrawnMasks = { layers: [], outlines: [] }
   #stale = true
 
-  constructor(session: Session, target: CanvasRenderingContext2D) {
-    this.#session = session
-    this.#scene = new Scene(session)
+  constructor(session: Session, view: ViewState, target: CanvasRenderingContext2D) {
+    this.#view = view
+    this.#scene = new Scene(session, view)
     this.#target = target
     this.#slice = context(document.createElement('canvas'))
   }
 
   draw(contentChanged: boolean): void {
     if (contentChanged) this.#compose()
-    const { view } = this.#session
     const target = this.#target
-    const viewport = view.viewport.peek()
+    const viewport = this.#view.viewport.peek()
     const ratio = target.canvas.width / Math.max(1, viewport.width)
     target.setTransform(1, 0, 0, 1, 0, 0)
     target.clearRect(0, 0, target.canvas.width, target.canvas.height)
+    this.#put(target, matrixOf(this.#view.view.peek()).map((value) => value * ratio) as unknown as Matrix, ratio)
+  }
+
+  /** The picture larger, in a disc of another canvas: the point under `at` (CSS pixels) stays where it is. */
+  drawLens(target: CanvasRenderingContext2D, [x, y]: ScreenPoint, radius: number, factor: number, ratio: number): void {
+    const [a, b, c, d, e, f] = matrixOf(this.#view.view.peek())
+    const larger = [a * factor, b * factor, c * factor, d * factor, x + (e - x) * factor, y + (f - y) * factor]
+    const disc = new Path2D()
+    disc.arc(x * ratio, y * ratio, radius * ratio, 0, 2 * Math.PI)
+    target.save()
+    target.setTransform(1, 0, 0, 1, 0, 0)
+    target.clip(disc)
+    target.fillStyle = '#000'
+    target.fill(disc)
+    this.#put(target, larger.map((value) => value * ratio) as unknown as Matrix, ratio)
+    target.restore()
+    target.save()
+    target.setTransform(1, 0, 0, 1, 0, 0)
+    line(target, disc, 'rgba(255, 255, 255, 0.6)', 1.5 * ratio)
+    target.restore()
+  }
+
+  #put(target: CanvasRenderingContext2D, matrix: Matrix, ratio: number): void {
     if (this.#pixels === null) return
-    const matrix = matrixOf(view.view.peek()).map((value) => value * ratio) as unknown as Matrix
     const [a, b, c, d] = matrix
     const pxPerVoxel = Math.min(Math.hypot(a, b), Math.hypot(c, d))
-    target.imageSmoothingEnabled = view.interpolated.peek() && pxPerVoxel < SQUARE_FROM_PX
+    target.imageSmoothingEnabled = this.#view.interpolated.peek() && pxPerVoxel < SQUARE_FROM_PX
     target.imageSmoothingQuality = 'high'
     target.setTransform(...matrix)
     target.globalAlpha = this.#stale ? STALE_ALPHA : 1
@@ -147,7 +169,7 @@ class PicturePainter {
   }
 
   #compose(): void {
-    const { view } = this.#session
+    const view = this.#view
     const image = view.image.peek()
     this.#stale = image === null
     if (image === null) {
@@ -217,9 +239,11 @@ function line(target: CanvasRenderingContext2D, path: Path2D, color: string, wid
 
 class OverlayPainter {
   readonly #target: CanvasRenderingContext2D
+  readonly #picture: PicturePainter
 
-  constructor(target: CanvasRenderingContext2D) {
+  constructor(target: CanvasRenderingContext2D, picture: PicturePainter) {
     this.#target = target
+    this.#picture = picture
   }
 
   draw(commands: readonly Draw[], viewport: Size): void {
@@ -227,10 +251,10 @@ class OverlayPainter {
     const ratio = target.canvas.width / Math.max(1, viewport.width)
     target.setTransform(ratio, 0, 0, ratio, 0, 0)
     target.clearRect(0, 0, viewport.width, viewport.height)
-    for (const command of commands) this.#put(command)
+    for (const command of commands) this.#put(command, ratio)
   }
 
-  #put(command: Draw): void {
+  #put(command: Draw, ratio: number): void {
     const target = this.#target
     switch (command.kind) {
       case 'line': {
@@ -261,6 +285,9 @@ class OverlayPainter {
       }
       case 'prompt':
         this.#prompt(command.at[0], command.at[1], command.positive, command.size)
+        return
+      case 'lens':
+        this.#picture.drawLens(target, command.at, command.radius, command.factor, ratio)
         return
       case 'text':
         target.font = FONT

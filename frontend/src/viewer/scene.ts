@@ -1,11 +1,14 @@
-// From the session to what must be drawn for the visible slice: filled layers and outlines. Keeps decoded masks and traced
+// From the session to what must be drawn for the slice of one pane: filled layers and outlines. Keeps decoded masks and traced
 // outlines until they are stale, and reuses their bytes while scrolling. No canvas.
 import { parseColor, type MaskLayer } from './compose.ts'
 import { traceRings, type Rings } from './contour.ts'
 import { proposalOf, type Draft } from './draft.ts'
+import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
-import { ByteMask, difference } from './mask.ts'
+import { addRow } from './label_masks.ts'
+import { boxUnion, ByteMask, difference } from './mask.ts'
 import type { LabelStyle, Session } from './session.ts'
+import type { ViewState } from './view_state.ts'
 
 export interface Outline {
   readonly rings: Rings
@@ -27,16 +30,18 @@ interface Shown {
 
 export class Scene {
   readonly #session: Session
+  readonly #view: ViewState
   readonly #shown = new Map<string, Shown>()
 
-  constructor(session: Session) {
+  constructor(session: Session, view: ViewState) {
     this.#session = session
+    this.#view = view
   }
 
   masks(): DrawnMasks {
-    const session = this.#session
-    const draft = session.draft.value
-    const stroke = session.strokes.inProgress
+    const session = this.#session, axis = this.#view.axis.value
+    const draft = axis === 0 ? session.drafts.value.get(this.#view.slice.value) ?? null : null
+    const stroke = axis === 0 ? session.strokes.inProgress : null
     const layers: MaskLayer[] = []
     const outlines: Outline[] = []
     for (const label of session.labels.value) {
@@ -49,30 +54,32 @@ export class Scene {
       layers.push({ mask: shown.mask, color: parseColor(label.color), opacity: session.opacity.value })
       outlines.push({ rings: ringsOf(shown), color: label.color, kind: 'accepted' })
     }
-    if (draft !== null) {
+    if (axis !== 0) this.#draftsAcross(axis, outlines)
+    else if (draft !== null) {
       const shown = stroke?.inDraft ? fresh(stroke.work) : this.#proposal(draft)
-      const color = session.labels.value.find((label) => label.id === draft.labelId)?.color ?? '#ffffff'
-      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color, kind: 'draft' })
+      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color: this.#color(draft.labelId), kind: 'draft' })
     }
     return { layers, outlines }
   }
 
   /** An object that a draft has re-opened is not shown as accepted: its proposal is shown in its place. */
   #label({ id }: LabelStyle, draft: Draft | null): Shown {
-    const { view, masks } = this.#session
+    const { masks } = this.#session
     const base = draft?.labelId === id ? draft.base : null
-    const axis = view.axis.value, index = view.slice.value
-    return this.#cached(id, [axis, index, masks.version(id), base], (mask) => {
+    const axis = this.#view.axis.value, index = this.#view.slice.value
+    const painted = axis !== 0 && id === this.#session.activeLabelId.value ? this.#painted(false) : null
+    return this.#cached(id, [axis, index, masks.version(id), base, painted?.version], (mask) => {
       if (base === null) masks.loadInto(mask, id, axis, index)
       else mask.load(difference(masks.get(id, index), base))
+      if (painted !== null) replaceRow(mask, painted.slice, painted.work, axis, index)
     })
   }
 
   /** Suggestions are shown in all planes; a draft takes the place of its label's. */
   #suggested({ id }: LabelStyle, draft: Draft | null): Shown | null {
-    const { view, suggestions } = this.#session
+    const { suggestions } = this.#session
     if (suggestions.openOf(id).size === 0 || draft?.labelId === id) return null
-    const axis = view.axis.value, index = view.slice.value
+    const axis = this.#view.axis.value, index = this.#view.slice.value
     return this.#cached(`suggestion ${id}`, [axis, index, suggestions.masks.version(id)], (mask) =>
       suggestions.masks.loadInto(mask, id, axis, index))
   }
@@ -81,8 +88,32 @@ export class Scene {
     return this.#cached('proposal', [draft], (mask) => mask.load(proposalOf(draft)))
   }
 
+  /** Across the acquisition plane every open draft is a line or two. */
+  #draftsAcross(axis: 1 | 2, outlines: Outline[]): void {
+    const drafts = this.#session.drafts.value, index = this.#view.slice.value
+    for (const labelId of new Set([...drafts.values()].map((draft) => draft.labelId))) {
+      const painted = this.#painted(true)
+      const shown = this.#cached(`drafts ${labelId}`, [axis, index, drafts, painted?.version], (mask) => {
+        mask.clear()
+        for (const draft of drafts.values()) if (draft.labelId === labelId) addRow(mask, draft.slice, proposalOf(draft), axis, index)
+        if (painted !== null && drafts.get(painted.slice)?.labelId === labelId) replaceRow(mask, painted.slice, painted.work, axis, index)
+      })
+      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color: this.#color(labelId), kind: 'draft' })
+    }
+  }
+
+  /** The stroke that is being painted into a draft or into a label. */
+  #painted(inDraft: boolean): { readonly slice: number; readonly work: ByteMask; readonly version: number } | null {
+    const stroke = this.#session.strokes.inProgress
+    return stroke?.inDraft === inDraft ? { slice: stroke.slice, work: stroke.work, version: this.#session.masksVersion.value } : null
+  }
+
+  #color(labelId: string): string {
+    return this.#session.labels.value.find((label) => label.id === labelId)?.color ?? '#ffffff'
+  }
+
   #cached(key: string, content: readonly unknown[], load: (mask: ByteMask) => void): Shown {
-    const { rows, columns } = this.#session.view.shape.value
+    const { rows, columns } = this.#view.shape.value
     let shown = this.#shown.get(key)
     if (shown === undefined || shown.mask.rows !== rows || shown.mask.columns !== columns) {
       shown = { mask: new ByteMask(rows, columns), content: null, rings: null }
@@ -96,6 +127,13 @@ export class Scene {
     }
     return shown
   }
+}
+
+/** Acquisition slice `k` as it is being painted, in a slice across it. */
+function replaceRow(target: ByteMask, k: number, work: ByteMask, axis: Axis, index: number): void {
+  const { columns, bytes } = target
+  for (let x = 0; x < columns; x++) bytes[k * columns + x] = work.bytes[axis === 1 ? index * work.columns + x : x * work.columns + index]
+  target.box = boxUnion(target.box, { x0: 0, y0: k, x1: columns - 1, y1: k })
 }
 
 function fresh(mask: ByteMask): Shown {

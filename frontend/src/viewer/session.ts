@@ -38,6 +38,8 @@ export class Session {
   readonly hiddenLabels = signal<ReadonlySet<string>>(new Set())
   readonly masksVisible = signal(true)
   readonly opacity = signal(0.4)
+  /** A disc around the pointer shows the picture larger. */
+  readonly magnifier = signal(false)
   /** The box that is being drawn. */
   readonly rubberBand = signal<{ readonly from: SlicePoint; readonly to: SlicePoint } | null>(null)
   /** The outline that is being drawn, on this slice. */

@@ -11,6 +11,7 @@ import type { Session } from './session.ts'
 import { paint, type Brush } from './stroke.ts'
 
 interface Stroke {
+  readonly slice: number
   readonly draft: Draft | null
   readonly before: Mask
   readonly work: ByteMask
@@ -53,7 +54,8 @@ export class Strokes {
     const image = view.image.value
     if (!session.canDraw.value || labelId === null || image === null) return false
     const taken = session.taken(), draft = taken ?? session.draft.value
-    const before = draft ? proposalOf(draft) : edits.masks.get(labelId, view.slice.value)
+    const slice = view.slice.value
+    const before = draft ? proposalOf(draft) : edits.masks.get(labelId, slice)
     const threshold = this.threshold.value
     const range = threshold && image.channels === 1 ? { values: image.data, low: threshold[0], high: threshold[1] } : null
     const brush = { radiusMm: this.radiusMm.value, pixelMm: slicePixelMm(view.volume, 0), erase, range }
@@ -62,7 +64,7 @@ export class Strokes {
       session.setLabelVisible(draft?.labelId ?? labelId, true)
       edits.history.mark()
       if (taken) edits.changeDraft(taken.slice, taken)
-      this.#stroke = { draft, before, work: this.#work.load(before), brush, last: at }
+      this.#stroke = { slice, draft, before, work: this.#work.load(before), brush, last: at }
       this.extend(at)
     })
     return true
@@ -79,21 +81,21 @@ export class Strokes {
   end(): void {
     const stroke = this.#stroke
     if (stroke === null) return
-    const session = this.#session, { view, edits } = session
+    const session = this.#session, { edits } = session
     batch(() => {
       this.#stroke = null
       edits.touch()
       const after = stroke.work.toMask()
       if (sameMask(stroke.before, after)) return
-      const { draft } = stroke
-      session.worked(view.slice.value, 'stroke')
+      const { slice, draft } = stroke
+      session.worked(slice, 'stroke')
       if (draft !== null) {
         // An answer may have come while the hand was painting: the stroke goes on top of the newest state.
         const newest = edits.drafts.value.get(draft.slice)
         if (newest !== undefined) edits.changeDraft(draft.slice, withStroke(newest, stroke.before, after))
       } else {
         const flips = xor(stroke.before, after)
-        edits.change(session.activeLabelId.value!, [{ slice: view.slice.value, flips }], 'manual')
+        edits.change(session.activeLabelId.value!, [{ slice, flips }], 'manual')
       }
     })
   }
@@ -104,7 +106,7 @@ export class Strokes {
   }
 
   /** What is being painted: bytes to show in place of the label's mask or the draft's proposal. */
-  get inProgress(): { readonly work: ByteMask; readonly inDraft: boolean } | null {
-    return this.#stroke && { work: this.#stroke.work, inDraft: this.#stroke.draft !== null }
+  get inProgress(): { readonly slice: number; readonly work: ByteMask; readonly inDraft: boolean } | null {
+    return this.#stroke && { slice: this.#stroke.slice, work: this.#stroke.work, inDraft: this.#stroke.draft !== null }
   }
 }

@@ -1,11 +1,12 @@
-// What is looked at and how: plane, crosshair, camera, turning, window. State and commands; nothing about labels or masks.
+// What one pane looks at and how: plane, camera, turning, pointer; and what all panes of a volume share: the crosshair that
+// their planes go through, the window. State and commands; nothing about labels or masks.
 import { batch, computed, signal } from '@preact/signals-core'
 
 import {
   fitted, matrixOf, panned, toSlice, zoomedAbout, zoomLimits, type Camera, type Size, type View,
 } from './camera.ts'
 import {
-  AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, slicePixelMm, sliceShape, turnedClockwise,
+  AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, planeOf, slicePixelMm, sliceShape, turnedClockwise,
   voxelAt, type Axis, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
 } from './geometry.ts'
 import type { SliceImage, WindowLevel } from './windowing.ts'
@@ -28,39 +29,66 @@ export interface Ruler { readonly axis: Axis; readonly index: number; readonly f
 
 type PerAxis<T> = readonly [T, T, T]
 
+/** What the panes of a volume have in common. */
+class Shared {
+  readonly position
+  readonly window
+  readonly inverted = signal(false)
+  readonly interpolated = signal(true)
+  readonly crosshair = signal(false)
+  /** Seen from the head, the patient's right on the right; radiologists look from the feet. */
+  readonly neurological = signal(false)
+  readonly ruler = signal<Ruler | null>(null)
+
+  constructor(volume: ViewedVolume, window: WindowLevel) {
+    this.window = signal(window)
+    this.position = signal(clampVoxel(volume, volume.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple))
+  }
+}
+
 const WINDOW_WIDTHS_PER_PX = 1 / 256
 
 export class ViewState {
   readonly volume: ViewedVolume
   readonly axis = signal<Axis>(0)
-  readonly position
+  readonly position; readonly window; readonly inverted; readonly interpolated; readonly crosshair; readonly neurological
+  readonly ruler
   readonly viewport = signal<Size>({ width: 0, height: 0 })
-  readonly window
-  readonly inverted = signal(false)
-  readonly interpolated = signal(true)
-  readonly crosshair = signal(false)
   readonly loaded = signal<LoadedSlice | null>(null)
   readonly pointer = signal<ScreenPoint | null>(null)
   /** The pointer was moved by keys, so no cursor of the system shows it. */
   readonly pointerByKeys = signal(false)
-  readonly ruler = signal<Ruler | null>(null)
 
+  readonly #shared: Shared
   readonly #cameras = signal<PerAxis<Camera | null>>([null, null, null]) // null: fitted, also after a resize
   readonly #orientations
   readonly #firstWindow: WindowLevel
 
-  constructor(volume: ViewedVolume, firstWindow: WindowLevel) {
+  /** A pane of its own, or one that shares place and window with `beside`. */
+  constructor(volume: ViewedVolume, firstWindow: WindowLevel, beside: ViewState | null = null) {
+    const shared = beside === null ? new Shared(volume, firstWindow) : beside.#shared
     this.volume = volume
     this.#firstWindow = firstWindow
-    this.window = signal(firstWindow)
-    this.position = signal(clampVoxel(volume, volume.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple))
+    this.#shared = shared
+    this.position = shared.position
+    this.window = shared.window
+    this.inverted = shared.inverted
+    this.interpolated = shared.interpolated
+    this.crosshair = shared.crosshair
+    this.neurological = shared.neurological
+    this.ruler = shared.ruler
     this.#orientations = signal(this.#customary())
+  }
+
+  /** Another pane on the same volume. */
+  beside(): ViewState {
+    return new ViewState(this.volume, this.#firstWindow, this)
   }
 
   readonly slice = computed(() => this.position.value[this.axis.value])
   readonly sliceCount = computed(() => this.volume.shapeKji[this.axis.value])
   readonly shape = computed(() => sliceShape(this.volume, this.axis.value))
-  readonly orientation = computed<Orientation>(() => this.#orientations.value[this.axis.value])
+  readonly orientation = computed<Orientation>(() => this.#swapped(this.#orientations.value[this.axis.value]))
   readonly letters = computed(() => edgeLetters(this.volume.axisLetters, this.axis.value, this.orientation.value))
   readonly fit = computed(() => {
     const pixelMm = slicePixelMm(this.volume, this.axis.value)
@@ -128,7 +156,7 @@ export class ViewState {
   reset(): void {
     batch(() => {
       this.setCamera(null)
-      this.#turn(this.#customary()[this.axis.value])
+      this.#turn(this.#swapped(this.#customary()[this.axis.value]))
       this.window.value = this.#firstWindow
       this.inverted.value = false
       this.ruler.value = null
@@ -142,8 +170,15 @@ export class ViewState {
     this.window.value = { width: Math.max(perPx, start.width + dxPx * perPx), center: start.center + dyPx * perPx }
   }
 
+  /** The orientations are kept as radiologists look; seen from the head, left and right change places. */
+  #swapped(orientation: Orientation): Orientation {
+    const swap = this.neurological.value && this.volume.anatomical && planeOf(this.volume, this.axis.value) !== 'sagittal'
+    return swap ? mirrored(orientation, 'horizontal') : orientation
+  }
+
   #turn(orientation: Orientation): void {
-    this.#orientations.value = this.#orientations.value.with(this.axis.value, orientation) as unknown as PerAxis<Orientation>
+    const kept = this.#swapped(orientation) // swapping twice is as it was
+    this.#orientations.value = this.#orientations.value.with(this.axis.value, kept) as unknown as PerAxis<Orientation>
   }
 
   #customary(): PerAxis<Orientation> {

@@ -12,7 +12,7 @@ const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 3
 
 test('visible labels are layers in label order; hidden ones are not there', () => {
   const { session } = openSession()
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
   session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   session.edits.replaceMask(KIDNEY, 2, rect(4, 4, 9, 9))
   assert.deepEqual(scene.masks().layers.map((layer) => layer.color), [0xff0000, 0x0000ff])
@@ -24,7 +24,7 @@ test('visible labels are layers in label order; hidden ones are not there', () =
 
 test('what is shown follows the masks from slice to slice', () => {
   const { session } = openSession()
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
   session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   session.edits.replaceMask(LIVER, 3, rect(10, 10, 12, 12))
   assert.equal(area(scene.masks().layers[0].mask.toMask()), 36)
@@ -41,7 +41,7 @@ test('what is shown follows the masks from slice to slice', () => {
 
 test('a proposal is an outline of its own, in place of the object that it re-opened', () => {
   const { session } = openSession()
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
   session.edits.replaceMask(LIVER, 2, rect(0, 0, 5, 5))
   session.addPrompt({ kind: 'point', x: 2, y: 2, positive: true }, false)
   assert.deepEqual(scene.masks().layers, [])
@@ -52,7 +52,7 @@ test('a proposal is an outline of its own, in place of the object that it re-ope
 
 test('a running stroke is shown before it is a revision', () => {
   const { session, accepted } = openSession()
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
   session.strokes.setRadiusMm(0.4)
   session.strokes.begin(slicePoint(3, 3), false)
   session.strokes.extend(slicePoint(6, 3))

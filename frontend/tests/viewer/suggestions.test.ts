@@ -32,7 +32,7 @@ const asked = (session: Session) => session.draft.value!.prompts
 
 test('a suggestion is hatched in its own way, in every plane, and never filled', () => {
   const { session } = open()
-  const scene = new Scene(session)
+  const scene = new Scene(session, session.view)
   session.suggestions.put([suggestion(2), suggestion(3, { labelId: KIDNEY })])
   assert.deepEqual(scene.masks().layers, [])
   assert.deepEqual(scene.masks().outlines.map(({ kind, color }) => [kind, color]), [['suggestion', '#ff0000']])
@@ -80,7 +80,7 @@ test('another point takes the suggestion in hand: its prompts and its mask go wi
   assert.equal(draft.prompts.length, 3)
   assert.ok(sameMask(draft.context!, rect(8, 8, 12, 12)))
   assert.equal(session.suggestion.value, null)
-  assert.deepEqual(new Scene(session).masks().outlines.map(({ kind }) => kind), ['draft'])
+  assert.deepEqual(new Scene(session, session.view).masks().outlines.map(({ kind }) => kind), ['draft'])
   assert.deepEqual(openSlices(), [2], 'nothing is decided yet')
 
   session.answer(draft.id, { mask: rect(8, 8, 15, 12), score: 0.9, model: 'm', learnedPrompt: 'l2' })
@@ -160,7 +160,7 @@ test('the brush corrects a suggestion as it corrects a draft', () => {
   session.suggestions.put([suggestion(2)])
   session.strokes.setRadiusMm(0.4)
   session.strokes.begin(slicePoint(13, 8), false)
-  assert.equal(area(new Scene(session).masks().outlines.length === 1 ? proposalOf(session.draft.value!) : emptyMask(24, 32)), 25)
+  assert.equal(area(new Scene(session, session.view).masks().outlines.length === 1 ? proposalOf(session.draft.value!) : emptyMask(24, 32)), 25)
   session.strokes.end()
   assert.equal(accepted.length, 0)
   session.accept()

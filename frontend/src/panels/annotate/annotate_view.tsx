@@ -46,7 +46,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
   return (
     <div class="annotate">
       <ToolRail annotator={annotator} page={page} mayAnnotate={mayAnnotate} />
-      <PictureArea annotator={annotator} />
+      <PictureArea annotator={annotator} page={page} />
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         <Warnings annotator={annotator} />

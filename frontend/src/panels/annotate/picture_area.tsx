@@ -1,15 +1,21 @@
-// The picture: two canvases that the annotator draws on, and what is written over their corners. Everything is placed
-// absolutely, so nothing here can move the picture.
+// The pictures: the main one, two canvases that the annotator draws on with what is written over their corners, and in some
+// layouts others beside it. What is over a picture is placed absolutely, so it cannot move it.
 
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { Annotator } from '../../annotate/annotator.ts'
+import { actionById } from '../../annotate/actions.ts'
+import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
-import { Icon } from '../icon.tsx'
+import { Icon, type IconName } from '../icon.tsx'
+import { onDemand } from '../on_demand.tsx'
+import { actionName, actionTip } from './action_text.ts'
 import { BrushOptions } from './brush_options.tsx'
+import { PictureStateView } from './picture_state.tsx'
 import { WindowMenu } from './window_menu.tsx'
 
-export function PictureArea({ annotator }: { annotator: Annotator }) {
+const SidePanes = onDemand(async () => (await import('./side_panes.tsx')).SidePanes)
+
+export function PictureArea({ annotator, page }: { annotator: Annotator; page: PageCommands }) {
   const picture = useRef<HTMLCanvasElement>(null)
   const overlay = useRef<HTMLCanvasElement>(null)
   useLayoutEffect(() => { // not after painting: a key pressed on what is seen must have its effect
@@ -18,17 +24,24 @@ export function PictureArea({ annotator }: { annotator: Annotator }) {
     return detach
   }, [annotator])
   const text = t().annotate
+  const layout = annotator.panes.layout.value
   return (
-    <section class="picture-area" aria-label={text.picture}>
-      <canvas ref={picture} aria-hidden="true" />
-      <canvas ref={overlay} tabIndex={0} role="img" aria-label={pictureName(annotator)} />
-      <div class="corner top-left">
-        <PlaneSwitch annotator={annotator} />
-        <BrushOptions annotator={annotator} />
+    <section class={`picture-area ${layout}`} aria-label={text.picture}>
+      <div class="pane main">
+        <canvas ref={picture} aria-hidden="true" />
+        <canvas ref={overlay} tabIndex={0} role="img" aria-label={pictureName(annotator)} />
+        <div class="corner top-left">
+          <div class="corner-row">
+            <PlaneSwitch annotator={annotator} />
+            <LayoutSwitch annotator={annotator} page={page} />
+          </div>
+          <BrushOptions annotator={annotator} />
+        </div>
+        <div class="corner top-right"><WindowMenu annotator={annotator} /></div>
+        <PictureStateView state={annotator.picture.value} />
       </div>
-      <div class="corner top-right"><WindowMenu annotator={annotator} /></div>
+      {layout !== 'one' && <SidePanes annotator={annotator} />}
       <Readout annotator={annotator} />
-      <PictureStateView annotator={annotator} />
     </section>
   )
 }
@@ -54,6 +67,27 @@ function PlaneSwitch({ annotator }: { annotator: Annotator }) {
   )
 }
 
+const LAYOUT_ICONS: ReadonlyArray<readonly [string, IconName]> = [
+  ['view.layoutOne', 'layoutOne'], ['view.layoutBeside', 'layoutBeside'], ['view.layoutFour', 'layoutFour'],
+]
+
+function LayoutSwitch({ annotator, page }: { annotator: Annotator; page: PageCommands }) {
+  if (!annotator.panes.possible) return null
+  return (
+    <div class="plane-switch" role="group" aria-label={t().annotate.layouts}>
+      {LAYOUT_ICONS.map(([id, icon]) => {
+        const action = actionById(id)
+        return (
+          <button key={id} type="button" aria-pressed={action.active!(annotator)} aria-label={actionName(action)} title={actionTip(action)}
+            onMouseDown={(event) => event.preventDefault()} onClick={() => action.perform(annotator, page)}>
+            <Icon name={icon} size={16} />
+          </button>
+        )
+      })}
+    </div>
+  )
+}
+
 /** Value and place under the pointer. Its own component: it changes with every movement. */
 function Readout({ annotator }: { annotator: Annotator }) {
   const cursor = annotator.cursor.value
@@ -65,23 +99,5 @@ function Readout({ annotator }: { annotator: Annotator }) {
     <output class="corner bottom-right readout" aria-live="off">
       <span>{shown}</span><span class="dim">({i}, {j}, {k})</span>
     </output>
-  )
-}
-
-function PictureStateView({ annotator }: { annotator: Annotator }) {
-  const state = annotator.picture.value
-  if (state.kind === 'shown') return null
-  if (state.kind === 'loading') return <div class="picture-state slow" role="status"><span class="spinner" /><span class="visually-hidden">{t().common.loading}</span></div>
-  return (
-    <div class="picture-state" role="alert">
-      <div class="notice alert">
-        <Icon name="warning" />
-        <div>
-          <h3>{t().annotate.sliceFailed}</h3>
-          <p>{state.problem.detail}</p>
-          {state.problem.hint && <p class="hint">{state.problem.hint}</p>}
-        </div>
-      </div>
-    </div>
   )
 }

@@ -22,7 +22,8 @@ const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
 ]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
-  null, ['view.crosshair', 'crosshair'], ['view.interpolate', 'picture'], ['window.invert', 'invert'],
+  null, ['view.layoutOne', 'layoutOne'], ['view.layoutBeside', 'layoutBeside'], ['view.layoutFour', 'layoutFour'], ['view.neurological', 'flip'],
+  null, ['view.crosshair', 'crosshair'], ['view.magnifier', 'zoom'], ['view.interpolate', 'picture'], ['window.invert', 'invert'],
   null, ['slices.play', 'play'], ['view.reset', 'reset'],
 ]
 

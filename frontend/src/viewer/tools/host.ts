@@ -8,6 +8,7 @@ import { lasso, polygon } from './outlines.ts'
 import { brush, eraser } from './painting.ts'
 import { box, point } from './prompts.ts'
 import { movedFar, type PointerEventType, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
+import type { ViewState } from '../view_state.ts'
 
 export const TOOLS: Readonly<Record<ToolId, Tool>> = {
   pan, zoom, window, scroll, probe, ruler, brush, eraser, lasso, polygon, point, box,
@@ -30,18 +31,29 @@ interface Gesture {
   button: Button | null
 }
 
+/** Tools that are as good in a side pane as in the main one; with any other in hand, a side pane moves the crosshair. */
+const LOOKING: ReadonlySet<ToolId> = new Set(['pan', 'zoom', 'window', 'scroll', 'probe', 'ruler'])
+
 export class ToolHost {
   readonly #session: Session
+  readonly #view: ViewState
   #gesture: Gesture | null = null
   /** A gesture of several presses (polygon) while the picture is panned or zoomed in between. */
   #suspended: Gesture | null = null
 
-  constructor(session: Session) {
+  constructor(session: Session, view: ViewState = session.view) {
     this.#session = session
+    this.#view = view
+  }
+
+  /** What the left button does here. */
+  get #tool(): Tool {
+    const id = this.#session.tool.value
+    return TOOLS[this.#view === this.#session.view || LOOKING.has(id) ? id : 'probe']
   }
 
   get cursor(): string {
-    return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : TOOLS[this.#session.tool.value].cursor
+    return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : this.#tool.cursor
   }
 
   /** A button is held down. */
@@ -53,9 +65,9 @@ export class ToolHost {
     const going = this.#gesture
     if (going !== null && going.button !== null) return // a second button during a gesture is not a gesture
     const event = this.#event(raw)
-    const { view } = this.#session
+    const view = this.#view
     const tool = button === 'middle' || (button === 'left' && raw.shift) ? pan as Tool
-      : button === 'right' ? zoom as Tool : TOOLS[this.#session.tool.value]
+      : button === 'right' ? zoom as Tool : this.#tool
     if (going !== null && tool === going.tool) {
       going.button = button
       this.#step('pointerDown', event)
@@ -66,12 +78,12 @@ export class ToolHost {
       screen: raw.screen, last: raw.screen, point: event.point, camera: view.camera.value,
       window: view.window.value, slice: view.slice.value,
     }
-    this.#gesture = { tool, state: tool.initial, context: { session: this.#session, press }, button }
+    this.#gesture = { tool, state: tool.initial, context: { session: this.#session, view, press }, button }
     if (button !== 'right') this.#step('pointerDown', event)
   }
 
   move(raw: RawPointer): void {
-    this.#session.view.pointer.value = raw.screen
+    this.#view.pointer.value = raw.screen
     const gesture = this.#gesture
     if (gesture === null) return
     const event = this.#event(raw)
@@ -89,7 +101,7 @@ export class ToolHost {
     if (gesture === null || gesture.button === null) return
     const event = this.#event(raw)
     if (gesture.button === 'right' && gesture.state === 'idle') {
-      const tool = TOOLS[this.#session.tool.value]
+      const tool = this.#tool
       tool.on[tool.initial].secondaryClick?.(gesture.context, event)
     } else {
       this.#step('pointerUp', event)
@@ -131,7 +143,7 @@ export class ToolHost {
   }
 
   leave(): void {
-    this.#session.view.pointer.value = null
+    this.#view.pointer.value = null
   }
 
   #step(type: PointerEventType, event: PointerInfo): void {
@@ -141,7 +153,7 @@ export class ToolHost {
   }
 
   #event(raw: RawPointer): PointerInfo {
-    const { view } = this.#session
+    const view = this.#view
     const slicePoint = toSlice(view.view.value, raw.screen)
     const voxel = voxelAt(view.volume, view.axis.value, view.slice.value, slicePoint)
     return { ...raw, point: slicePoint, voxel }

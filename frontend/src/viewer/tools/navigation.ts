@@ -4,10 +4,10 @@ import type { Tool, ToolContext } from './tool.ts'
 type Drag = 'idle' | 'dragging'
 
 /** Puts back what the gesture changed: all of these tools cancel alike. */
-function restore({ session, press }: ToolContext): 'idle' {
-  session.view.setCamera(press.camera)
-  session.view.window.value = press.window
-  session.view.setSlice(press.slice)
+function restore({ view, press }: ToolContext): 'idle' {
+  view.setCamera(press.camera)
+  view.window.value = press.window
+  view.setSlice(press.slice)
   return 'idle'
 }
 
@@ -16,8 +16,8 @@ export const pan: Tool<Drag> = {
   on: {
     idle: { pointerDown: () => 'dragging' },
     dragging: {
-      pointerMove: ({ session, press }, e) => {
-        session.view.panBy(e.screen[0] - press.last[0], e.screen[1] - press.last[1])
+      pointerMove: ({ view, press }, e) => {
+        view.panBy(e.screen[0] - press.last[0], e.screen[1] - press.last[1])
         return 'dragging'
       },
       pointerUp: () => 'idle',
@@ -34,8 +34,8 @@ export const zoom: Tool<Drag> = {
   on: {
     idle: { pointerDown: () => 'dragging' },
     dragging: {
-      pointerMove: ({ session, press }, e) => {
-        session.view.zoomAbout(press.screen, Math.exp((press.last[1] - e.screen[1]) * ZOOM_PER_PX))
+      pointerMove: ({ view, press }, e) => {
+        view.zoomAbout(press.screen, Math.exp((press.last[1] - e.screen[1]) * ZOOM_PER_PX))
         return 'dragging'
       },
       pointerUp: () => 'idle',
@@ -49,8 +49,8 @@ export const window: Tool<Drag> = {
   on: {
     idle: { pointerDown: () => 'dragging' },
     dragging: {
-      pointerMove: ({ session, press }, e) => {
-        session.view.dragWindow(press.window, e.screen[0] - press.screen[0], e.screen[1] - press.screen[1])
+      pointerMove: ({ view, press }, e) => {
+        view.dragWindow(press.window, e.screen[0] - press.screen[0], e.screen[1] - press.screen[1])
         return 'dragging'
       },
       pointerUp: () => 'idle',
@@ -66,7 +66,7 @@ export const scroll: Tool<Drag> = {
   on: {
     idle: { pointerDown: () => 'dragging' },
     dragging: {
-      pointerMove: ({ session: { view }, press }, e) => {
+      pointerMove: ({ view, press }, e) => {
         const pxPerSlice = Math.max(LEAST_PX_PER_SLICE, view.viewport.value.height / view.sliceCount.value / 2)
         view.setSlice(press.slice + Math.round((e.screen[1] - press.screen[1]) / pxPerSlice))
         return 'dragging'
@@ -82,15 +82,15 @@ export const probe: Tool<Drag> = {
   id: 'probe', initial: 'idle', cursor: 'crosshair',
   on: {
     idle: {
-      pointerDown: ({ session }, e) => {
-        session.view.crosshair.value = true
-        if (e.voxel) session.view.setPosition(e.voxel)
+      pointerDown: ({ view }, e) => {
+        view.crosshair.value = true
+        if (e.voxel) view.setPosition(e.voxel)
         return 'dragging'
       },
     },
     dragging: {
-      pointerMove: ({ session }, e) => {
-        if (e.voxel) session.view.setPosition(e.voxel)
+      pointerMove: ({ view }, e) => {
+        if (e.voxel) view.setPosition(e.voxel)
         return 'dragging'
       },
       pointerUp: () => 'idle',
@@ -103,22 +103,22 @@ export const ruler: Tool<Drag> = {
   id: 'ruler', initial: 'idle', cursor: 'crosshair',
   on: {
     idle: {
-      pointerDown: ({ session: { view } }, e) => {
+      pointerDown: ({ view }, e) => {
         view.ruler.value = { axis: view.axis.value, index: view.slice.value, from: e.point, to: e.point }
         return 'dragging'
       },
     },
     dragging: {
-      pointerMove: ({ session: { view } }, e) => {
+      pointerMove: ({ view }, e) => {
         if (view.ruler.value) view.ruler.value = { ...view.ruler.value, to: e.point }
         return 'dragging'
       },
-      pointerUp: ({ session: { view }, press }, e) => {
+      pointerUp: ({ view, press }, e) => {
         const click = e.screen[0] === press.screen[0] && e.screen[1] === press.screen[1]
         if (click) view.ruler.value = null // a click takes the ruler away
         return 'idle'
       },
-      cancel: ({ session: { view } }) => {
+      cancel: ({ view }) => {
         view.ruler.value = null
         return 'idle'
       },

@@ -3,6 +3,7 @@
 import type { Camera } from '../camera.ts'
 import type { ScreenPoint, SlicePoint, VoxelIndex } from '../geometry.ts'
 import type { Session } from '../session.ts'
+import type { ViewState } from '../view_state.ts'
 import type { WindowLevel } from '../windowing.ts'
 
 export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'lasso' | 'polygon'
@@ -30,6 +31,8 @@ export interface Press {
 
 export interface ToolContext {
   readonly session: Session
+  /** The pane that was pressed. */
+  readonly view: ViewState
   press: Press
 }
 
