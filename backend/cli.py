@@ -124,7 +124,7 @@ def serve(
 
 @app.command()
 def worker(queues: Annotated[list[str], typer.Argument(help="Queues to serve, the most urgent first.")]) -> None:
-    """Run one worker process: click, encode, train, io. The addresses of Postgres and Redis must be set."""
+    """Run one worker process: click, encode, train, evaluate, io. The addresses of Postgres and Redis must be set."""
     from backend.supervisor import worker_command
 
     load_settings()  # a wrong setting is said here, by name

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
 
     # -- operation ------------------------------------------------------------------------------------------------
     workers: PositiveInt = Field(
-        default=1, description="Sets of worker processes that `sammed up` starts (one set: click, encode, train, io)."
+        default=1,
+        description="Sets of worker processes that `sammed up` starts "
+        "(one set: click, encode, train with evaluate, io).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe message that is logged."

@@ -47,9 +47,9 @@ STEADY_AFTER_S = 60.0
 TRIES_BEFORE_READY = 3
 
 # One set of workers: the queues that each process serves, in order of preference. The first serves clicks and nothing
-# else, so that a click never waits behind an encoding, a training or an import. Who trains does nothing else: it yields
-# the processor to the others, and nobody who waits for an answer may get it from there.
-WORKER_SET: tuple[tuple[str, ...], ...] = (("click",), ("encode", "click"), ("train",), ("io",))
+# else, so that a click never waits behind an encoding, a training or an import. Who trains measures at most besides: it
+# yields the processor to the others, and nobody who waits for an answer may get it from there.
+WORKER_SET: tuple[tuple[str, ...], ...] = (("click",), ("encode", "click"), ("train", "evaluate"), ("io",))
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own server is on this machine
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from backend.db.tables import Job
@@ -27,7 +28,7 @@ from backend.wiring import Services
 from workers.accepted_cases import cases_of
 from workers.evaluation import describe
 from workers.interactive import Interactive
-from workers.sammed.protocol import ProtocolConfig, Row, evaluate, plan
+from workers.sammed.protocol import ProtocolConfig, Row, Watch, evaluate, plan
 from workers.sammed.sam import SamModel
 from workers.sammed.tables import METHOD_NAMES, setting_name, summarise
 from workers.sammed.types import Prediction, Prompts, SammedError, SliceEmbedding
@@ -36,12 +37,25 @@ MEASURING_SHARE = 0.97
 """Share of the progress that measuring counts for; the rest is the report."""
 
 
-class Evaluation:
-    """The job in one process. `config` is an argument for those who want fewer steps of learning."""
+GiveWay = Callable[[Callable[[], None]], None]
+"""Does what somebody waits for, if anything, and calls its argument before."""
 
-    def __init__(self, services: Services, interactive: Interactive, *, config: ProtocolConfig | None = None) -> None:
+
+class Evaluation:
+    """The job in one process. `give_way` is called every few steps; `config` is an argument for those who want fewer
+    steps of learning."""
+
+    def __init__(
+        self,
+        services: Services,
+        interactive: Interactive,
+        *,
+        give_way: GiveWay,
+        config: ProtocolConfig | None = None,
+    ) -> None:
         self._services = services
         self._interactive = interactive
+        self._give_way = give_way
         self._config = config or ProtocolConfig()
 
     def run(self, job: Job, progress: Progress) -> dict[str, Any]:
@@ -57,9 +71,10 @@ class Evaluation:
         with _translated():
             config = _protocol_config(self._config, payload)
             units, skipped = plan(cases, config)
-            watch = _Watch(progress, len(units))
-            watched = _WatchedModel(model, watch.asked)
-            rows = list(evaluate(payload.protocol, watched, cases, config, on_progress=watch.unit_done))
+            watcher = _Watcher(progress, len(units), self._give_way)
+            watched = _WatchedModel(model, watcher.asked)
+            watch = Watch(clock=watcher.clock, pause=watcher.look)
+            rows = list(evaluate(payload.protocol, watched, cases, config, on_progress=watcher.unit_done, watch=watch))
         progress(MEASURING_SHARE, EvaluationMessage.WRITING_REPORT)
         protocol = {
             **describe(payload.protocol, model, cases, config, skipped),
@@ -100,25 +115,47 @@ class Evaluation:
 # ---- watching -------------------------------------------------------------------------------------------------------
 
 
-class _Watch:
-    """Says where a measurement is: after each label of a case, and with every mask that the model was asked for."""
+class _Watcher:
+    """Says where a measurement is and lets others go first: with every mask that the model was asked for, and between
+    the steps of learning. Its clock stands still meanwhile."""
 
-    def __init__(self, progress: Progress, units: int) -> None:
+    def __init__(
+        self, progress: Progress, units: int, give_way: GiveWay, monotonic: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._monotonic = monotonic
         self._progress = progress
         self._units = units
+        self._give_way = give_way
         self._done = 0
         self._masks = 0
+        self._away_s = 0.0
+
+    def clock(self) -> float:
+        """Seconds spent on the measurement alone."""
+        return self._monotonic() - self._away_s
 
     def asked(self) -> None:
-        """Raises JobCancelled when the job was asked to stop."""
+        """Before the model is asked. Raises as `look` does."""
         self._masks += 1
+        self.look()
+
+    def look(self) -> None:
+        """Raises JobCancelled when the job was asked to stop, WorkerStopping when its worker was."""
         self._progress(
-            MEASURING_SHARE * self._done / self._units,
+            self._share,
             EvaluationMessage.MEASURING,
             unit=self._done + 1,
             of=self._units,
             masks=self._masks,
         )
+        left = self._monotonic()
+        with torch.inference_mode(False), torch.enable_grad():  # wherever the model was asked from
+            self._give_way(lambda: self._progress.at_once(self._share, EvaluationMessage.GIVING_WAY))
+        self._away_s += self._monotonic() - left
+
+    @property
+    def _share(self) -> float:
+        return MEASURING_SHARE * self._done / self._units
 
     def unit_done(self, done: int, total: int, name: str) -> None:
         self._done = done

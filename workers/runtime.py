@@ -21,7 +21,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from backend.db.tables import Job
-from backend.domain.jobs import Call, JobCancelled, JobKind, QueueName, WorkerStopping
+from backend.domain.jobs import Call, JobCancelled, JobKind, QueueName, QueueUnavailable, WorkerStopping
 from backend.errors import AppError, Broken, to_record
 from backend.services.jobs import HEARTBEAT_S, Progress
 from backend.settings import Settings
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 RunJob = Callable[[Job, Progress], dict[str, Any]]
 RunCall = Callable[[dict[str, Any]], dict[str, Any]]
 
-MODEL_QUEUES = (QueueName.CLICK, QueueName.ENCODE, QueueName.TRAIN)
+MODEL_QUEUES = (QueueName.CLICK, QueueName.ENCODE, QueueName.TRAIN, QueueName.EVALUATE)
 
 
 class Runtime:
@@ -57,10 +57,12 @@ class Runtime:
             self.calls = {Call.PREDICT: interactive.predict, Call.ENCODE: interactive.encode}
             if QueueName.TRAIN in queues:
                 from workers.batch import Batch
-                from workers.evaluation_job import Evaluation
 
                 self.jobs |= Batch(services, interactive).jobs()
-                self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive).run
+            if QueueName.EVALUATE in queues:
+                from workers.evaluation_job import Evaluation
+
+                self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive, give_way=self.give_way).run
         if QueueName.IO in queues:
             from workers.archive import Archive
             from workers.export import Export
@@ -110,6 +112,21 @@ class Runtime:
         clean_up = self.clean_ups.get(JobKind(job.kind))
         if clean_up is not None:
             clean_up(job)  # only now: until its end is written, the job may have to run again
+
+    def give_way(self, say: Callable[[], None]) -> None:
+        """Run what waits to be learned, now, in the middle of an evaluation: that takes hours, and an annotator waits
+        for seconds. `say` is called before, if anything waits; both jobs go on beating."""
+        queue = self.services.queue
+        if QueueName.TRAIN not in self.queues:
+            return
+        try:
+            if not queue.waiting(QueueName.TRAIN):
+                return
+            say()
+            while not self.stopping.is_set() and (job_id := queue.take(QueueName.TRAIN)) is not None:
+                self.run_job(job_id)
+        except QueueUnavailable as error:
+            log.warning("nothing to give way to", reason=error.detail)  # without a courier nothing is learned anyway
 
     @contextmanager
     def _beating(self, job_id: UUID) -> Iterator[None]:
@@ -191,7 +208,7 @@ def serve(settings: Settings, queues: Sequence[QueueName], *, burst: bool = Fals
 
     A job in hand is given back then. A worker that trains lets others go first, unless it answers clicks as well."""
     global _runtime
-    if QueueName.TRAIN in queues and QueueName.CLICK not in queues:
+    if {QueueName.TRAIN, QueueName.EVALUATE}.intersection(queues) and QueueName.CLICK not in queues:
         yield_to_others()
     services = build_services(settings)
     _runtime = Runtime(services, queues)

@@ -35,6 +35,8 @@ class EvaluationMessage(StrEnum):
     READING_MASKS = "reading_masks"
     MEASURING = "measuring"
     """(unit, of, masks): labels of cases, counted from 1, and the masks that the model was asked for so far"""
+    GIVING_WAY = "giving_way"
+    """what an annotator waits for is learned first"""
     WRITING_REPORT = "writing_report"
 
 

@@ -20,6 +20,8 @@ class QueueName(StrEnum):
     CLICK = "click"
     ENCODE = "encode"
     TRAIN = "train"
+    EVALUATE = "evaluate"
+    """apart from `train`: a worker of both takes it last, and interrupts it for learning"""
     IO = "io"
 
 
@@ -40,9 +42,9 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.LEARN_PROMPT: QueueName.TRAIN,
     JobKind.AUTO_SEGMENT: QueueName.TRAIN,
     JobKind.PROPAGATE: QueueName.TRAIN,
-    JobKind.EVALUATE: QueueName.TRAIN,
     JobKind.ARCHIVE: QueueName.IO,
     JobKind.RESTORE: QueueName.IO,
+    JobKind.EVALUATE: QueueName.EVALUATE,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)

@@ -232,10 +232,10 @@ class Evaluations:
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _check_workers(self, model: str) -> None:
-        if not self._queue.worker_counts()[QueueName.TRAIN]:
+        if not self._queue.worker_counts()[QueueName.EVALUATE]:
             raise NoWorker(
-                "No worker process serves the queue 'train'.",
-                hint="`sammed up` starts one, else `sammed worker train` does.",
+                "No worker process serves the queue 'evaluate'.",
+                hint="`sammed up` starts one, else `sammed worker train evaluate` does.",
             )
         if model not in self._segmentation.models():
             raise ModelMissing(f"No running worker has the model '{model}'.", hint="`sammed models list` shows them.")

@@ -327,6 +327,11 @@ class Progress:
             self._last = now
             self._jobs.report(self._job_id, fraction, message, params)
 
+    def at_once(self, fraction: float, message: str) -> None:
+        """Written now, however lately something else was: nothing may follow for a while. Raises as a call does."""
+        self._last = float("-inf")
+        self(fraction, message)
+
     def checkpoint(self) -> None:
         """A place to stop at in the middle of a step: says the same once more. Raises as a call does."""
         fraction, message, params = self._said

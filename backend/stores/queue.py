@@ -33,7 +33,7 @@ _JOB_TIMEOUT_S = 24 * 3600
 
 
 class JobQueue:
-    """The queues `click`, `encode`, `train`, `io`."""
+    """The queues of domain.jobs.QueueName."""
 
     def __init__(self, redis_url: str) -> None:
         # no time-out of the socket's own (redis-py's default is 5 s): a call waits as long as its caller says
@@ -109,6 +109,21 @@ class JobQueue:
         with _translated():
             return self._queues[queue].get_job_position(rq_id(job_id, attempt)) is not None
 
+    def waiting(self, queue: QueueName) -> int:
+        """How many jobs wait in a queue."""
+        with _translated():
+            return int(self._queues[queue].count)
+
+    def take(self, queue: QueueName) -> UUID | None:
+        """The background job that waits longest, taken from the courier by who will run it now; None: none waits. What
+        is taken and not claimed, the sweeper sends again."""
+        with _translated():
+            carried = self._redis.lpop(self._queues[queue].key)  # RQ's own pop breaks on an empty queue
+            if not isinstance(carried, bytes):
+                return None
+            self._redis.delete(RqJob.key_for(carried.decode()))
+        return job_id_of(carried.decode())
+
     # -- workers ------------------------------------------------------------------------------------------------------
     def announce_worker(self, name: str, queues: list[QueueName], models: dict[str, Any]) -> None:
         """Called by each worker process every few seconds: it lives, serves these queues and has these models."""
@@ -159,6 +174,10 @@ class JobQueue:
 
 def rq_id(job_id: UUID, attempt: int) -> str:
     return f"{job_id}-{attempt}"
+
+
+def job_id_of(rq_id: str) -> UUID:
+    return UUID(rq_id.rpartition("-")[0])
 
 
 @contextmanager

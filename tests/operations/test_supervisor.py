@@ -183,7 +183,7 @@ def test_one_process_serves_clicks_and_nothing_else() -> None:
     commands = [plan.command for plan in process_plans(Settings(workers=2))]
     assert commands[0] == (sys.executable, "-m", "backend", "serve")
     served = [command[-1] for command in commands[1:]]
-    assert served == ["click", "encode,click", "train", "io"] * 2
+    assert served == ["click", "encode,click", "train,evaluate", "io"] * 2
 
 
 def test_a_port_in_use_is_named() -> None:

@@ -51,7 +51,7 @@ def test_it_serves_requests_when_it_says_ready(installation: Installation) -> No
     assert httpx.get(f"{installation.url}/healthz").status_code == 200
     assert httpx.get(f"{installation.url}/readyz").status_code == 200
     workers = installation.wait_for_workers()
-    assert set(workers) == {"click", "encode", "train", "io"}
+    assert set(workers) == {"click", "encode", "train", "evaluate", "io"}
 
 
 def test_the_bootstrap_token_is_the_first_administrators(installation: Installation) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from typing import Any, get_args
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from backend.domain.evaluation import (
     EvaluationUnfinished,
 )
 from backend.domain.ids import new_id
-from backend.domain.jobs import JobKind, JobState, QueueName
+from backend.domain.jobs import JobKind, JobState, LearnPromptPayload, QueueName
 from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.imaging.phantom import LIVER, Phantom, abdominal_phantom
@@ -38,7 +39,8 @@ from backend.wiring import Services
 from tests.sammed.evaluation_cases import FAST
 from tests.services.conftest import person
 from workers.accepted_cases import PICTURES, cases_of
-from workers.evaluation_job import Evaluation
+from workers.batch import Batch
+from workers.evaluation_job import Evaluation, _Watcher
 from workers.interactive import Interactive
 from workers.runtime import Runtime
 from workers.sammed import baselines, sampling
@@ -55,13 +57,16 @@ def phantom() -> Phantom:
 
 @pytest.fixture(scope="module")
 def runtime(services: Services) -> Runtime:
-    """A worker of `train` in this process; no job reaches it but by `run_job`."""
+    """A worker of `train` and `evaluate` in this process; no job reaches it but by `run_job`, and by giving way."""
     torch.set_num_threads(1)
     services.jobs._postpone = lambda delay_s, act: None
     interactive = Interactive(services)
-    services.queue.announce_worker("learner", [QueueName.TRAIN], interactive.models())
+    queues = [QueueName.TRAIN, QueueName.EVALUATE]
+    services.queue.announce_worker("learner", queues, interactive.models())
     runtime = Runtime(services, [])
-    runtime.jobs = {JobKind.EVALUATE: Evaluation(services, interactive, config=FAST).run}
+    runtime.queues = queues
+    runtime.jobs = Batch(services, interactive, assist=FAST.assist, auto=FAST.auto).jobs()
+    runtime.jobs[JobKind.EVALUATE] = Evaluation(services, interactive, give_way=runtime.give_way, config=FAST).run
     return runtime
 
 
@@ -232,6 +237,52 @@ def test_a_running_evaluation_stops_in_the_middle_of_a_label(
     assert (over.state, over.result) == (JobState.CANCELLED, None)
     assert said[-1] == EvaluationMessage.MEASURING
     assert not services.objects.exists(f"evaluations/{job.id}/report.md")
+
+
+def test_learning_goes_first_and_changes_no_figure(
+    services: Services, runtime: Runtime, livers: Livers, phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id, volume_id = livers.add(phantom.volume.voxels, "Emma")
+    livers.draw(livers.admin, volume_id, livers.liver, livers.truth(*SLICES))
+    livers.submit(case_id)
+    alone = livers.run(runtime, livers.payload(case_id, protocol="auto", generators=("sapnet",)))
+    scope = {"volume_id": volume_id, "label_id": livers.liver, "annotator_id": livers.admin.id}
+    asked: list[Job] = []
+    said: list[tuple[UUID, str]] = []
+    report = services.jobs.report
+
+    def somebody_annotates(job_id: UUID, progress: float, message: str, params: dict[str, int]) -> None:
+        report(job_id, progress, message, params)
+        said.append((job_id, message))
+        if message == EvaluationMessage.MEASURING and not asked:
+            asked.append(services.learning.start(livers.admin, LearnPromptPayload(**scope)))
+
+    monkeypatch.setattr(services.jobs, "report", somebody_annotates)
+    both = livers.run(runtime, livers.payload(case_id, protocol="auto", generators=("sapnet",)))
+    learned = services.jobs.get(livers.admin, asked[0].id)
+    assert learned.state == JobState.DONE, learned.problem
+    assert both.state == JobState.DONE, both.problem
+    assert (both.attempts, learned.attempts) == (1, 1)
+    assert both.started_at < learned.started_at < learned.finished_at < both.finished_at
+    announced = said.index((both.id, EvaluationMessage.GIVING_WAY))
+    assert said[announced + 1][0] == learned.id
+    assert services.queue.waiting(QueueName.TRAIN) == 0
+    assert alone.result and both.result and both.result["scores"] == alone.result["scores"]
+
+
+def test_the_clock_of_a_measurement_stands_still_while_it_gives_way(services: Services) -> None:
+    now_s = 100.0
+
+    def give_way(say: Callable[[], None]) -> None:
+        nonlocal now_s
+        now_s += 7.0
+
+    watcher = _Watcher(lambda *said, **numbers: None, 1, give_way, monotonic=lambda: now_s)
+    started = watcher.clock()
+    watcher.asked()
+    assert watcher.clock() == started
+    now_s += 2.0
+    assert watcher.clock() == started + 2.0
 
 
 def test_whose_masks_count_and_how_they_become_cases(services: Services, livers: Livers, phantom: Phantom) -> None:

@@ -28,7 +28,7 @@ from workers.sammed.cases import (
     plan,
 )
 from workers.sammed.sam import SamModel
-from workers.sammed.trials import TRIALS, TimedSlices, Trial
+from workers.sammed.trials import TRIALS, TimedSlices, Trial, Watch
 from workers.sammed.types import SammedError
 
 __all__ = [
@@ -78,24 +78,27 @@ def evaluate(
     *,
     jobs: int = 1,
     on_progress: ProgressCallback | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Row]:
     """Rows in the order of cases, labels, repeats and settings. What has too few slices is left out: `plan` says what.
 
     `jobs` processes share the work, each computing with as many threads as this one does now; the processes are ended
-    when the iterator is closed. Raises NotEnoughSlices when no label of any case can be measured, InvalidProtocol for
-    fewer than one job."""
+    when the iterator is closed. `watch` reaches into the trials; with several jobs it must be picklable. Raises
+    NotEnoughSlices when no label of any case can be measured, InvalidProtocol for fewer than one job."""
     config = config or ProtocolConfig()
     if jobs < 1:
         raise InvalidProtocol(f"The number of jobs is {jobs}; 1 is the least.")
     units, _ = plan(cases, config)
-    return _run(_Work(trial, model, cases, config), units, min(jobs, len(units)), on_progress)
+    return _run(_Work(trial, model, cases, config, watch), units, min(jobs, len(units)), on_progress)
 
 
 class _Work:
     """Everything that a process needs; the encodings of the case it is at are kept, those of earlier ones are not."""
 
-    def __init__(self, trial: TrialName, model: SamModel, cases: Sequence[Case], config: ProtocolConfig) -> None:
-        self.trial, self.model, self.cases, self.config = trial, model, cases, config
+    def __init__(
+        self, trial: TrialName, model: SamModel, cases: Sequence[Case], config: ProtocolConfig, watch: Watch | None
+    ) -> None:
+        self.trial, self.model, self.cases, self.config, self.watch = trial, model, cases, config, watch
         self._encoded: tuple[int, TimedSlices] | None = None
 
     def subject(self, unit: Unit) -> Subject:
@@ -104,7 +107,7 @@ class _Work:
     def rows(self, unit: Unit) -> list[Row]:
         """All repeats of one label of one case."""
         if self._encoded is None or self._encoded[0] != unit.case:
-            self._encoded = (unit.case, TimedSlices(self.model, self.cases[unit.case]))
+            self._encoded = (unit.case, TimedSlices(self.model, self.cases[unit.case], self.watch))
         rows: list[Row] = []
         for repeat in range(1, self.config.repeats + 1):
             trial = Trial(self.model, self._encoded[1], self.subject(unit), unit, self.config, repeat)

@@ -28,11 +28,32 @@ AUTO_POINTS = 5
 """Points per instance of the user whose SAM^assist stands beside SAM^auto (Fig. 12)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a trial is watched by whoever runs it."""
+
+    clock: Callable[[], float] = time.perf_counter
+    """in seconds; it should stand still while a trial is interrupted"""
+    pause: Callable[[], None] | None = None
+    """called between steps of learning; it may take its time, or raise to stop the trial"""
+
+    def on_step(self, step: int, steps: int) -> None:
+        """What learning calls after each step."""
+        if self.pause:
+            self.pause()
+
+    def on_progress(self, share: float, what: str) -> None:
+        """What SAM^auto calls while it learns and proposes."""
+        if self.pause:
+            self.pause()
+
+
 class TimedSlices(EncodedSlices):
     """Encoded slices that remember what encoding each of them took."""
 
-    def __init__(self, model: SamModel, case: Case) -> None:
+    def __init__(self, model: SamModel, case: Case, watch: Watch | None = None) -> None:
         super().__init__(model, case.images)
+        self.watch = watch or Watch()
         self._seconds: dict[int, float] = {}
 
     def encode_all(self, indices: Sequence[int]) -> float:
@@ -43,9 +64,9 @@ class TimedSlices(EncodedSlices):
 
     def embedding(self, index: int) -> SliceEmbedding:
         """As in EncodedSlices."""
-        started = time.perf_counter()
+        started = self.watch.clock()
         embedding = super().embedding(index)
-        self._seconds.setdefault(index, time.perf_counter() - started)
+        self._seconds.setdefault(index, self.watch.clock() - started)
         return embedding
 
 
@@ -158,9 +179,20 @@ class Trial:
         if not self.subject.case.is_volume:
             config = replace(config, position_grid=0)  # pictures of a set do not show the object in one place
         seed = int(self.rng("learning", slices, kind, scheme).integers(2**31))
-        started = time.perf_counter()
-        learned = learn_prompt(self.model, lessons, config, seed=seed, label=self.subject.name)
-        return self.model.with_prompt(learned), time.perf_counter() - started
+        watch = self.encoded.watch
+        started = watch.clock()
+        learned = learn_prompt(self.model, lessons, config, seed=seed, label=self.subject.name, on_step=watch.on_step)
+        return self.model.with_prompt(learned), watch.clock() - started
+
+    def tally(self, questions: Sequence[Question], answer: Callable[[Question], tuple[BoolArray, int]]) -> Tally:
+        """Answers to all questions, timed one by one."""
+        clock = self.encoded.watch.clock
+        tally = Tally()
+        for question in questions:
+            started = clock()
+            mask, interactions = answer(question)
+            tally.add(mask, question.reference, interactions, clock() - started)
+        return tally
 
 
 # ---- SAM^assist -----------------------------------------------------------------------------------------------------
@@ -211,26 +243,17 @@ def _compare(
 ) -> Iterator[Row]:
     composite = setting.kind == "composite"
     ask = _ask_actively if composite else _ask
-    once = {"plain": _tally(questions, partial(ask, trial, trial.model))}
+    once = {"plain": trial.tally(questions, partial(ask, trial, trial.model))}
     if not composite:  # active correction is a dialogue with a model
         few = evenly(questions, trial.config.baseline_slices)
         for name in trial.config.baselines:
-            once[name] = _tally(few, partial(_ask_baseline, trial, name))
+            once[name] = trial.tally(few, partial(_ask_baseline, trial, name))
     for n, (model, seconds) in models.items():
         for method, tally in once.items():
             mean_s = tally.seconds / tally.tested
             yield tally.row(trial.subject, setting, method, n, main="slices", seconds=mean_s)
-        taught = _tally(questions, partial(ask, trial, model))
+        taught = trial.tally(questions, partial(ask, trial, model))
         yield taught.row(trial.subject, setting, "assist", n, main="slices", seconds=seconds)
-
-
-def _tally(questions: Sequence[Question], answer: Callable[[Question], tuple[BoolArray, int]]) -> Tally:
-    tally = Tally()
-    for question in questions:
-        started = time.perf_counter()
-        mask, interactions = answer(question)
-        tally.add(mask, question.reference, interactions, time.perf_counter() - started)
-    return tally
 
 
 def _ask(trial: Trial, model: SamModel, question: Question) -> tuple[BoolArray, int]:
@@ -292,7 +315,7 @@ def auto_rows(trial: Trial, slices: Sequence[int]) -> Iterator[Row]:
             yield from _generated(trial, model, n, config, generator, learning_s)
         setting = Setting(kind, AUTO_POINTS if kind == "points" else 0, "uniform", trial.repeat)
         questions = [_question(trial, index, setting) for index in evenly(trial.left, trial.config.test_slices)]
-        helped = _tally(questions, partial(_ask, trial, model))
+        helped = trial.tally(questions, partial(_ask, trial, model))
         main = "union" if case.is_volume else "slices"
         yield helped.row(trial.subject, setting, "assist", n, main=main, seconds=learning_s)
 
@@ -324,9 +347,12 @@ def _generated(
     config = replace(config, prompts=kind, per_component=bool(case.merged), positional=case.is_volume)
     encoding_s = trial.encoded.encode_all([*(s.index for s in support), *targets])
     seed = int(trial.rng("auto", slices).integers(2**31))
-    started = time.perf_counter()
-    proposals = list(auto_segment(model, trial.encoded, support, targets, config, seed=seed))
-    seconds = encoding_s + learning_s + time.perf_counter() - started
+    watch = trial.encoded.watch
+    started = watch.clock()
+    proposals = list(
+        auto_segment(model, trial.encoded, support, targets, config, seed=seed, on_progress=watch.on_progress)
+    )
+    seconds = encoding_s + learning_s + watch.clock() - started
     whole, coarse = Tally(), Tally()
     for proposal in proposals:
         reference = trial.subject.mask(proposal.index)

@@ -55,11 +55,12 @@ export const evaluationEn = {
   takesSeconds: 'Takes less than a minute.',
   takesMinutes: (minutes: number) => `Takes about ${plural(minutes, 'minute', 'minutes')}.`,
   takesHours: (hours: string) => `Takes about ${hours} hours.`,
-  waits: 'Learning for annotators waits meanwhile, unless a second worker serves it. You may close this page.',
+  waits: 'Learning for annotators goes first, so it may take longer. You may close this page.',
   running: 'Measuring',
   messages: {
     reading_masks: () => 'Reading the masks',
     measuring: ({ unit, of, masks }: Numbers) => `Label ${unit} of ${of}, ${plural(masks, 'mask', 'masks')} asked for so far`,
+    giving_way: () => 'Learning for an annotator goes first',
     writing_report: () => 'Writing the report',
     worker_lost: () => 'The worker was lost; it is tried once more.',
   },

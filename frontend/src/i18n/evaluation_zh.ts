@@ -52,11 +52,12 @@ export const evaluationZh: EvaluationTexts = {
   takesSeconds: '不到一分钟。',
   takesMinutes: (minutes) => `大约需要 ${minutes} 分钟。`,
   takesHours: (hours) => `大约需要 ${hours} 小时。`,
-  waits: '在此期间，标注者的学习任务需要等待，除非另有工作进程处理。您可以关闭此页面。',
+  waits: '标注者的学习任务优先，因此可能需要更长时间。您可以关闭此页面。',
   running: '正在评估',
   messages: {
     reading_masks: () => '正在读取掩膜',
     measuring: ({ unit, of, masks }) => `第 ${unit} 个标签，共 ${of} 个；目前已请求 ${masks} 个掩膜`,
+    giving_way: () => '先处理标注者的学习任务',
     writing_report: () => '正在撰写报告',
     worker_lost: () => '工作进程丢失，将再试一次。',
   },
