@@ -40,7 +40,7 @@ from workers.sammed.types import (
 CODE_VERSION = 2
 """Part of every learned prompt's provenance; raise it when the same slices, seed and config give another prompt."""
 
-FORMAT = "sammed-prompt-1"
+FORMAT = "sammed-prompt-2"
 
 POSITION = "position"
 """Name of the grid of AssistConfig.position_grid among a learned prompt's tensors."""

@@ -30,6 +30,13 @@ def read_tensors(path: Path, kind: str, name: str) -> tuple[Tensors, dict[str, A
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, not a dict
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read as {name}: {error}") from error
+    family = kind.rpartition("-")[0]
+    others = [word for word in (*metadata, metadata.get("format", "")) if word.rpartition("-")[0] == family]
+    if kind not in metadata and others:
+        raise CheckpointError(
+            f"{path} holds {name} of the kind {others[0]}, which is not read any more.",
+            f"Learn it again from the same slices: this version writes and reads {kind}.",
+        )
     if kind not in metadata:
         raise CheckpointError(f"{path} does not hold {name} of the kind {kind}.")
     return tensors, json.loads(metadata[kind])
