@@ -146,7 +146,12 @@ class Desk:
 
     def _encode(self) -> None:
         wanted = list(range(self.shape[0]))
+        started = time.perf_counter()
         while wanted:
+            if time.perf_counter() - started > JOB_TIMEOUT_S:
+                raise TimeoutError(
+                    f"{len(wanted)} of {self.shape[0]} slices are not encoded: does a worker serve that?"
+                )
             self._post(f"{self.volume}/encodings", {"slices": wanted[:64]})
             time.sleep(0.2)
             ready = set(self._get(f"{self.volume}/encodings")["ready"])
