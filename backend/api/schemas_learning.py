@@ -345,10 +345,6 @@ class AcceptedPicturesOut(Schema):
         return cls(accepted=done.accepted, absent=done.absent, skipped=done.skipped, left=done.left)
 
 
-class NextSlice(Schema):
-    slice: int | None = Field(description="null: nothing is left to say")
-
-
 class DecidedOut(Schema):
     state: ProposalState
     slices: list[int]

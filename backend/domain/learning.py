@@ -6,7 +6,6 @@ yet (SAM^auto, propagation). Proposals never touch revisions: accepting makes on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -133,23 +132,3 @@ class ProposedSlice:
     """in [0, 1]; ranks the slices of one run"""
     prompts: dict[str, Any] | None
     """None: nothing was found on this slice, and the mask is empty"""
-
-
-def next_useful(
-    annotated: Collection[int],
-    open_confidence: Mapping[int, float],
-    absent: Collection[int],
-    *,
-    besides: int | None = None,
-) -> int | None:
-    """The slice where a label would help most, as the page's key N has it: the least certain open proposal, else the
-    undecided slice between annotated ones that is farthest from all of them; the lower one where two are alike. Never
-    `besides`. None: nothing is left to say."""
-    unsure = [k for k in open_confidence if k != besides]
-    if unsure:
-        return min(unsure, key=lambda k: (open_confidence[k], k))
-    if not annotated:
-        return None
-    decided = {*annotated, *absent, *open_confidence, besides}
-    gaps = [k for k in range(min(annotated), max(annotated)) if k not in decided]
-    return max(gaps, key=lambda k: (min(abs(k - other) for other in annotated), -k), default=None)

@@ -94,6 +94,12 @@ def require(session: Session, who: Principal, project_id: UUID, action: Action) 
     return project
 
 
+def may(session: Session, who: Principal, project_id: UUID, action: Action) -> bool:
+    """Whether `require` would let the caller pass."""
+    role = role_in(session, who, project_id)
+    return role is not None and action in ALLOWED[role]
+
+
 def own_cases_only(session: Session, who: Principal, project: Project) -> bool:
     """Whether the caller sees in this project only what is assigned to them."""
     return project.own_cases_only and role_in(session, who, project.id) is Role.ANNOTATOR
@@ -162,6 +168,11 @@ def seen_cases(session: Session, who: Principal, project: Project) -> Select[Cas
             exists().where(Reading.case_id == Case.id, Reading.reader_id == who.id),
         )
     )
+
+
+def seen_case_ids(session: Session, who: Principal, project_id: UUID) -> Select[UUID]:
+    """The ids of `seen_cases`."""
+    return seen_cases(session, who, session.get_one(Project, project_id)).with_only_columns(Case.id)
 
 
 def state_for(session: Session, who: Principal, project_id: UUID) -> ColumnElement[str]:

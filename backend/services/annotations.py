@@ -199,11 +199,11 @@ class Annotations:
         """
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
-            examples = self._learning.count(session, volume, annotation.label_id, who.id)
+            examples = self._learning.count(session, who, volume, annotation.label_id)
             appended = self._append(session, who, annotation, volume, draft)
             self._learning.corrected(session, annotation, [change.slice_index for change in appended.slices])
             job = None
-            if appended.created and self._learning.count(session, volume, annotation.label_id, who.id) > examples:
+            if appended.created and self._learning.count(session, who, volume, annotation.label_id) > examples:
                 job = self._learning.grown(session, who, volume, annotation.label_id)
         if job is not None:
             self._learning.dispatch_settled(job)

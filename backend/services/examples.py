@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from backend.db.tables import Annotation, CurrentMask, LearnedPromptRow, Proposal, Revision, RevisionSlice, VolumeRow
 from backend.domain.annotation import Origin
 from backend.domain.learning import MACHINE_ORIGINS, ProposalState
+from backend.services.access import Principal, seen_case_ids
 
 SliceKey = tuple[UUID, int]
 """(volume, slice)"""
@@ -23,23 +24,30 @@ SliceKey = tuple[UUID, int]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose masks of what, and where. Without a volume: on the project's pictures."""
+    """Whose masks of what, and where. Without a volume: on those of the project's pictures that the annotator sees."""
 
     project_id: UUID
     volume_id: UUID | None
     label_id: UUID
     annotator_id: UUID
+    seen: Select[UUID]
+    """the ids of those of the project's cases that the annotator sees"""
 
     @classmethod
-    def on(cls, volume: VolumeRow, label_id: UUID, annotator_id: UUID) -> Scope:
+    def of(cls, session: Session, who: Principal, project_id: UUID, volume_id: UUID | None, label_id: UUID) -> Scope:
+        """The scope of an annotator on a volume, or on the pictures of a project."""
+        return cls(project_id, volume_id, label_id, who.id, seen_case_ids(session, who, project_id))
+
+    @classmethod
+    def on(cls, session: Session, who: Principal, volume: VolumeRow, label_id: UUID) -> Scope:
         """The scope of whoever annotates this volume."""
-        return cls(volume.project_id, volume.id if volume.slices > 1 else None, label_id, annotator_id)
+        return cls.of(session, who, volume.project_id, volume.id if volume.slices > 1 else None, label_id)
 
     def volumes(self) -> Select[VolumeRow]:
         """The volumes in a fixed order."""
         if self.volume_id is not None:
             return select(VolumeRow).where(VolumeRow.id == self.volume_id)
-        pictures = (VolumeRow.project_id == self.project_id, VolumeRow.slices == 1)
+        pictures = (VolumeRow.case_id.in_(self.seen), VolumeRow.slices == 1)
         return select(VolumeRow).where(*pictures).order_by(VolumeRow.id)
 
     def volume_ids(self) -> Select[UUID]:

@@ -34,7 +34,7 @@ from backend.domain.jobs import (
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit
-from backend.services.access import Principal, own_cases_only, reads_blind, require, role_in
+from backend.services.access import Principal, may, own_cases_only, reads_blind, require, role_in
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
 
@@ -130,6 +130,8 @@ class Jobs:
             query = select(Job).where(Job.project_id == project_id)
             if _sees_own_jobs_only(session, who, project):
                 query = query.where(Job.created_by == who.id)
+            if not may(session, who, project_id, Action.REVIEW):
+                query = query.where(Job.kind != JobKind.EVALUATE)
             return page(session, query, Job.id, limit=limit, cursor=cursor)
 
     def cancel(self, who: Principal, job_id: UUID) -> Job:
@@ -284,6 +286,8 @@ class Jobs:
 
 
 def _may_see(session: Session, who: Principal, job: Job) -> bool:
+    if job.kind == JobKind.EVALUATE:  # its result quotes the report, which is for those who review
+        return job.project_id is not None and may(session, who, job.project_id, Action.REVIEW)
     if job.created_by == who.id:
         return True
     project = session.get(Project, job.project_id) if job.project_id else None

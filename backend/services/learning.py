@@ -167,21 +167,21 @@ class Learning:
             label = label_on(session, volume, label_id)
             if label.warm_start_id is None:
                 raise LearnedPromptNotFound("The project keeps no learned prompt for this label.")
-            scope = Scope.on(volume, label_id, who.id)
+            scope = Scope.on(session, who, volume, label_id)
             choose(session, scope.volume_id, label_id, who.id, label.warm_start_id if on else None)
             audit.record(
                 session, who, "warm_start.switched", project_id=volume.project_id, subject=volume.id, active=on
             )
 
     # -- for services.annotations -------------------------------------------------------------------------------------
-    def count(self, session: Session, volume: VolumeRow, label_id: UUID, annotator_id: UUID) -> int:
+    def count(self, session: Session, who: Principal, volume: VolumeRow, label_id: UUID) -> int:
         """Examples of a label for whoever annotates this volume."""
-        return count_examples(session, Scope.on(volume, label_id, annotator_id))
+        return count_examples(session, Scope.on(session, who, volume, label_id))
 
     def grown(self, session: Session, who: Principal, volume: VolumeRow, label_id: UUID) -> Job | None:
         """There is a new example: queue learning in the unit of work that made it, if there are enough of them and the
         annotator wants that. Hand the job to `dispatch_settled` after the commit."""
-        scope = Scope.on(volume, label_id, who.id)
+        scope = Scope.on(session, who, volume, label_id)
         if not session.get_one(User, who.id).auto_learn or count_examples(session, scope) < MIN_EXAMPLES:
             return None
         payload = LearnPromptPayload(
@@ -219,7 +219,7 @@ class Learning:
             label = session.get_one(LabelRow, payload.label_id)
             annotator = session.get_one(User, payload.annotator_id)
             who = principal_of(annotator)
-            scope = Scope(label.project_id, payload.volume_id, label.id, annotator.id)
+            scope = Scope.of(session, who, label.project_id, payload.volume_id, label.id)
             volumes = session.scalars(scope.volumes()).all()
             learnable, masks, without = examples(session, scope), drawn(session, scope), absent(session, scope)
             answering = self._prompts.answering(session, who, volumes[0], label.id, info.checksum) if volumes else None
@@ -248,7 +248,7 @@ class Learning:
         if payload.volume_id is not None:
             volume = require_volume(session, who, payload.volume_id, Action.ANNOTATE)
             label_on(session, volume, payload.label_id)
-            scope = Scope.on(volume, payload.label_id, who.id)
+            scope = Scope.on(session, who, volume, payload.label_id)
             if not isinstance(payload, LearnPromptPayload):  # what proposes, proposes changes
                 require_unlocked(session, who, volume.case_id)
         else:
@@ -256,7 +256,7 @@ class Learning:
             if label is None or role_in(session, who, label.project_id) is None:
                 raise LabelNotFound("This label does not exist or is not in one of your projects.")
             require(session, who, label.project_id, Action.ANNOTATE)
-            scope = Scope(label.project_id, None, label.id, who.id)
+            scope = Scope.of(session, who, label.project_id, None, label.id)
         return filled.model_copy(update={"volume_id": scope.volume_id}), scope
 
     def _add(self, session: Session, who: Principal, payload: LearningPayload, project_id: UUID) -> Job:
@@ -281,7 +281,7 @@ class Learning:
     def _status(
         self, session: Session, who: Principal, volume: VolumeRow, label: LabelRow, model_checksum: str | None
     ) -> LabelLearning:
-        scope = Scope.on(volume, label.id, who.id)
+        scope = Scope.on(session, who, volume, label.id)
         newest = newest_prompt(session, scope)
         subject = LearningPayload(volume_id=scope.volume_id, label_id=label.id, annotator_id=who.id).subject
         aged = (

@@ -18,7 +18,7 @@ from backend.db.session import Database
 from backend.db.tables import Annotation, Case, CurrentMask, LearnedPromptRow, Proposal, Revision, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
-from backend.domain.learning import Generator, ProposalState, ProposedSlice, next_useful
+from backend.domain.learning import Generator, ProposalState, ProposedSlice
 from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import Action
 from backend.errors import NotFound
@@ -31,9 +31,9 @@ from backend.services.access import (
     require,
     require_unlocked,
     require_volume,
+    seen_case_ids,
 )
 from backend.services.annotations import Annotations, Appended, StaleRevision
-from backend.services.examples import Scope, absent, drawn
 from backend.services.projects import label_on
 
 
@@ -128,7 +128,7 @@ class Proposals:
                 select(Proposal, VolumeRow.case_id)
                 .join(VolumeRow, VolumeRow.id == Proposal.volume_id)
                 .where(
-                    VolumeRow.project_id == project_id,
+                    VolumeRow.case_id.in_(seen_case_ids(session, who, project_id)),
                     Proposal.label_id == label_id,
                     Proposal.annotator_id == who.id,
                     Proposal.state == ProposalState.OPEN,
@@ -137,27 +137,6 @@ class Proposals:
                 .limit(limit)
             )
             return [(proposal, case_id) for proposal, case_id in rows]
-
-    def next_useful(self, who: Principal, volume_id: UUID, label_id: UUID, *, besides: int | None = None) -> int | None:
-        """The slice of a volume where the caller's label would help most (domain.learning.next_useful)."""
-        with self._db.begin() as session:
-            volume = require_volume(session, who, volume_id, Action.VIEW)
-            label_on(session, volume, label_id)
-            scope = Scope(volume.project_id, volume.id, label_id, who.id)
-            undecided = session.execute(
-                select(Proposal.slice_index, Proposal.confidence).where(
-                    Proposal.volume_id == volume.id,
-                    Proposal.label_id == label_id,
-                    Proposal.annotator_id == who.id,
-                    Proposal.state == ProposalState.OPEN,
-                )
-            )
-            return next_useful(
-                [k for _, k in drawn(session, scope)],
-                dict(undecided.all()),
-                [k for _, k in absent(session, scope)],
-                besides=besides,
-            )
 
     # -- deciding -----------------------------------------------------------------------------------------------------
     def accept(
@@ -221,7 +200,7 @@ class Proposals:
                 select(Proposal.volume_id)
                 .join(VolumeRow, VolumeRow.id == Proposal.volume_id)
                 .where(
-                    VolumeRow.project_id == project_id,
+                    VolumeRow.case_id.in_(seen_case_ids(session, who, project_id)),
                     VolumeRow.slices == 1,
                     Proposal.label_id == label_id,
                     Proposal.annotator_id == who.id,

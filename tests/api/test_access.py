@@ -99,7 +99,6 @@ ALLOWED: dict[str, set[Role]] = {
     "switch_warm_start": ANNOTATE,  # for one's own clicks
     "list_proposals": ALL,  # one's own
     "list_project_proposals": ALL,  # one's own
-    "next_useful_slice": ALL,  # one's own
     "accept_pictures": ANNOTATE,
     "accept_proposals": ANNOTATE,
     "reject_proposals": ANNOTATE,
@@ -223,7 +222,6 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     }
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
     query["list_audit"] = f"?project_id={world['project_id']}"
-    query["next_useful_slice"] = f"?label_id={world['label_id']}"
     query["list_project_proposals"] = f"?label_id={world['label_id']}"
     return path.format(**values) + query.get(name, "")
 

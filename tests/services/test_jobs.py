@@ -163,3 +163,16 @@ def test_outsiders_see_no_jobs(services: Services, world: World, job_id: UUID) -
     with pytest.raises(JobNotFound):
         services.jobs.get(world.outsider, job_id)
     assert services.jobs.get(world.annotator, job_id).id == job_id
+
+
+def test_who_does_not_review_sees_no_measurements(services: Services, world: World, jobs: Jobs) -> None:
+    asked = ImportPayload(project_id=world.project_id)  # any payload: nothing runs
+    with services.db.begin() as session:
+        job = jobs.add(session, world.manager, JobKind.EVALUATE, asked, project_id=world.project_id, id=new_id())
+    assert services.jobs.get(world.manager, job.id).id == job.id
+    with pytest.raises(JobNotFound):
+        services.jobs.get(world.annotator, job.id)
+    for who, found in ((world.manager, True), (world.annotator, False)):
+        listed = services.jobs.of_project(who, world.project_id, limit=100, cursor=None).items
+        assert (job.id in [row.id for row in listed]) == found
+    services.jobs.cancel(world.manager, job.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from backend.domain.jobs import (
     TooManyJobs,
 )
 from backend.domain.learning import Generator, NotEnoughExamples, PromptSource, Verdict
+from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services import learning as learning_module
 from backend.services.access import RoleForbids, VolumeNotFound
@@ -425,6 +427,30 @@ def test_pictures_of_a_project_are_learned_from_together(
         )
     services.queue.withdraw_worker("learner")
     services.queue._announced = (float("-inf"), [])
+
+
+def test_pictures_that_the_annotator_may_not_see_are_no_part_of_it(services: Services, world: World) -> None:
+    project = services.projects.create(world.manager, "own", "", [LabelDraft("nucleus", "#aabbcc")])
+    own = replace(world, project_id=project.project.id)
+    services.projects.set_member(world.manager, own.project_id, world.annotator.email, Role.ANNOTATOR)
+    pictures = [Annotator(services, own, project.labels[0].id, slices=1) for _ in range(4)]
+    for picture in pictures[:3]:
+        picture.draw(0)
+    with services.db.begin() as session:
+        cases = [session.get_one(VolumeRow, picture.volume).case_id for picture in pictures]
+    for case_id in (cases[0], cases[1], cases[3]):
+        services.cases.change(world.manager, case_id, {"assignee_id": world.annotator.id})
+
+    def seen() -> tuple[set[UUID], set[UUID]]:
+        plan = services.learning.plan(pictures[0].learn().model_copy(update={"volume_id": None}), "sammed-small", INFO)
+        return {frame.volume_id for frame in plan.frames}, {plan.frames[n].volume_id for n in plan.examples}
+
+    everything = {picture.volume for picture in pictures}
+    assert seen() == (everything, everything - {pictures[3].volume})
+    services.projects.change(world.manager, own.project_id, {"own_cases_only": True})
+    hidden = pictures[2].volume
+    assert seen() == (everything - {hidden}, {pictures[0].volume, pictures[1].volume})
+    assert services.learning.status(world.annotator, pictures[0].volume)[0].examples == 2
 
 
 # -- what the page reads ----------------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from backend.db.tables import VolumeRow
 from backend.domain.annotation import Origin
 from backend.domain.ids import new_id
 from backend.domain.jobs import AutoSegmentPayload, JobKind
 from backend.domain.learning import Generator, ProposalState, ProposedSlice
 from backend.domain.telemetry import SliceWork, Telemetry
+from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services.access import RoleForbids, VolumeNotFound
 from backend.services.annotations import StaleRevision
@@ -200,24 +203,6 @@ def test_nobody_else_decides(services: Services, world: World, annotator: Annota
         services.projects.set_member(world.manager, world.project_id, world.outsider.email, None)
 
 
-def test_the_next_useful_slice_is_the_least_certain_else_the_middle_of_the_widest_gap(
-    services: Services, annotator: Annotator
-) -> None:
-    def useful(besides: int | None = None) -> int | None:
-        return services.proposals.next_useful(annotator.who, annotator.volume, annotator.label, besides=besides)
-
-    assert useful() is None
-    annotator.draw(0)
-    annotator.draw(4)
-    assert (useful(), useful(besides=2)) == (2, 1)
-    run = new_run(services, annotator)
-    propose(services, run, annotator, 1, 0.5)
-    propose(services, run, annotator, 3, 0.25)
-    assert (useful(), useful(besides=3)) == (3, 1)
-    services.proposals.decide(annotator.who, annotator.volume, annotator.label, ALL, ProposalState.ABSENT)
-    assert (useful(), useful(besides=2)) == (2, None)
-
-
 def test_all_sure_pictures_are_accepted_at_once_and_asking_again_does_the_rest(
     services: Services, world: World, annotator: Annotator
 ) -> None:
@@ -239,3 +224,22 @@ def test_all_sure_pictures_are_accepted_at_once_and_asking_again_does_the_rest(
     assert accept_all(None) == AcceptedPictures(accepted=1)
     with pytest.raises(ProposalNotFound):
         accept_all(None)
+
+
+def test_proposals_on_pictures_that_were_taken_away_are_left_alone(services: Services, world: World) -> None:
+    project = services.projects.create(world.manager, "taken", "", [LabelDraft("nucleus", "#aabbcc")])
+    own = replace(world, project_id=project.project.id)
+    services.projects.set_member(world.manager, own.project_id, world.annotator.email, Role.ANNOTATOR)
+    mine, taken = (Annotator(services, own, project.labels[0].id, slices=1) for _ in range(2))
+    for picture in (mine, taken):
+        propose(services, new_run(services, picture), picture, 0, 0.9)
+    with services.db.begin() as session:
+        case_id = session.get_one(VolumeRow, mine.volume).case_id
+    services.cases.change(world.manager, case_id, {"assignee_id": world.annotator.id})
+    services.projects.change(world.manager, own.project_id, {"own_cases_only": True})
+    shown = services.proposals.of_project(world.annotator, own.project_id, mine.label, limit=9)
+    assert [seen for _, seen in shown] == [case_id]
+    done = services.proposals.accept_pictures(world.annotator, own.project_id, mine.label, None)
+    assert done == AcceptedPictures(accepted=1)
+    services.projects.change(world.manager, own.project_id, {"own_cases_only": False})
+    assert states(services, taken) == {0: ["open"]}

@@ -15,7 +15,6 @@ from backend.api.schemas_learning import (
     AcceptIn,
     AcceptPicturesIn,
     DecidedOut,
-    NextSlice,
     Proposal,
     ProposalBrief,
     RejectIn,
@@ -54,15 +53,6 @@ def list_project_proposals(
     """The caller's open proposals of a label in a project, least certain first: the way through a set of pictures."""
     rows = s.proposals.of_project(user, project_id, label_id, limit=limit)
     return Page(items=[ProposalBrief.of(row, case_id) for row, case_id in rows])
-
-
-@router.get("/volumes/{volume_id}/next-slice", operation_id="next_useful_slice")
-def next_useful_slice(
-    volume_id: UUID, label_id: UUID, user: CurrentUser, s: ServicesDep, besides: int | None = None
-) -> NextSlice:
-    """Where a label would help most: the least certain proposal, else the empty slice between annotated ones that is
-    farthest from all of them. `besides`: the slice that is looked at now."""
-    return NextSlice(slice=s.proposals.next_useful(user, volume_id, label_id, besides=besides))
 
 
 @router.post("/projects/{project_id}/proposals/accept", operation_id="accept_pictures")

@@ -1,4 +1,5 @@
-// Which slice to look at next. Pure.
+// Which slice to look at next. Pure. The rule lives here and not at the server, since only the page knows what was drawn and
+// decided a moment ago, also without a connection.
 
 export interface Progress {
   /** The visible slice. */

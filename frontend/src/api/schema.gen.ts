@@ -1219,27 +1219,6 @@ export interface paths {
         readonly patch: operations["switch_warm_start"];
         readonly trace?: never;
     };
-    readonly "/api/volumes/{volume_id}/next-slice": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /**
-         * Next Useful Slice
-         * @description Where a label would help most: the least certain proposal, else the empty slice between annotated ones that is
-         *     farthest from all of them. `besides`: the slice that is looked at now.
-         */
-        readonly get: operations["next_useful_slice"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
     readonly "/api/volumes/{volume_id}/predictions": {
         readonly parameters: {
             readonly query?: never;
@@ -2744,14 +2723,6 @@ export interface components {
              * @description Shown this once; only its hash is kept.
              */
             readonly token: string;
-        };
-        /** NextSlice */
-        readonly NextSlice: {
-            /**
-             * Slice
-             * @description null: nothing is left to say
-             */
-            readonly slice: number | null;
         };
         /** OneTimeIn */
         readonly OneTimeIn: {
@@ -6564,40 +6535,6 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description Validation Error */
-            readonly 422: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    readonly next_useful_slice: {
-        readonly parameters: {
-            readonly query: {
-                readonly label_id: string;
-                readonly besides?: number | null;
-            };
-            readonly header?: never;
-            readonly path: {
-                readonly volume_id: string;
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description Successful Response */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["NextSlice"];
-                };
             };
             /** @description Validation Error */
             readonly 422: {
