@@ -64,6 +64,27 @@ class Rejected(AppError):
     title = "The input cannot be accepted"
 
 
+class Malformed(AppError):
+    """The request is not of the form that its standard gives it."""
+
+    code = "malformed"
+    title = "The request is not well-formed"
+
+
+class NotAcceptable(AppError):
+    """The answer cannot be given in any of the forms that the caller accepts."""
+
+    code = "not_acceptable"
+    title = "No accepted form of the answer is available"
+
+
+class UnsupportedMedia(AppError):
+    """The body is of a kind that this address does not take."""
+
+    code = "unsupported_media"
+    title = "This kind of body is not taken here"
+
+
 class NotFound(AppError):
     """There is no such thing, or the caller may not know that there is."""
 

@@ -16,8 +16,9 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
-from backend.api import errors, routers
+from backend.api import dicomweb, errors, routers
 from backend.api.observe import Observe
 from backend.errors import AppError
 from backend.wiring import Services
@@ -56,7 +57,16 @@ def create_app(services: Services) -> FastAPI:
     errors.install(app)
     for router in routers.ALL:
         app.include_router(router)
+    app.include_router(dicomweb.router)
 
+    if services.settings.dicomweb_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in services.settings.dicomweb_origins.split(",")],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Accept", "Content-Type"],
+            expose_headers=["X-Total-Count", "Warning"],
+        )  # without credentials: a token is asked for, a cookie is never enough
     app.add_middleware(Observe, metrics=services.metrics)
     _serve_docs(app)
     _serve_pages(app, services.settings.frontend_dir)

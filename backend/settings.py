@@ -142,6 +142,18 @@ class Settings(BaseSettings):
         description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS.",
     )
 
+    # -- DICOM -----------------------------------------------------------------------------------------------------
+    dicomweb_project: str | None = Field(
+        default=None,
+        description="Id or name of the project that a DICOMweb address without one means. Empty: that of the token, or "
+        "the caller's only one.",
+    )
+    dicomweb_origins: str | None = Field(
+        default=None,
+        description="Web sites whose pages, such as OHIF's, may use this server with a token: "
+        "`https://viewer.example.org`, several with commas between them.",
+    )
+
     # -- the command line as a client -----------------------------------------------------------------------------
     url: str | None = Field(
         default=None,

@@ -13,9 +13,14 @@ from backend.services.archives import Archives
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.comments import Comments
+from backend.services.dicom_index import DicomIndex
+from backend.services.dicom_projects import DicomProjects
+from backend.services.dicom_query import DicomQuery
+from backend.services.dicom_store import DicomStore
 from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
 from backend.services.imports import Imports
+from backend.services.isolation import Isolation
 from backend.services.jobs import Jobs
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
@@ -74,11 +79,17 @@ class Services:
     imports: Imports
     exports: Exports
     archives: Archives
+    dicom_index: DicomIndex
+    dicom_query: DicomQuery
+    dicom_store: DicomStore
+    dicom_projects: DicomProjects
+    isolation: Isolation
     evaluations: Evaluations
     system: System
     metrics: Metrics
 
     def close(self) -> None:
+        self.isolation.close()
         self.queue.close()
         self.embeddings.close()
         self.db.close()
@@ -131,6 +142,13 @@ def build_services(settings: Settings) -> Services:
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
         exports=Exports(db, objects, jobs),
         archives=Archives(db, objects, jobs, max_bytes=settings.upload_max_bytes),
+        dicom_index=DicomIndex(db),
+        dicom_query=DicomQuery(db),
+        dicom_store=DicomStore(
+            db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
+        ),
+        dicom_projects=DicomProjects(db, default=settings.dicomweb_project),
+        isolation=Isolation(),
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),

@@ -10,7 +10,7 @@ from backend.main import create_app
 
 
 def main() -> None:
-    settings = SimpleNamespace(frontend_dir=Path("dist"))
+    settings = SimpleNamespace(frontend_dir=Path("dist"), dicomweb_origins=None)
     app = create_app(SimpleNamespace(settings=settings, metrics=None))
     json.dump(app.openapi(), sys.stdout, indent=1, sort_keys=True)
 

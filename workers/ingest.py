@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Any
 
 import structlog
 
-from backend.db.tables import Job
+from backend.db.tables import DicomInstance, Job
 from backend.domain.jobs import ImportPayload
-from backend.errors import AppError
+from backend.errors import AppError, CorruptDicom
 from backend.imaging import intensity
 from backend.imaging.archive import ArchiveLimits
+from backend.imaging.dicom.attributes import START_BYTES, read_object_info
 from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from backend.imaging.samples import sample_files
+from backend.services.dicom_index import NewInstance
 from backend.services.imports import NewOriginal, NewVolume, StoredVolume
 from backend.services.jobs import Progress
 from backend.stores.objects import file_sha256
@@ -29,6 +32,11 @@ log = structlog.get_logger(__name__)
 
 # of the study's header, what lists and exports need; the patient's name and the accession number stay in the originals
 KEPT_OF_STUDY = ("study_instance_uid", "study_id", "date", "time", "description", "patient_id")
+
+QUIET_S = 1.0
+"""A received study is imported when nothing more of it has come for so long."""
+WAIT_S = 60.0
+"""So long an import waits for that; what comes later is imported by a job of its own."""
 
 
 class Ingest:
@@ -48,7 +56,8 @@ class Ingest:
         report = _Report()
         with tempfile.TemporaryDirectory(prefix="sammed-import-") as scratch:
             folder = Path(scratch)
-            files = list(self._files(payload, folder / "files"))
+            received = self._received(payload, progress)
+            files = list(self._files(payload, received, folder / "files"))
             workspace = folder / "unpacked"
             workspace.mkdir()
             for outcome in read_uploads(
@@ -63,14 +72,30 @@ class Ingest:
                     report.fault(outcome)
                 else:
                     report.ignored(outcome)
+        self._services.dicom_index.mark_imported([instance.id for instance in received])
         return report.result()
 
     def clean_up(self, job: Job) -> None:
         """The uploaded files have been read: forget them (the originals of what was imported are kept)."""
         self._services.imports.forget_upload(job.id)
 
-    def _files(self, payload: ImportPayload, folder: Path) -> Iterator[SourceFile]:
+    def _received(self, payload: ImportPayload, progress: Progress) -> Sequence[DicomInstance]:
+        """What awaits import of a received study, as soon as no more of it is coming: archives send a study in many
+        requests, and a part of a series is no volume."""
+        if payload.study_uid is None:
+            return ()
+        index, give_up = self._services.dicom_index, time.monotonic() + WAIT_S
+        while time.monotonic() < give_up and not index.is_quiet(payload.project_id, payload.study_uid, for_s=QUIET_S):
+            progress(0.0, "Waiting for the rest of the study")
+            time.sleep(QUIET_S / 5)
+        return index.to_import(payload.project_id, payload.study_uid)
+
+    def _files(self, payload: ImportPayload, received: Sequence[DicomInstance], folder: Path) -> Iterator[SourceFile]:
         folder.mkdir()
+        for n, instance in enumerate(received):
+            path = folder / f"received-{n:05d}"
+            self._services.objects.fetch(f"originals/{instance.sha256}", path)
+            yield SourceFile(path, f"{instance.sop_instance_uid}.dcm")
         if payload.samples:
             yield from sample_files(folder)
         for n, file in enumerate(payload.files):
@@ -86,9 +111,11 @@ class Ingest:
         identity = [voxels_hash, geometry, volume.modality, volume.channels]
         content_hash = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         known = imports.find(payload.project_id, content_hash)
-        if known is not None:
-            return known
         originals = list(self._originals(made))
+        instances = list(_instances(made, originals))
+        if known is not None:
+            self._services.dicom_index.add(payload.project_id, instances)
+            return known
         study_key, case_name = _case_of(made, originals)
         return imports.store(
             payload.project_id,
@@ -113,6 +140,7 @@ class Ingest:
                 },
                 warnings=made.warnings,
                 originals=originals,
+                instances=instances,
             ),
         )
 
@@ -140,6 +168,19 @@ def _case_of(made: ImportedVolume, originals: Sequence[NewOriginal]) -> tuple[st
         name = " ".join(part for part in (study.patient_id, study.date) if part)
         return study.study_instance_uid, name or study.description or made.name
     return f"file:{originals[0].sha256}", made.name
+
+
+def _instances(made: ImportedVolume, originals: Sequence[NewOriginal]) -> Iterator[NewInstance]:
+    """What DICOMweb shows of a volume: its files in the DICOM file format with valid identifiers."""
+    if made.kind is not SourceKind.DICOM:
+        return
+    for file, original in zip(made.files, originals, strict=True):
+        with file.path.open("rb") as opened:
+            start = opened.read(START_BYTES)
+        try:
+            yield NewInstance(read_object_info(start), original.sha256, original.size_bytes)
+        except CorruptDicom:
+            log.info("not shown over DICOMweb", sha256=original.sha256)
 
 
 def _presentation(made: ImportedVolume) -> dict[str, Any]:

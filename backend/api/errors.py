@@ -18,6 +18,9 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[errors.AppError], int] = {
     errors.Rejected: 422,
+    errors.Malformed: 400,
+    errors.NotAcceptable: 406,
+    errors.UnsupportedMedia: 415,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Unauthenticated: 401,
@@ -51,7 +54,10 @@ def install(app: FastAPI) -> None:
         status = status_of(error)
         if status >= 500:
             log.warning("request failed", path=request.url.path, code=error.code, status=status)
-        return problem(status, error.to_problem())
+        answer = problem(status, error.to_problem())
+        if status == 401 and request.url.path.startswith("/dicom-web"):
+            answer.headers["WWW-Authenticate"] = 'Basic realm="sammed", charset="UTF-8"'  # what archives wait for
+        return answer
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

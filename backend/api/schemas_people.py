@@ -58,12 +58,16 @@ class TokenIn(Schema):
     name: str = Field(max_length=120)
     expires_at: datetime | None = None
     scope: TokenScope = TokenScope.ALL
+    dicomweb_project_id: UUID | None = Field(
+        default=None, description="What DICOMweb addresses without a project mean with this token"
+    )
 
 
 class Token(Schema):
     id: UUID
     name: str
     scope: TokenScope
+    dicomweb_project_id: UUID | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -74,6 +78,7 @@ class Token(Schema):
             id=row.id,
             name=row.name,
             scope=TokenScope(row.scope),
+            dicomweb_project_id=row.dicomweb_project_id,
             created_at=row.created_at,
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,

@@ -71,6 +71,7 @@ class Credential(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(120), default="")  # of a token, or the browser of a session
     scope: Mapped[str] = mapped_column(String(16), default="all")  # all | read
+    dicomweb_project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
@@ -238,6 +239,38 @@ class Original(Base):
     instance: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (UniqueConstraint("volume_id", "position"),)
+
+
+class DicomInstance(Base):
+    """A DICOM object of a project as DICOMweb shows it; its file lies in the object store under `originals/<sha256>`.
+    `awaits_import`: it was received, and no import has looked at it yet."""
+
+    __tablename__ = "dicom_instances"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    study_uid: Mapped[str] = mapped_column(String(64))
+    series_uid: Mapped[str] = mapped_column(String(64))
+    sop_instance_uid: Mapped[str] = mapped_column(String(64))
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    transfer_syntax_uid: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    attributes: Mapped[dict[str, Any]]  # DICOM JSON model, what can be searched for
+    awaits_import: Mapped[bool] = mapped_column(Boolean)
+    received_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "sop_instance_uid"),
+        Index("dicom_instances_by_series", "project_id", "study_uid", "series_uid", "id"),
+        Index(
+            "dicom_instances_by_attribute",
+            "attributes",
+            postgresql_using="gin",
+            postgresql_ops={"attributes": "jsonb_path_ops"},
+        ),
+        Index("dicom_instances_awaiting", "project_id", "study_uid", postgresql_where=text("awaits_import")),
+    )
 
 
 # -- annotations ------------------------------------------------------------------------------------------------------

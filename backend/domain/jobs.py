@@ -106,9 +106,12 @@ class UploadedFile(_Payload):
 
 
 class ImportPayload(_Payload):
+    """What to import: uploaded files, the samples, or what was received of a DICOM study and awaits import."""
+
     project_id: UUID
     files: tuple[UploadedFile, ...] = ()
     samples: bool = False
+    study_uid: str | None = None
 
 
 class ExportPayload(_Payload):

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Case, Member, Project, Reading, User, VolumeRow
-from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role
+from backend.db.tables import Case, Credential, Member, Project, Reading, User, VolumeRow
+from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role, TokenScope
 from backend.errors import Conflict, Forbidden, NotFound
 
 
@@ -23,6 +23,8 @@ class Principal:
     is_admin: bool
     read_only: bool = False
     """They came with a token that changes nothing."""
+    dicomweb_project_id: UUID | None = None
+    """They came with a token that says which project a DICOMweb address without one means. No restriction."""
 
 
 class ProjectNotFound(NotFound):
@@ -67,9 +69,11 @@ class AdministratorsOnly(Forbidden):
     title = "Only administrators may do this"
 
 
-def principal_of(user: User, *, read_only: bool = False) -> Principal:
-    """The person of an account."""
-    return Principal(user.id, user.name, user.email, user.is_admin, read_only)
+def principal_of(user: User, credential: Credential | None = None) -> Principal:
+    """The person of an account, with what the session or token that they came with says."""
+    read_only = credential is not None and credential.scope == TokenScope.READ
+    meant = credential.dicomweb_project_id if credential else None
+    return Principal(user.id, user.name, user.email, user.is_admin, read_only, meant)
 
 
 def role_in(session: Session, who: Principal, project_id: UUID) -> Role | None:

@@ -21,10 +21,10 @@ from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import Credential, User
-from backend.domain.workflow import TokenScope
+from backend.domain.workflow import Action, TokenScope
 from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
 from backend.services import audit
-from backend.services.access import Principal, principal_of, require_admin
+from backend.services.access import Principal, principal_of, require, require_admin
 
 log = structlog.get_logger(__name__)
 
@@ -206,7 +206,7 @@ class Accounts:
             now = datetime.now(UTC)
             if credential.last_used_at is None or now - credential.last_used_at > timedelta(minutes=1):
                 credential.last_used_at = now
-            return principal_of(user, read_only=credential.scope == TokenScope.READ)
+            return principal_of(user, credential)
 
     def logout(self, secret: str) -> None:
         with self._db.begin() as session:
@@ -231,14 +231,25 @@ class Accounts:
 
     # -- tokens -------------------------------------------------------------------------------------------------------
     def create_token(
-        self, who: Principal, name: str, expires_at: datetime | None, scope: TokenScope = TokenScope.ALL
+        self,
+        who: Principal,
+        name: str,
+        expires_at: datetime | None,
+        scope: TokenScope = TokenScope.ALL,
+        *,
+        dicomweb_project_id: UUID | None = None,
     ) -> Secret:
+        """A personal token. `dicomweb_project_id`: what DICOMweb addresses without a project mean with it. Raises
+        ProjectNotFound when that is none of the caller's."""
         if not name.strip():
             raise Rejected("A token needs a name that tells where it is used.")
         if expires_at is not None and expires_at <= datetime.now(UTC):
             raise Rejected("The token would have expired already.", hint="Choose a date in the future.")
         with self._db.begin() as session:
+            if dicomweb_project_id is not None:
+                require(session, who, dicomweb_project_id, Action.VIEW)
             secret = self._new(session, who.id, "token", name=name.strip(), expires_at=expires_at, scope=scope)
+            secret.credential.dicomweb_project_id = dicomweb_project_id
             audit.record(session, who, "token.created", subject=secret.credential.id, scope=scope)
             return secret
 

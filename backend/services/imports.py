@@ -6,22 +6,24 @@ stores each volume with its case, whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Case, Job, Original, VolumeRow
+from backend.db.tables import Annotation, Case, Comment, Job, LearnedPromptRow, Original, Proposal, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.jobs import ImportPayload, JobKind, UploadedFile
 from backend.domain.workflow import Action
 from backend.errors import Rejected, TooLarge
 from backend.services import audit
 from backend.services.access import Principal, require
+from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.jobs import Jobs
 from backend.stores.objects import Objects
 
@@ -69,7 +71,9 @@ class NewVolume:
     series: dict[str, Any]
     source: dict[str, Any]
     warnings: Sequence[str]
-    originals: Iterable[NewOriginal]
+    originals: Sequence[NewOriginal]
+    instances: Sequence[NewInstance] = ()
+    """The originals that are DICOM, as DICOMweb shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +225,7 @@ class Imports:
                     )
                 ).one()
                 return StoredVolume(row.id, row.case_id, is_new=False)
+            add_instances(session, project_id, new.instances, awaits_import=False)
             session.add_all(
                 Original(
                     volume_id=volume_id,
@@ -233,11 +238,40 @@ class Imports:
                 for position, original in enumerate(new.originals)
             )
             audit.record(session, None, "volume.imported", project_id=project_id, subject=volume_id)
+            session.flush()
+            for part in _untouched_parts(session, case_id, volume_id):
+                session.delete(part)
+                audit.record(
+                    session, None, "volume.completed", project_id=project_id, subject=part.id, by=str(volume_id)
+                )
             return StoredVolume(volume_id, case_id, is_new=True)
 
     def forget_upload(self, job_id: UUID) -> None:
         """Delete what was uploaded for a job, once it has been read."""
         self._objects.delete_prefix(_folder(job_id))
+
+
+def _untouched_parts(session: Session, case_id: UUID, volume_id: UUID) -> Sequence[VolumeRow]:
+    """Volumes of the case that hold nothing but a part of this one's files, and that nobody has worked on: what was
+    imported of a series before the rest of it arrived."""
+    whole = select(Original.sha256).where(Original.volume_id == volume_id)
+    beyond = exists().where(Original.volume_id == VolumeRow.id, Original.sha256.not_in(whole))
+    part = exists().where(Original.volume_id == VolumeRow.id)
+    size = select(func.count(Original.id)).where(Original.volume_id == VolumeRow.id).correlate(VolumeRow)
+    whole_size = select(func.count(Original.id)).where(Original.volume_id == volume_id)
+    used = [
+        exists().where(table.volume_id == VolumeRow.id) for table in (Annotation, Proposal, LearnedPromptRow, Comment)
+    ]
+    return session.scalars(
+        select(VolumeRow).where(
+            VolumeRow.case_id == case_id,
+            VolumeRow.id != volume_id,
+            part,
+            ~beyond,
+            size.scalar_subquery() < whole_size.scalar_subquery(),
+            *(~use for use in used),
+        )
+    ).all()
 
 
 def _folder(job_id: UUID) -> str:

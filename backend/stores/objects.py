@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,19 @@ class Objects:
         """The keys below a prefix, sorted."""
         with _translated(f"listing {prefix}"):
             return sorted(meta["path"] for batch in obstore.list(self._store, prefix) for meta in batch)
+
+    def move(self, source: str, target: str) -> None:
+        """Give an object another key; what was there is replaced at once."""
+        with _translated(f"moving {source} to {target}"):
+            obstore.rename(self._store, source, target)
+
+    @contextmanager
+    def as_file(self, key: str) -> Iterator[Path]:
+        """The object as a local file, for as long as the context lasts. Never write to it."""
+        with tempfile.TemporaryDirectory(prefix="sammed-object-") as folder:
+            path = Path(folder) / "object"
+            self.fetch(key, path)
+            yield path
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete all objects below a prefix; none there is fine."""

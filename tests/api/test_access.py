@@ -47,6 +47,13 @@ MANAGER = {Role.MANAGER}
 ANNOTATE = ALL - {Role.VIEWER}
 EXPORT = {Role.MANAGER, Role.REVIEWER}
 
+DICOMWEB_READS = (
+    "search_studies search_series search_series_of_study search_instances search_instances_of_study "
+    "search_instances_of_series retrieve_study retrieve_series retrieve_instance retrieve_study_metadata "
+    "retrieve_series_metadata retrieve_metadata retrieve_frames render_instance render_frame study_thumbnail "
+    "series_thumbnail instance_thumbnail retrieve_bulk"
+).split()
+
 ALLOWED: dict[str, set[Role]] = {
     "get_project": ALL,
     "change_project": MANAGER,
@@ -114,6 +121,9 @@ ALLOWED: dict[str, set[Role]] = {
     "get_evaluation": EXPORT,
     "download_evaluation": EXPORT,
     "get_evaluation_file": EXPORT,
+    "store_instances": MANAGER,
+    "store_instances_of_study": MANAGER,
+    **dict.fromkeys(DICOMWEB_READS, EXPORT),  # originals say who the patient is
 }
 
 
@@ -217,6 +227,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
     if name in OF_AN_EVALUATION:
         values |= {"job_id": world["evaluation_id"], "name": "report.md"}
+    values |= {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "frame": "1", "place": "7FE00010"}
     values |= {"axis": "0", "index": "0", "k": "0"} | {
         name: str(new_id()) for name in ("token_id", "session_id", "person_id", "reader_id")
     }

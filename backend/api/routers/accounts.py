@@ -54,7 +54,9 @@ def list_tokens(user: CurrentUser, s: ServicesDep) -> Page[Token]:
 
 @router.post("/tokens", operation_id="create_token", status_code=201)
 def create_token(body: TokenIn, user: CurrentUser, s: ServicesDep) -> NewToken:
-    secret = s.accounts.create_token(user, body.name, body.expires_at, body.scope)
+    secret = s.accounts.create_token(
+        user, body.name, body.expires_at, body.scope, dicomweb_project_id=body.dicomweb_project_id
+    )
     return NewToken(**Token.of(secret.credential).model_dump(), token=secret.value)
 
 

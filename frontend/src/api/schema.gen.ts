@@ -1341,6 +1341,363 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/dicom-web/projects/{project_id}/instances": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Search Instances */
+        readonly get: operations["search_instances"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/series": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Search Series */
+        readonly get: operations["search_series"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Search Studies
+         * @description Every other parameter is an attribute that must match, by keyword or tag: values with `*` and `?`, ranges of
+         *     dates and times, lists of UIDs. `X-Total-Count` tells how many match in all.
+         */
+        readonly get: operations["search_studies"];
+        readonly put?: never;
+        /**
+         * Store
+         * @description Store instances of any studies. Answers with what became of each: 200 when all are stored, 202 when some are,
+         *     409 when none is.
+         */
+        readonly post: operations["store_instances"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Retrieve Study
+         * @description All instances as parts. Without a transfer syntax in Accept, compressed ones are sent uncompressed; with
+         *     `transfer-syntax=*` everything is sent as it is stored.
+         */
+        readonly get: operations["retrieve_study"];
+        readonly put?: never;
+        /**
+         * Store In Study
+         * @description Store instances of one study; those of others are refused.
+         */
+        readonly post: operations["store_instances_of_study"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/instances": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Search Instances Of Study */
+        readonly get: operations["search_instances_of_study"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/metadata": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Retrieve Study Metadata
+         * @description All attributes of all instances; long binary values as addresses.
+         */
+        readonly get: operations["retrieve_study_metadata"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Search Series Of Study */
+        readonly get: operations["search_series_of_study"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Retrieve Series */
+        readonly get: operations["retrieve_series"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Search Instances Of Series */
+        readonly get: operations["search_instances_of_series"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Retrieve Instance
+         * @description One instance, as the only part or, with `Accept: application/dicom`, as the body.
+         */
+        readonly get: operations["retrieve_instance"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/bulkdata/{place}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Retrieve Bulk
+         * @description The bytes of one attribute as they are stored.
+         */
+        readonly get: operations["retrieve_bulk"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/frames/{frames}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Retrieve Frames
+         * @description Frames as parts: decoded as `application/octet-stream`, compressed as stored by their own media type or by
+         *     `transfer-syntax=*`. One frame can be the body.
+         */
+        readonly get: operations["retrieve_frames"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/frames/{frame}/rendered": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Render Frame */
+        readonly get: operations["render_frame"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/metadata": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Retrieve Metadata */
+        readonly get: operations["retrieve_metadata"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/rendered": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Render Instance
+         * @description The instance, the middle frame of many, as JPEG or PNG. Parameters: `window=center,width,linear|linear-exact|
+         *     sigmoid`, `viewport=width,height[,left,top,width,height]`, `quality=1..100`.
+         */
+        readonly get: operations["render_instance"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/instances/{instance}/thumbnail": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Instance Thumbnail */
+        readonly get: operations["instance_thumbnail"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/metadata": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Retrieve Series Metadata */
+        readonly get: operations["retrieve_series_metadata"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/thumbnail": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Series Thumbnail */
+        readonly get: operations["series_thumbnail"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/thumbnail": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Study Thumbnail */
+        readonly get: operations["study_thumbnail"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/healthz": {
         readonly parameters: {
             readonly query?: never;
@@ -2706,6 +3063,8 @@ export interface components {
              * Format: date-time
              */
             readonly created_at: string;
+            /** Dicomweb Project Id */
+            readonly dicomweb_project_id: string | null;
             /** Expires At */
             readonly expires_at: string | null;
             /**
@@ -3690,6 +4049,8 @@ export interface components {
              * Format: date-time
              */
             readonly created_at: string;
+            /** Dicomweb Project Id */
+            readonly dicomweb_project_id: string | null;
             /** Expires At */
             readonly expires_at: string | null;
             /**
@@ -3705,6 +4066,11 @@ export interface components {
         };
         /** TokenIn */
         readonly TokenIn: {
+            /**
+             * Dicomweb Project Id
+             * @description What DICOMweb addresses without a project mean with this token
+             */
+            readonly dicomweb_project_id?: string | null;
             /** Expires At */
             readonly expires_at?: string | null;
             /** Name */
@@ -6750,6 +7116,732 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly search_instances: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+        };
+    };
+    readonly search_series: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+        };
+    };
+    readonly search_studies: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+        };
+    };
+    readonly store_instances: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "multipart/related; type=\"application/dicom\"": string;
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+        };
+    };
+    readonly retrieve_study: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly store_instances_of_study: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "multipart/related; type=\"application/dicom\"": string;
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly search_instances_of_study: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_study_metadata: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly search_series_of_study: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_series: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly search_instances_of_series: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most so many matches, 1000 at the most */
+                readonly limit?: number;
+                /** @description Leave out so many matches first */
+                readonly offset?: number;
+                /** @description More attributes by keyword or tag, or `all` */
+                readonly includefield?: string;
+                /** @description Not supported: answered with a warning and literal matches */
+                readonly fuzzymatching?: boolean;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_instance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_bulk: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly place: string;
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_frames: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Frame numbers from 1 on, with commas between them */
+                readonly frames: string;
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly render_frame: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly frame: number;
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_metadata: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly render_instance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly instance_thumbnail: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+                /** @description SOP Instance UID */
+                readonly instance: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly retrieve_series_metadata: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly series_thumbnail: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly study_thumbnail: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
             };
             /** @description Validation Error */
             readonly 422: {

@@ -1,0 +1,188 @@
+"""DICOM objects in the DICOM JSON Model (PS3.18 annex F): what one is and can be searched by, from its first bytes, and
+all its metadata, read from the file. Not here: pixels (`serving.py`) and what a series means (`series.py`)."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
+
+from backend.errors import CorruptDicom
+from backend.imaging.dicom.elements import text, unheard
+
+START_BYTES = 1 << 20
+"""So much of a file is enough to say what it is: the identity and the image's description come before anything long."""
+
+INLINE_BYTES = 1024
+"""Longer binary values are given by address, and longer texts are no search keys."""
+
+BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+PIXEL_DATA = "7FE00010"
+PREFIX = 132
+"""Bytes of the preamble and the mark "DICM"."""
+
+_AFTER_HEADER = 0x52000000
+_FIRST_PIXEL_ELEMENT = 0x7FE00008
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What one DICOM object is. `attributes` (tag -> element in the JSON model) holds the patient's identity: never
+    log it."""
+
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    attributes: Json
+
+
+def read_object_info(start: bytes) -> ObjectInfo:
+    """From the first START_BYTES of a file in the DICOM file format. Bounded in time and memory by their length.
+
+    Raises CorruptDicom when it is not such a file or lacks one of its four identifiers.
+    """
+    if start[128:PREFIX] != b"DICM":
+        raise CorruptDicom("It is no DICOM file: the mark DICM is missing.")
+    with unheard():
+        try:
+            stream = BytesIO(start[PREFIX:])
+            meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+            syntax = UID(text(meta, "TransferSyntaxUID"))
+            header = _header(stream.read(), syntax)
+        except Exception as error:  # a damaged file makes a parser raise anything at all; nothing of ours runs here
+            raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
+        found = {
+            "study_uid": text(header, "StudyInstanceUID"),
+            "series_uid": text(header, "SeriesInstanceUID"),
+            "sop_instance_uid": text(header, "SOPInstanceUID"),
+            "sop_class_uid": text(header, "SOPClassUID"),
+        }
+        for name, value in found.items():
+            if not is_uid(value):
+                raise CorruptDicom(f"Its {name} is missing or no valid UID.")
+        return ObjectInfo(**found, transfer_syntax_uid=str(syntax), attributes=_searchable(header))
+
+
+def read_metadata(path: Path, bulk_url: Callable[[str], str]) -> Json:
+    """All attributes of a file: long binary values as `BulkDataURI`, which is `bulk_url` of the element's place
+    ("7FE00010", or "52009230.0.00282000" within the first item of a sequence).
+
+    Raises CorruptDicom.
+    """
+    with unheard():
+        try:
+            dataset = pydicom.dcmread(path, stop_before_pixels=True)
+            found = _items(dataset, "", bulk_url)
+            if "Rows" in dataset:
+                found[PIXEL_DATA] = {"vr": "OW", "BulkDataURI": bulk_url(PIXEL_DATA)}
+        except Exception as error:
+            raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
+    return dict(sorted(found.items()))
+
+
+def read_bulk(path: Path, place: str) -> bytes | None:
+    """The bytes of one binary value by its place in the file (see `read_metadata`), None where there is none."""
+    with unheard():
+        dataset: Dataset = pydicom.dcmread(path)
+        *outer, last = place.split(".")
+        for name, index in zip(outer[::2], outer[1::2], strict=True):
+            items = dataset.get(Tag(int(name, 16)))
+            if items is None or items.VR != "SQ" or int(index) >= len(items.value):
+                return None
+            dataset = items.value[int(index)]
+        element = dataset.get(Tag(int(last, 16)))
+        return element.value if element is not None and isinstance(element.value, bytes) else None
+
+
+def is_uid(value: str) -> bool:
+    """Whether it has the form of a UID: at most 64 digits and single dots between them."""
+    return 0 < len(value) <= 64 and all(part.isascii() and part.isdigit() for part in value.split("."))
+
+
+def _header(encoded: bytes, syntax: UID) -> Dataset:
+    """The data set up to the per-frame groups."""
+    if not syntax.is_transfer_syntax:
+        raise ValueError("no transfer syntax")
+    if syntax.is_deflated:
+        encoded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, 4 * START_BYTES)
+    return read_dataset(
+        BytesIO(encoded),
+        syntax.is_implicit_VR,
+        syntax.is_little_endian,
+        stop_when=lambda tag, vr, length: tag >= _AFTER_HEADER,
+    )
+
+
+def _searchable(dataset: Dataset) -> Json:
+    """Public attributes with a plain, short value."""
+    found: Json = {}
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a data set decodes every element, the skipped ones too
+        if tag.is_private or tag.element == 0 or dataset.get_item(tag).VR in (*BINARY, "SQ"):
+            continue
+        made = _plain(dataset, tag)
+        if made is not None and len(str(made.get("Value", ""))) <= INLINE_BYTES:
+            found[f"{tag:08X}"] = made
+    return found
+
+
+def _items(dataset: Dataset, place: str, bulk_url: Callable[[str], str]) -> Json:
+    found: Json = {}
+    for tag in dataset.keys():  # noqa: SIM118 - see above
+        name = f"{tag:08X}"
+        if tag.element == 0 or tag >= _FIRST_PIXEL_ELEMENT:
+            continue
+        try:
+            element = dataset[tag]
+        except Exception:  # one value that cannot be read: the attribute is there, and its value is not known
+            found[name] = {"vr": "UN"}
+            continue
+        if element.VR == "SQ":
+            inside = [
+                _items(item, f"{place}{name}.{index}.", bulk_url) for index, item in enumerate(element.value or [])
+            ]
+            found[name] = {"vr": "SQ", "Value": inside} if inside else {"vr": "SQ"}
+        elif isinstance(element.value, bytes) and len(element.value) > INLINE_BYTES:
+            found[name] = {"vr": element.VR, "BulkDataURI": bulk_url(f"{place}{name}")}
+        else:
+            made = _plain(dataset, tag)
+            if made is not None:
+                found[name] = made
+    return found
+
+
+def _plain(dataset: Dataset, tag: BaseTag) -> Json | None:
+    """One element in the JSON model, None when its value cannot be read."""
+    try:
+        element: DataElement = dataset[tag]
+        made: Json = _clean(element.to_json_dict(None, INLINE_BYTES))
+        return made
+    except Exception:  # as above
+        return None
+
+
+def _clean(value: Any) -> Any:
+    """Without what neither JSON nor a database takes: NUL, halves of characters, numbers that are none."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,97 @@
+"""Decoders in a process of their own: one that crashes on damaged data takes no web server with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, ParamSpec, TypeVar, cast
+
+from backend.errors import AppError, CorruptDicom, Relayed, Unavailable, to_record
+
+TIMEOUT_S = 120.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DecoderFailed(Unavailable):
+    """The process that decodes images crashed or took too long. Raised by services.isolation."""
+
+    code = "decoder_failed"
+    title = "The image could not be decoded"
+
+
+class Isolation:
+    """Runs functions of `backend.imaging` one after the other in a child process, which is started when first needed
+    and after a crash. It ends with its parent. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns. Raises Relayed with the AppError that it raised, and DecoderFailed."""
+        pool = self._running()
+        try:
+            problem, result = pool.submit(_told, work, args, kwargs).result(TIMEOUT_S)
+        except (BrokenProcessPool, FutureTimeout) as error:
+            self._drop(pool)
+            raise DecoderFailed(
+                "The decoder crashed on this image or did not end.", hint="The file is probably damaged. Send it again."
+            ) from error
+        if problem is not None:
+            raise Relayed(problem)
+        return cast(T, result)
+
+    def close(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            _end(pool)
+
+    def _running(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)
+            return self._pool
+
+    def _drop(self, pool: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._pool is pool:
+                self._pool = None
+        _end(pool)
+
+
+def _told(work: Callable[..., Any], args: Any, kwargs: Any) -> tuple[dict[str, Any] | None, Any]:
+    """(None, the result) or (what went wrong, None): exceptions do not cross processes whole."""
+    try:
+        return None, work(*args, **kwargs)
+    except AppError as error:
+        return to_record(error), None
+    except Exception as error:  # a damaged file makes a parser raise anything at all
+        return to_record(CorruptDicom(f"It cannot be read ({type(error).__name__}).")), None
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    processes = list((pool._processes or {}).values())  # the pool has no way of its own to end a call that hangs
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
