@@ -8,11 +8,13 @@ from backend.db.session import Database
 from backend.errors import Rejected
 from backend.metrics import Metrics
 from backend.services.accounts import Accounts
+from backend.services.agreements import Agreements
 from backend.services.annotations import Annotations
 from backend.services.archives import Archives
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.comments import Comments
+from backend.services.consensus import ConsensusProposals
 from backend.services.dicom_index import DicomIndex
 from backend.services.dicom_projects import DicomProjects
 from backend.services.dicom_query import DicomQuery
@@ -65,6 +67,8 @@ class Services:
     projects: Projects
     cases: Cases
     readings: Readings
+    agreements: Agreements
+    consensus: ConsensusProposals
     leases: Leases
     comments: Comments
     statistics: Statistics
@@ -114,6 +118,7 @@ def build_services(settings: Settings) -> Services:
     )
     learning = Learning(db, queue, jobs, learned_prompts, segmentation)
     annotations = Annotations(db, learning)
+    proposals = Proposals(db, annotations)
     accounts = Accounts(db, queue.redis)
     return Services(
         settings=settings,
@@ -128,6 +133,8 @@ def build_services(settings: Settings) -> Services:
         projects=Projects(db, accounts),
         cases=Cases(db),
         readings=Readings(db),
+        agreements=Agreements(db, jobs),
+        consensus=ConsensusProposals(db, jobs, proposals),
         leases=Leases(db),
         comments=Comments(db),
         statistics=Statistics(db),
@@ -136,7 +143,7 @@ def build_services(settings: Settings) -> Services:
         segmentation=segmentation,
         learned_prompts=learned_prompts,
         learning=learning,
-        proposals=Proposals(db, annotations),
+        proposals=proposals,
         networks=Networks(db, objects),
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),

@@ -65,12 +65,15 @@ class Runtime:
                 self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive, give_way=self.give_way).run
         if QueueName.IO in queues:
             from workers.archive import Archive
+            from workers.comparing import Comparing
             from workers.export import Export
             from workers.ingest import Ingest
             from workers.restore import Restore
 
             ingest, restore = Ingest(services), Restore(services)
             self.jobs |= {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
+            comparing = Comparing(services)
+            self.jobs |= {JobKind.AGREEMENT: comparing.agreement, JobKind.CONSENSUS: comparing.consensus}
             self.jobs |= {JobKind.ARCHIVE: Archive(services).run, JobKind.RESTORE: restore.run}
             self.clean_ups = {JobKind.IMPORT: ingest.clean_up, JobKind.RESTORE: restore.clean_up}
 

@@ -16,6 +16,7 @@ from backend.api.schemas_volumes import LearnedPromptUsed, Point
 from backend.db import tables
 from backend.domain.jobs import AutoSegmentPayload, LearningPayload, LearnPromptPayload, PropagatePayload
 from backend.domain.learning import Generator, LearnedNetwork, PromptKind, ProposalState, Verdict
+from backend.domain.reading import ConsensusMethod
 from backend.domain.telemetry import Telemetry
 from backend.services.learned_prompts import LearnedPromptView, WarmStart
 from backend.services.learning import LabelLearning
@@ -234,7 +235,7 @@ class Proposal(Schema):
     voxels: int = Field(description="0: nothing was found on this slice")
     confidence: float
     prompts: ProposalPrompts | None
-    generator: Generator
+    generator: Generator | ConsensusMethod
     learned_prompt: UUID | None
     model: str
     job_id: UUID
@@ -253,7 +254,7 @@ class Proposal(Schema):
             voxels=row.voxels,
             confidence=row.confidence,
             prompts=ProposalPrompts.model_validate(row.prompts) if row.prompts else None,
-            generator=Generator(row.generator),
+            generator=_generator(row.generator),
             learned_prompt=row.learned_prompt_id,
             model=row.model,
             job_id=row.job_id,
@@ -348,3 +349,8 @@ class AcceptedPicturesOut(Schema):
 class DecidedOut(Schema):
     state: ProposalState
     slices: list[int]
+
+
+def _generator(name: str) -> Generator | ConsensusMethod:
+    """What made a proposal: the machine, or readers."""
+    return ConsensusMethod(name) if name in tuple(ConsensusMethod) else Generator(name)

@@ -75,9 +75,10 @@ def work_csv(found: ProjectStatistics) -> str:
     writer.writerow(["person", "email", "label", *_COUNTS])
     for row in (WorkOut.of(work) for work in found.work):
         names = (row.person.name, row.person.email, row.label.name)
-        writer.writerow([*(_plain(name) for name in names), *(getattr(row, name) for name in _COUNTS)])
+        writer.writerow([*(plain(name) for name in names), *(getattr(row, name) for name in _COUNTS)])
     return text.getvalue()
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name

@@ -23,6 +23,7 @@ from backend.domain.jobs import JobKind, JobState
 LEFT_OUT = {
     "users": "people are matched by e-mail and written apart",
     "credentials": "secrets stay where they are",
+    "agreements": "they are computed again from the masks",
     "leases": "who has a case open is not to be kept",
 }
 

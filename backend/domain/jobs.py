@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from backend.domain.learning import Generator, PromptKind
+from backend.domain.reading import ConsensusMethod
 from backend.errors import AppError, Conflict, TooManyRequests, Unavailable
 
 
@@ -34,6 +35,8 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     ARCHIVE = "archive"
     RESTORE = "restore"
+    AGREEMENT = "agreement"
+    CONSENSUS = "consensus"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -45,6 +48,8 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.ARCHIVE: QueueName.IO,
     JobKind.RESTORE: QueueName.IO,
     JobKind.EVALUATE: QueueName.EVALUATE,
+    JobKind.AGREEMENT: QueueName.IO,
+    JobKind.CONSENSUS: QueueName.IO,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)
@@ -78,6 +83,8 @@ class JobMessage(StrEnum):
     LOCATING = "locating"
     """learning where the label is"""
     PROPOSING = "proposing"
+    """(done, of)"""
+    COMPARING = "comparing"
     """(done, of)"""
     FOLLOWING = "following"
     """(slice), counted from 1"""
@@ -134,6 +141,22 @@ class RestorePayload(_Payload):
 
     files: tuple[UploadedFile, ...]
     name: str | None = None
+
+
+class AgreementPayload(_Payload):
+    """Compare the readers of a project. Surfaces agree within `tolerance_mm`."""
+
+    project_id: UUID
+    tolerance_mm: float
+
+
+class ConsensusPayload(_Payload):
+    """One mask for the reviewer out of what these people drew on a case."""
+
+    case_id: UUID
+    method: ConsensusMethod
+    reader_ids: tuple[UUID, ...]
+    reviewer_id: UUID
 
 
 class LearningPayload(_Payload):

@@ -8,11 +8,23 @@ also be a hidden test: it stands beside the accepted case, whose masks are the g
 from __future__ import annotations
 
 from collections.abc import Collection
+from enum import StrEnum
 
 from backend.domain.workflow import CaseState
 
 MOST_READERS = 5
 """So many people may read one case."""
+
+
+class ConsensusMethod(StrEnum):
+    """How several readers' masks become one proposal for the reviewer."""
+
+    MAJORITY = "majority"
+    """what more than half of them drew"""
+    STAPLE = "staple"
+    """what is most probable when readers count for as much as they agree"""
+    READER = "reader"
+    """what one of them drew"""
 
 
 def state_of(readings: Collection[CaseState]) -> CaseState:

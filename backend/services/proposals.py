@@ -19,6 +19,7 @@ from backend.db.tables import Annotation, Case, CurrentMask, LearnedPromptRow, P
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.learning import Generator, ProposalState, ProposedSlice
+from backend.domain.reading import ConsensusMethod
 from backend.domain.telemetry import Telemetry
 from backend.domain.workflow import Action
 from backend.errors import NotFound
@@ -61,7 +62,7 @@ class Run:
     job_id: UUID
     label_id: UUID
     annotator_id: UUID
-    generator: Generator
+    generator: Generator | ConsensusMethod
     learned_prompt_id: UUID | None
     model: str
     model_checksum: str
@@ -388,6 +389,7 @@ def _draft(
     )
     runs = {p.job_id: p for p in accepted}
     only_propagated = all(p.generator == Generator.PROPAGATION for p in accepted)
+    only_consensus = all(p.generator in tuple(ConsensusMethod) for p in accepted)
     newest = accepted[-1]
     model: dict[str, Any] = {
         "name": newest.model,
@@ -414,7 +416,7 @@ def _draft(
     return RevisionDraft(
         id=revision_id,
         parent=parent,
-        origin=Origin.PROPAGATION if only_propagated else Origin.AUTO,
+        origin=Origin.REVIEW if only_consensus else Origin.PROPAGATION if only_propagated else Origin.AUTO,
         slices=tuple(SliceFlips(p.slice_index, (volume.rows, volume.columns), p.counts) for p in accepted),
         prompts=prompts,
         model=model,

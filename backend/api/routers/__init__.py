@@ -2,6 +2,7 @@
 
 from backend.api.routers import (
     accounts,
+    agreement,
     annotations,
     archives,
     cases,
@@ -27,6 +28,7 @@ ALL = tuple(
         archives,
         cases,
         review,
+        agreement,
         statistics,
         volumes,
         annotations,

@@ -384,6 +384,7 @@ export const en = {
       learning: ({ slices }: Numbers) => `Learning from ${plural(slices, 'slice', 'slices')}`,
       locating: () => 'Learning where the label is',
       proposing: ({ done, of }: Numbers) => `Slice ${done} of ${of}`,
+      comparing: ({ done, of }: Numbers) => `Comparing ${done} of ${of}`,
       following: ({ slice }: Numbers) => `Slice ${slice}`,
     },
     cancel: 'Stop',

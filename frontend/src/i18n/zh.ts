@@ -376,6 +376,7 @@ export const zh: Catalogue = {
       learning: ({ slices }) => `正在从 ${slices} 个层面学习`,
       locating: () => '正在学习标签的位置',
       proposing: ({ done, of }) => `第 ${done} 层，共 ${of} 层`,
+      comparing: ({ done, of }) => `比较第 ${done} 项，共 ${of} 项`,
       following: ({ slice }) => `第 ${slice} 层`,
     },
     cancel: '停止',
