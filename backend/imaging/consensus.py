@@ -43,7 +43,8 @@ def votes(planes: Sequence[BoolMask]) -> NDArray[np.uint8]:
 
 def majority(readers: int) -> NDArray[np.bool_]:
     """For each pattern of votes whether more than half of the readers drew; of two readers, both."""
-    return np.greater(2 * _bits(readers).sum(axis=1), readers)
+    drew: NDArray[np.bool_] = 2 * _bits(readers).sum(axis=1) > readers
+    return drew
 
 
 def staple(counts: NDArray[np.int64]) -> Staple:

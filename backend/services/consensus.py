@@ -58,10 +58,10 @@ class ConsensusProposals:
         """Queue the proposal, in place of an older one of the caller's on this case. Raises NoConsensus."""
         readers = tuple(dict.fromkeys(reader_ids))
         least, most = (1, 1) if method is ConsensusMethod.READER else (2, MOST_READERS)
-        if not least <= len(readers) <= most:
-            raise NoConsensus(f"{len(readers)} readers were chosen.", hint=f"'{method}' takes {least} to {most}.")
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.REVIEW)
+            if not least <= len(readers) <= most:
+                raise NoConsensus(f"{len(readers)} readers were chosen.", hint=f"'{method}' takes {least} to {most}.")
             if case.state == CaseState.ACCEPTED:
                 raise NoConsensus("The case is accepted.", hint="Send it back first.")
             drew = select(Annotation.id).join(VolumeRow).where(VolumeRow.case_id == case.id)

@@ -206,6 +206,26 @@ export interface paths {
         readonly patch: operations["change_case"];
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/agreement": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Case Agreement
+         * @description Between the blind readers of a case, for those who review it.
+         */
+        readonly get: operations["get_case_agreement"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/comments": {
         readonly parameters: {
             readonly query?: never;
@@ -221,6 +241,27 @@ export interface paths {
         readonly put?: never;
         /** Add Comment */
         readonly post: operations["add_comment"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/consensus": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Start Consensus
+         * @description Propose to the caller, who reviews the case, one mask out of what these readers drew. The proposals are then
+         *     among the caller's own.
+         */
+        readonly post: operations["start_consensus"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -753,6 +794,50 @@ export interface paths {
         readonly patch: operations["change_project"];
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/agreement": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Agreement
+         * @description Between the blind readers of all cases, and the means by label and pair of people.
+         */
+        readonly get: operations["get_agreement"];
+        readonly put?: never;
+        /**
+         * Start Agreement
+         * @description Compute what is missing or has changed, of readers and of tests against gold cases.
+         */
+        readonly post: operations["start_agreement"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/agreement.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Agreement Csv
+         * @description The same as a table, a line for each pair of masks.
+         */
+        readonly get: operations["get_agreement_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}/cases": {
         readonly parameters: {
             readonly query?: never;
@@ -1019,6 +1104,26 @@ export interface paths {
          * @description The same work as a table, a line for each person and label.
          */
         readonly get: operations["get_statistics_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/tests": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Tests
+         * @description How near each person came to the gold cases that were hidden in their queue, for managers.
+         */
+        readonly get: operations["get_tests"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1826,6 +1931,29 @@ export interface components {
              */
             readonly skipped: number;
         };
+        /** AgreementIn */
+        readonly AgreementIn: {
+            /**
+             * Tolerance Mm
+             * @description Surfaces so near to each other agree, in mm
+             * @default 2
+             */
+            readonly tolerance_mm?: number;
+        };
+        /** AgreementOut */
+        readonly AgreementOut: {
+            /** Means */
+            readonly means: readonly components["schemas"]["MeanOut"][];
+            /**
+             * Missing
+             * @description Pairs that are not computed yet or have changed since: start the job
+             */
+            readonly missing: number;
+            /** Pairs */
+            readonly pairs: readonly components["schemas"]["PairOut"][];
+            /** Tolerance Mm */
+            readonly tolerance_mm: number;
+        };
         /** Annotation */
         readonly Annotation: {
             readonly annotator: components["schemas"]["Person"];
@@ -2178,6 +2306,21 @@ export interface components {
             /** Volume Id */
             readonly volume_id?: string | null;
         };
+        /**
+         * ConsensusIn
+         * @description `majority` and `staple` take two readers or more, `reader` takes one.
+         */
+        readonly ConsensusIn: {
+            readonly method: components["schemas"]["ConsensusMethod"];
+            /** Reader Ids */
+            readonly reader_ids: readonly string[];
+        };
+        /**
+         * ConsensusMethod
+         * @description How several readers' masks become one proposal for the reviewer.
+         * @enum {string}
+         */
+        readonly ConsensusMethod: "majority" | "staple" | "reader";
         /** DayOut */
         readonly DayOut: {
             /** Accepted */
@@ -2638,7 +2781,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -2956,6 +3099,36 @@ export interface components {
             /** Auto Learn */
             readonly auto_learn: boolean;
         };
+        /**
+         * MeanOut
+         * @description Mean over the masks of a label that two people drew; of differences of volume the size counts, not the sign.
+         */
+        readonly MeanOut: {
+            /** Dice */
+            readonly dice: number;
+            readonly first: components["schemas"]["Person"];
+            /**
+             * Hd95 Mm
+             * @description Over the masks where both are not empty
+             */
+            readonly hd95_mm: number | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Label Name */
+            readonly label_name: string;
+            /** Masks */
+            readonly masks: number;
+            readonly second: components["schemas"]["Person"];
+            /** Surface Dice */
+            readonly surface_dice: number;
+            /** Volume Difference Ml */
+            readonly volume_difference_ml: number;
+            /** Volume Difference Percent */
+            readonly volume_difference_percent: number;
+        };
         /** Member */
         readonly Member: {
             readonly role: components["schemas"]["Role"];
@@ -3255,6 +3428,63 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /**
+         * PairOut
+         * @description Two people's masks of a label on a volume.
+         */
+        readonly PairOut: {
+            /**
+             * Case Id
+             * Format: uuid
+             */
+            readonly case_id: string;
+            /** Case Name */
+            readonly case_name: string;
+            /** Dice */
+            readonly dice: number;
+            readonly first: components["schemas"]["Person"];
+            /** First Ml */
+            readonly first_ml: number;
+            /**
+             * Hd95 Mm
+             * @description null: one of the masks is empty
+             */
+            readonly hd95_mm: number | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Label Name */
+            readonly label_name: string;
+            readonly second: components["schemas"]["Person"];
+            /** Second Ml */
+            readonly second_ml: number;
+            /** Surface Dice */
+            readonly surface_dice: number;
+            /**
+             * Volume Difference Ml
+             * @description The second's volume less the first's
+             */
+            readonly volume_difference_ml: number;
+            /**
+             * Volume Difference Percent
+             * @description Of the mean of both volumes
+             */
+            readonly volume_difference_percent: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+            /** Volume Name */
+            readonly volume_name: string;
+            /**
+             * Worst Slice
+             * @description From 0; with the most voxels in one mask only
+             */
+            readonly worst_slice: number;
+        };
         /** PasswordIn */
         readonly PasswordIn: {
             /** Current Password */
@@ -3550,7 +3780,8 @@ export interface components {
         readonly Proposal: {
             /** Confidence */
             readonly confidence: number;
-            readonly generator: components["schemas"]["Generator"];
+            /** Generator */
+            readonly generator: components["schemas"]["Generator"] | components["schemas"]["ConsensusMethod"];
             /**
              * Id
              * Format: uuid
@@ -4017,6 +4248,41 @@ export interface components {
              * @default []
              */
             readonly slices?: readonly components["schemas"]["SliceWork"][];
+        };
+        /**
+         * TestScore
+         * @description How near one person came to gold masks of a label.
+         */
+        readonly TestScore: {
+            /** Dice */
+            readonly dice: number;
+            /** Hd95 Mm */
+            readonly hd95_mm: number | null;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Label Name */
+            readonly label_name: string;
+            /** Masks */
+            readonly masks: number;
+            readonly person: components["schemas"]["Person"];
+            /** Surface Dice */
+            readonly surface_dice: number;
+            /** Volume Difference Percent */
+            readonly volume_difference_percent: number;
+        };
+        /** TestsOut */
+        readonly TestsOut: {
+            /** Missing */
+            readonly missing: number;
+            /** Pairs */
+            readonly pairs: readonly components["schemas"]["PairOut"][];
+            /** Scores */
+            readonly scores: readonly components["schemas"]["TestScore"][];
+            /** Tolerance Mm */
+            readonly tolerance_mm: number;
         };
         /**
          * ThreadOut
@@ -4770,6 +5036,40 @@ export interface operations {
             };
         };
     };
+    readonly get_case_agreement: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Surfaces so near to each other agree, in mm */
+                readonly tolerance_mm?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AgreementOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_comments: {
         readonly parameters: {
             readonly query?: never;
@@ -4823,6 +5123,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly start_consensus: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ConsensusIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description Validation Error */
@@ -5968,6 +6303,109 @@ export interface operations {
             };
         };
     };
+    readonly get_agreement: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Surfaces so near to each other agree, in mm */
+                readonly tolerance_mm?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AgreementOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly start_agreement: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AgreementIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_agreement_csv: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Surfaces so near to each other agree, in mm */
+                readonly tolerance_mm?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_cases: {
         readonly parameters: {
             readonly query?: {
@@ -6530,6 +6968,40 @@ export interface operations {
                 };
                 content: {
                     readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_tests: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Surfaces so near to each other agree, in mm */
+                readonly tolerance_mm?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TestsOut"];
                 };
             };
             /** @description Validation Error */
