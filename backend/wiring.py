@@ -24,6 +24,7 @@ from backend.services.exports import Exports
 from backend.services.imports import Imports
 from backend.services.isolation import Isolation
 from backend.services.jobs import Jobs
+from backend.services.label_sets import LabelSets
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.leases import Leases
@@ -65,6 +66,7 @@ class Services:
     people: People
     audit_log: AuditLog
     projects: Projects
+    label_sets: LabelSets
     cases: Cases
     readings: Readings
     agreements: Agreements
@@ -131,6 +133,7 @@ def build_services(settings: Settings) -> Services:
         people=People(db, accounts),
         audit_log=AuditLog(db),
         projects=Projects(db, accounts),
+        label_sets=LabelSets(db),
         cases=Cases(db),
         readings=Readings(db),
         agreements=Agreements(db, jobs),

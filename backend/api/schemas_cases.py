@@ -97,6 +97,7 @@ class Case(Schema):
 
 class CasePatch(Schema):
     state: CaseState | None = None
+    confirmed: bool = Field(default=False, description="Submit although rules of labels that only warn are broken")
     assignee_id: UUID | None = None
     priority: Priority | None = None
     due_on: date | None = None

@@ -12,8 +12,9 @@ from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
 from backend.db import tables
 from backend.domain.annotation import Code
+from backend.domain.label_rules import LabelRules
 from backend.domain.workflow import CaseState, Role
-from backend.services.projects import LabelDraft, ProjectView, code_of
+from backend.services.projects import NO_RULES, LabelDraft, ProjectView, code_of
 
 
 class CodeValue(Schema):
@@ -28,9 +29,14 @@ class LabelIn(Schema):
     value: int | None = Field(default=None, ge=1, le=255, description="Voxel value on export; the lowest free one.")
     code: CodeValue | None = None
     shortcut: str | None = None
+    group: str = Field(default="", description="Labels of one group stand together")
+    rules: LabelRules = Field(default=NO_RULES, description="Checked when a case is submitted")
 
     def to_domain(self) -> LabelDraft:
-        return LabelDraft(self.name, self.color, self.value, _code(self.code), self.shortcut)
+        return LabelDraft(self.name, self.color, self.value, _code(self.code), self.shortcut, self.group, self.rules)
+
+
+_NEVER_NULL = ("name", "color", "group", "rules")
 
 
 class LabelPatch(Schema):
@@ -38,6 +44,8 @@ class LabelPatch(Schema):
     color: str | None = None
     code: CodeValue | None = None
     shortcut: str | None = None
+    group: str | None = None
+    rules: LabelRules | None = None
     warm_start_id: UUID | None = Field(default=None, description="Learned prompt that the next cases start from")
 
     def changes(self) -> dict[str, Any]:
@@ -45,7 +53,7 @@ class LabelPatch(Schema):
         sent = {name: getattr(self, name) for name in self.model_fields_set}
         if "code" in sent:
             sent["code"] = _code(self.code)
-        return {name: value for name, value in sent.items() if value is not None or name not in ("name", "color")}
+        return {name: value for name, value in sent.items() if value is not None or name not in _NEVER_NULL}
 
 
 class Label(Schema):
@@ -55,6 +63,8 @@ class Label(Schema):
     value: int
     code: CodeValue | None
     shortcut: str | None
+    group: str
+    rules: LabelRules
     warm_start_id: UUID | None
 
     @classmethod
@@ -67,6 +77,8 @@ class Label(Schema):
             value=row.value,
             code=CodeValue(scheme=code.scheme, value=code.value, meaning=code.meaning) if code else None,
             shortcut=row.shortcut,
+            group=row.group_name,
+            rules=LabelRules.model_validate(row.rules),
             warm_start_id=row.warm_start_id,
         )
 
@@ -99,6 +111,7 @@ class Project(Schema):
     own_cases_only: bool
     role: Role
     labels: list[Label]
+    label_set_version: int = Field(description="Every change of a label makes a new one")
     counts: ProjectCounts
 
     @classmethod
@@ -113,6 +126,7 @@ class Project(Schema):
             own_cases_only=project.own_cases_only,
             role=view.role,
             labels=[Label.of(row) for row in view.labels],
+            label_set_version=project.label_set_version,
             counts=ProjectCounts(
                 cases=view.cases,
                 volumes=view.volumes,

@@ -94,7 +94,9 @@ class Project(Base):
     archived_at: Mapped[datetime | None]
     own_cases_only: Mapped[bool] = mapped_column(Boolean, default=False)  # annotators see what is assigned to them
 
-    labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.value", viewonly=True)
+    label_set_version: Mapped[int] = mapped_column(Integer, default=1)  # the newest of label_sets
+
+    labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.position, LabelRow.value", viewonly=True)
 
 
 class Member(Base):
@@ -118,6 +120,9 @@ class LabelRow(Base):
     code_value: Mapped[str | None] = mapped_column(String(64))
     code_meaning: Mapped[str | None] = mapped_column(String(64))
     shortcut: Mapped[str | None] = mapped_column(String(1))
+    group_name: Mapped[str] = mapped_column(String(64), default="")
+    position: Mapped[int] = mapped_column(SmallInteger, default=0)  # among the project's labels
+    rules: Mapped[dict[str, Any]] = mapped_column(default=dict)  # domain.label_rules.LabelRules, what is not default
     warm_start_id: Mapped[UUID | None] = mapped_column(  # where the label's next cases start from
         ForeignKey("learned_prompts.id", use_alter=True, name="labels_warm_start_id_fkey")
     )
@@ -129,6 +134,18 @@ class LabelRow(Base):
         UniqueConstraint("project_id", "shortcut"),
         CheckConstraint("value between 1 and 255", name="label_value"),
     )
+
+
+class LabelSet(Base):
+    """The labels of a project as they were from a time on: every change of a label makes a version."""
+
+    __tablename__ = "label_sets"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    labels: Mapped[list[Any]]
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
 
 
 # -- images -----------------------------------------------------------------------------------------------------------
@@ -301,6 +318,7 @@ class Revision(Base):
     model: Mapped[dict[str, Any] | None]
     reverts_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
     telemetry: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    label_set_version: Mapped[int | None] = mapped_column(Integer)  # None: made before label sets had versions
     created_at: Mapped[datetime] = _now()
 
     slices: Mapped[list[RevisionSlice]] = relationship(order_by="RevisionSlice.slice_index", viewonly=True)

@@ -57,6 +57,7 @@ class Label:
     value: int
     code: Code | None = None
     shortcut: str | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or len(self.name) > 64:
@@ -65,6 +66,8 @@ class Label:
             raise InvalidLabel(f"'{self.color}' is not a colour.", hint="Write it as #rrggbb in lower case.")
         if not 1 <= self.value <= 255:
             raise InvalidLabel(f"The label value {self.value} is out of range.", hint="Use 1 to 255; 0 is background.")
+        if len(self.group) > 64:
+            raise InvalidLabel("A group's name has at most 64 characters.")
         if self.shortcut is not None and (len(self.shortcut) != 1 or self.shortcut not in "123456789"):
             raise InvalidLabel(f"'{self.shortcut}' cannot be a label's shortcut.", hint="Use one digit from 1 to 9.")
 

@@ -33,7 +33,7 @@ from pydicom.valuerep import DA, TM, format_number_as_ds
 
 from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg, SourceIsNotDicom
 from backend.imaging.geometry import VolumeGeometry
-from backend.imaging.labels import ExportLabel, LabelMap, ReadMask, checked_mask, compose
+from backend.imaging.labels import CodedTerm, ExportLabel, LabelMap, ReadMask, checked_mask, compose
 from backend.imaging.uids import uid_of
 
 MANUFACTURER = "sammed"
@@ -58,9 +58,35 @@ ABNORMAL_CODES = frozenset(
         "50960005",  # hemorrhage
         "6574001",  # necrosis
         "55641003",  # infarct
+        "1187425009",  # carcinoma
+        "1187332001",  # adenocarcinoma
+        "1187375007",  # adenoma
+        "1163043007",  # lymphoma
+        "35566002",  # hematoma
+        "396339007",  # thrombus
+        "85659009",  # aneurysm
+        "415582006",  # stenosis
+        "44132006",  # abscess
+        "23583003",  # inflammation
+        "112674009",  # fibrosis
+        "56208002",  # ulcer
+        "60046008",  # pleural effusion
+        "36118008",  # pneumothorax
     )
 )
-"""Types whose category is the abnormal structure; every other code counts as anatomy (CID 7150)."""
+"""Types whose category is the abnormal structure."""
+
+BODY_SUBSTANCE = Code("91720002", "SCT", "Body Substance")
+SUBSTANCE_CODES = frozenset(
+    ("SCT", value)
+    for value in (
+        "65216001",  # cerebrospinal fluid
+        "77012006",  # amniotic fluid
+        "87612001",  # blood
+        "15158005",  # air
+    )
+)
+"""Types whose category is the substance; every code that is in neither set counts as anatomy (CID 7150)."""
 
 TYPE_2 = (
     "PatientID",
@@ -340,12 +366,19 @@ def _descriptions(labels: Sequence[ExportLabel], image: Dataset) -> list[Segment
     return [_description(number, label, str(image.SeriesInstanceUID)) for number, label in enumerate(labels, start=1)]
 
 
+def category_of(code: CodedTerm) -> Code:
+    """The property category (CID 7150) of a segment's property type."""
+    key = (code.scheme, code.value)
+    if key in ABNORMAL_CODES:
+        return ABNORMAL_STRUCTURE
+    return BODY_SUBSTANCE if key in SUBSTANCE_CODES else ANATOMICAL_STRUCTURE
+
+
 def _description(number: int, label: ExportLabel, series_uid: str) -> SegmentDescription:
     category, kind = TISSUE, TISSUE
     if label.code is not None:
         kind = Code(label.code.value, label.code.scheme, _long_string(label.code.meaning))
-        abnormal = (label.code.scheme, label.code.value) in ABNORMAL_CODES
-        category = ABNORMAL_STRUCTURE if abnormal else ANATOMICAL_STRUCTURE
+        category = category_of(label.code)
     algorithm = label.algorithm
     identification = None
     if algorithm.type != "MANUAL":

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, CurrentMask, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import Annotation, CurrentMask, Project, Revision, RevisionSlice, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.workflow import Action
@@ -310,6 +310,7 @@ class Annotations:
             model=draft.model,
             reverts_id=draft.reverts,
             telemetry=draft.telemetry,
+            label_set_version=session.get_one(Project, volume.project_id).label_set_version,
         )
         rows = [
             RevisionSlice(revision_id=draft.id, slice_index=k, counts=rle["counts"], flipped_voxels=masks.area(rle))

@@ -46,6 +46,7 @@ from backend.services.access import (
 from backend.services.case_views import CaseView, most_urgent_first, views
 from backend.services.paging import Page, page
 from backend.services.readings import CannotBeRead
+from backend.services.submission import require_ready
 
 MOST_AT_ONCE = 10_000
 
@@ -219,8 +220,9 @@ class Cases:
     # -- changing -----------------------------------------------------------------------------------------------------
     def change(self, who: Principal, case_id: UUID, changes: dict[str, Any]) -> CaseView:
         """Change `state`, `assignee_id`, `priority`, `due_on` or `name`; with the state `accepted` also `result_by_id`,
-        whose masks count. Who reads a case blind changes the state of their reading. Raises ForbiddenTransition,
-        RoleForbids, ReviewHasBegun, AssigneeNotAMember, CannotBeRead."""
+        whose masks count, and with `submitted` `confirmed`, that rules are broken on purpose. Who reads a case blind
+        changes the state of their reading. Raises ForbiddenTransition, RoleForbids, ReviewHasBegun, SubmitBlocked,
+        SubmitUnconfirmed, AssigneeNotAMember, CannotBeRead."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.VIEW)
             session.refresh(case, with_for_update=True)
@@ -364,6 +366,7 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
     role = role_in(session, who, case.project_id)
     assert role is not None  # callers checked it
     changes = dict(changes)
+    confirmed = changes.pop("confirmed", False)
     reading = blind_reading(session, who, case)
     if reading is not None:
         if changes.keys() - {"state"}:
@@ -374,6 +377,8 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
             now, to = CaseState(reading.state), CaseState(changes["state"])
             if _moved(role, now, to) is not now:
                 _check_reading_taken_back(session, who, reading, to)
+                if to is CaseState.SUBMITTED:
+                    require_ready(session, case, who.id, confirmed=confirmed)
                 readings.move(session, who, case, reading, to)
         return
     people, test, gold = (changes.pop(name, None) for name in ("readers", "test", "gold"))
@@ -383,6 +388,8 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
         readings.take_back(session, who, case)
     columns = _changed(role, case, changes)
     _check_taken_back(session, who, role, case, columns["state"])
+    if columns["state"] is CaseState.SUBMITTED and case.state != CaseState.SUBMITTED:
+        require_ready(session, case, case.assignee_id or who.id, confirmed=confirmed)
     _write(session, who, case, columns)
     if people:
         readings.give(session, who, case, people)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, LabelRow, LearnedPromptRow, Member, Project, User, VolumeRow
+from backend.db.tables import Annotation, Case, LabelRow, LabelSet, LearnedPromptRow, Member, Project, User, VolumeRow
 from backend.domain.annotation import Code, InvalidLabel, Label
+from backend.domain.label_rules import LabelRules
 from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
@@ -22,6 +23,8 @@ from backend.services.access import Principal, require, role_in, seen_cases, sta
 from backend.services.accounts import Accounts, Secret, UserNotFound
 from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
+
+NO_RULES = LabelRules()
 
 
 class InvalidProject(Rejected):
@@ -80,6 +83,8 @@ class LabelDraft:
     value: int | None = None
     code: Code | None = None
     shortcut: str | None = None
+    group: str = ""
+    rules: LabelRules = NO_RULES
 
 
 class Projects:
@@ -95,7 +100,10 @@ class Projects:
             session.flush()
             session.add(Member(project_id=project.id, user_id=who.id, role=Role.MANAGER))
             for draft in labels:
-                self._insert_label(session, project.id, draft)
+                insert_label(session, project.id, draft)
+            session.add(
+                LabelSet(project_id=project.id, version=1, labels=_described(session, project.id), author_id=who.id)
+            )
             audit.record(session, who, "project.created", project_id=project.id)
             session.refresh(project)
             return self._view(session, who, project)
@@ -149,14 +157,15 @@ class Projects:
 
     def add_label(self, who: Principal, project_id: UUID, draft: LabelDraft) -> LabelRow:
         with self._db.begin() as session:
-            require(session, who, project_id, Action.MANAGE)
-            row = self._insert_label(session, project_id, draft)
+            project = require(session, who, project_id, Action.MANAGE)
+            row = insert_label(session, project_id, draft)
+            new_version(session, who, project)
             audit.record(session, who, "label.created", project_id=project_id, subject=row.id)
             return row
 
     def change_label(self, who: Principal, label_id: UUID, changes: dict[str, Any]) -> LabelRow:
-        """Change `name`, `color`, `code`, `shortcut` or `warm_start_id`, the learned prompt that the label's next cases
-        start from. The value stays: exports rely on it. Raises LearnedPromptNotFound."""
+        """Change `name`, `color`, `code`, `shortcut`, `group`, `rules` or `warm_start_id`, the learned prompt that the
+        label's next cases start from. The value stays: exports rely on it. Raises LearnedPromptNotFound."""
         with self._db.begin() as session:
             row = self._label(session, who, label_id)
             label = Label(
@@ -165,11 +174,17 @@ class Projects:
                 value=row.value,
                 code=changes.get("code", code_of(row)),
                 shortcut=changes.get("shortcut", row.shortcut),
+                group=changes.get("group", row.group_name).strip(),
             )
+            before = _describe(row)
             _fill(row, label)
+            if "rules" in changes:
+                row.rules = changes["rules"].model_dump(mode="json", exclude_defaults=True)
             if "warm_start_id" in changes:
                 row.warm_start_id = _warm_start(session, row, changes["warm_start_id"])
-            self._flush_label(session, label)
+            _flush_label(session, label)
+            if _describe(row) != before:
+                new_version(session, who, session.get_one(Project, row.project_id))
             audit.record(session, who, "label.changed", project_id=row.project_id, subject=row.id)
             return row
 
@@ -183,6 +198,7 @@ class Projects:
                     hint="Rename it instead; history is never deleted.",
                 )
             session.delete(row)
+            new_version(session, who, session.get_one(Project, row.project_id))
             audit.record(session, who, "label.deleted", project_id=row.project_id, subject=label_id)
 
     @staticmethod
@@ -192,30 +208,6 @@ class Projects:
             raise LabelNotFound("This label does not exist or is not in one of your projects.")
         require(session, who, row.project_id, Action.MANAGE)
         return row
-
-    def _insert_label(self, session: Session, project_id: UUID, draft: LabelDraft) -> LabelRow:
-        value = draft.value
-        if value is None:
-            used = set(session.scalars(select(LabelRow.value).where(LabelRow.project_id == project_id)))
-            value = next((n for n in range(1, 256) if n not in used), None)
-            if value is None:
-                raise InvalidLabel("This project has 255 labels already.", hint="Delete labels that are not used.")
-        label = Label(draft.name.strip(), draft.color.lower(), value, draft.code, draft.shortcut)
-        row = LabelRow(project_id=project_id)
-        _fill(row, label)
-        session.add(row)
-        self._flush_label(session, label)
-        return row
-
-    @staticmethod
-    def _flush_label(session: Session, label: Label) -> None:
-        try:
-            with session.begin_nested():
-                session.flush()
-        except IntegrityError as error:
-            raise LabelTaken(
-                f"Another label has the name '{label.name}', the value {label.value} or the shortcut {label.shortcut}."
-            ) from error
 
     # -- members ------------------------------------------------------------------------------------------------------
     def members(self, who: Principal, project_id: UUID) -> list[tuple[User, Role]]:
@@ -260,6 +252,70 @@ class Projects:
             audit.record(session, who, "member.set", project_id=project_id, subject=user.id, role=role)
 
 
+def labels_of(session: Session, project_id: UUID) -> list[LabelRow]:
+    """The labels of a project in its order."""
+    query = select(LabelRow).where(LabelRow.project_id == project_id)
+    return list(session.scalars(query.order_by(LabelRow.position, LabelRow.value)))
+
+
+def insert_label(session: Session, project_id: UUID, draft: LabelDraft) -> LabelRow:
+    """Add a label at the end; without a value it gets the lowest free one. Raises InvalidLabel, LabelTaken."""
+    there = session.execute(select(LabelRow.value, LabelRow.position).where(LabelRow.project_id == project_id)).all()
+    value = draft.value
+    if value is None:
+        used = {used for used, _ in there}
+        value = next((n for n in range(1, 256) if n not in used), None)
+        if value is None:
+            raise InvalidLabel("This project has 255 labels already.", hint="Delete labels that are not used.")
+    label = Label(draft.name.strip(), draft.color.lower(), value, draft.code, draft.shortcut, draft.group.strip())
+    row = LabelRow(project_id=project_id, position=max((position for _, position in there), default=0) + 1)
+    _fill(row, label)
+    row.rules = draft.rules.model_dump(mode="json", exclude_defaults=True)
+    session.add(row)
+    _flush_label(session, label)
+    return row
+
+
+def new_version(session: Session, who: Principal, project: Project) -> None:
+    """The project's labels have changed: keep them as its newest version, which revisions name from now on."""
+    session.refresh(project, with_for_update=True)
+    project.label_set_version += 1
+    session.flush()
+    described = _described(session, project.id)
+    session.add(LabelSet(project_id=project.id, version=project.label_set_version, labels=described, author_id=who.id))
+    session.flush()
+    session.expire(project, ["labels"])
+
+
+def _described(session: Session, project_id: UUID) -> list[dict[str, Any]]:
+    return [_describe(row) for row in labels_of(session, project_id)]
+
+
+def _describe(row: LabelRow) -> dict[str, Any]:
+    """A label as a version keeps it."""
+    code = code_of(row)
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "color": row.color,
+        "value": row.value,
+        "code": asdict(code) if code else None,
+        "shortcut": row.shortcut,
+        "group": row.group_name,
+        "rules": dict(row.rules),
+    }
+
+
+def _flush_label(session: Session, label: Label) -> None:
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        raise LabelTaken(
+            f"Another label has the name '{label.name}', the value {label.value} or the shortcut {label.shortcut}."
+        ) from error
+
+
 def label_on(session: Session, volume: VolumeRow, label_id: UUID) -> LabelRow:
     """The label, which must be of the volume's project. Raises LabelNotFound."""
     label = session.get(LabelRow, label_id)
@@ -284,6 +340,7 @@ def _warm_start(session: Session, row: LabelRow, learned_prompt_id: UUID | None)
 
 def _fill(row: LabelRow, label: Label) -> None:
     row.name, row.color, row.value, row.shortcut = label.name, label.color, label.value, label.shortcut
+    row.group_name = label.group
     row.code_scheme = label.code.scheme if label.code else None
     row.code_value = label.code.value if label.code else None
     row.code_meaning = label.code.meaning if label.code else None

@@ -14,6 +14,7 @@ export interface LabelDraft {
   readonly color: string
   readonly code: CodedConcept | null
   readonly shortcut: string | null
+  readonly group: string
 }
 
 type Existing = ReadonlyArray<{ readonly name: string; readonly color: string; readonly shortcut?: string | null }>
@@ -26,6 +27,7 @@ export function draftFromAnatomy(anatomy: Anatomy, language: Language, existing:
     name: anatomy.names[language],
     color: taken ? nextColor(existing.map((label) => label.color)) : anatomy.color,
     code: anatomy.code,
+    group: anatomy.group[language],
     shortcut: nextShortcut(existing.map((label) => label.shortcut)),
   }
 }
@@ -35,6 +37,7 @@ export function draftByHand(name: string, existing: Existing): Omit<LabelDraft, 
     name,
     color: nextColor(existing.map((label) => label.color)),
     code: null,
+    group: '',
     shortcut: nextShortcut(existing.map((label) => label.shortcut)),
   }
 }
@@ -60,6 +63,6 @@ export function withShortcut<T extends Pick<Label, 'shortcut'>>(labels: readonly
   })
 }
 
-export function toLabelIn({ name, color, code, shortcut }: Omit<LabelDraft, 'key'>): LabelIn {
-  return { name: name.trim(), color, code, shortcut }
+export function toLabelIn({ name, color, code, shortcut, group }: Omit<LabelDraft, 'key'>): LabelIn {
+  return { name: name.trim(), color, code, shortcut, group }
 }
