@@ -957,6 +957,97 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/labels/copy": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Copy Labels */
+        readonly post: operations["copy_labels"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/labels/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Export Labels */
+        readonly get: operations["export_labels"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/labels/import": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Import Labels
+         * @description Add the labels of a file, all or none. Those whose name the project has stay as they are.
+         */
+        readonly post: operations["import_labels"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/labels/order": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        /** Order Labels */
+        readonly put: operations["order_labels"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/labels/versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Label Versions
+         * @description The newest first. A revision names the version that it was made with.
+         */
+        readonly get: operations["list_label_versions"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}/learned-prompts": {
         readonly parameters: {
             readonly query?: never;
@@ -2194,6 +2285,12 @@ export interface components {
         readonly CasePatch: {
             /** Assignee Id */
             readonly assignee_id?: string | null;
+            /**
+             * Confirmed
+             * @description Submit although rules of labels that only warn are broken
+             * @default false
+             */
+            readonly confirmed?: boolean;
             /** Due On */
             readonly due_on?: string | null;
             /** Name */
@@ -2812,6 +2909,8 @@ export interface components {
             readonly code: components["schemas"]["CodeValue"] | null;
             /** Color */
             readonly color: string;
+            /** Group */
+            readonly group: string;
             /**
              * Id
              * Format: uuid
@@ -2819,12 +2918,22 @@ export interface components {
             readonly id: string;
             /** Name */
             readonly name: string;
+            readonly rules: components["schemas"]["LabelRules"];
             /** Shortcut */
             readonly shortcut: string | null;
             /** Value */
             readonly value: number;
             /** Warm Start Id */
             readonly warm_start_id: string | null;
+        };
+        /** LabelCopyIn */
+        readonly LabelCopyIn: {
+            /**
+             * Project Id
+             * Format: uuid
+             * @description Whose labels are copied
+             */
+            readonly project_id: string;
         };
         /** LabelIn */
         readonly LabelIn: {
@@ -2834,8 +2943,29 @@ export interface components {
              * @description #rrggbb
              */
             readonly color: string;
+            /**
+             * Group
+             * @description Labels of one group stand together
+             * @default
+             */
+            readonly group?: string;
             /** Name */
             readonly name: string;
+            /**
+             * @description Checked when a case is submitted
+             * @default {
+             *       "holes": "off",
+             *       "islands": "off",
+             *       "max_islands": 1,
+             *       "min_island_mm3": 0,
+             *       "missing_slices": "off",
+             *       "overlap": "off",
+             *       "required": "off",
+             *       "touching": "off",
+             *       "volume": "off"
+             *     }
+             */
+            readonly rules?: components["schemas"]["LabelRules"];
             /** Shortcut */
             readonly shortcut?: string | null;
             /**
@@ -2883,13 +3013,21 @@ export interface components {
             /** @description What the project keeps for the label, and whether it helps */
             readonly warm_start: components["schemas"]["WarmStartOut"] | null;
         };
+        /** LabelOrderIn */
+        readonly LabelOrderIn: {
+            /** Label Ids */
+            readonly label_ids: readonly string[];
+        };
         /** LabelPatch */
         readonly LabelPatch: {
             readonly code?: components["schemas"]["CodeValue"] | null;
             /** Color */
             readonly color?: string | null;
+            /** Group */
+            readonly group?: string | null;
             /** Name */
             readonly name?: string | null;
+            readonly rules?: components["schemas"]["LabelRules"] | null;
             /** Shortcut */
             readonly shortcut?: string | null;
             /**
@@ -2897,6 +3035,91 @@ export interface components {
              * @description Learned prompt that the next cases start from
              */
             readonly warm_start_id?: string | null;
+        };
+        /**
+         * LabelRules
+         * @description The rules of one label, all off at first.
+         */
+        readonly LabelRules: {
+            /**
+             * @description No slice has a hole in the mask
+             * @default off
+             */
+            readonly holes?: components["schemas"]["Level"];
+            /**
+             * @description Not more separate parts, and none smaller, than said
+             * @default off
+             */
+            readonly islands?: components["schemas"]["Level"];
+            /**
+             * Max Islands
+             * @default 1
+             */
+            readonly max_islands?: number;
+            /** Max Ml */
+            readonly max_ml?: number | null;
+            /**
+             * Min Island Mm3
+             * @default 0
+             */
+            readonly min_island_mm3?: number;
+            /** Min Ml */
+            readonly min_ml?: number | null;
+            /**
+             * @description No empty slice between the first and the last
+             * @default off
+             */
+            readonly missing_slices?: components["schemas"]["Level"];
+            /**
+             * @description Shares no voxel with another label
+             * @default off
+             */
+            readonly overlap?: components["schemas"]["Level"];
+            /**
+             * @description Every volume of the case shows the label
+             * @default off
+             */
+            readonly required?: components["schemas"]["Level"];
+            /**
+             * @description Has no voxel beside one of another label
+             * @default off
+             */
+            readonly touching?: components["schemas"]["Level"];
+            /**
+             * @description The volume lies between `min_ml` and `max_ml`
+             * @default off
+             */
+            readonly volume?: components["schemas"]["Level"];
+        };
+        /**
+         * LabelSetFile
+         * @description A label set as a file, for another project or installation.
+         */
+        readonly LabelSetFile: {
+            /**
+             * Format
+             * @default sammed-labels-1
+             * @constant
+             */
+            readonly format?: "sammed-labels-1";
+            /** Labels */
+            readonly labels: readonly components["schemas"]["LabelIn"][];
+        };
+        /** LabelSetVersion */
+        readonly LabelSetVersion: {
+            /** @description null: from before versions were kept */
+            readonly author: components["schemas"]["Person"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Labels */
+            readonly labels: readonly {
+                readonly [key: string]: unknown;
+            }[];
+            /** Version */
+            readonly version: number;
         };
         /**
          * LearnPromptJobIn
@@ -3066,6 +3289,12 @@ export interface components {
             /** Mine */
             readonly mine: boolean;
         };
+        /**
+         * Level
+         * @description What a finding means for submitting: nothing (it is not looked for), a question, or a refusal.
+         * @enum {string}
+         */
+        readonly Level: "off" | "warn" | "block";
         /** LoginIn */
         readonly LoginIn: {
             /** Email */
@@ -3313,6 +3542,13 @@ export interface components {
         readonly Page_LabelLearningOut_: {
             /** Items */
             readonly items: readonly components["schemas"]["LabelLearningOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[LabelSetVersion] */
+        readonly Page_LabelSetVersion_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["LabelSetVersion"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -3676,6 +3912,11 @@ export interface components {
              * Format: uuid
              */
             readonly id: string;
+            /**
+             * Label Set Version
+             * @description Every change of a label makes a new one
+             */
+            readonly label_set_version: number;
             /** Labels */
             readonly labels: readonly components["schemas"]["Label"][];
             /** Name */
@@ -4237,6 +4478,18 @@ export interface components {
             readonly detail: string;
             /** Hint */
             readonly hint: string;
+        };
+        /** TakenOut */
+        readonly TakenOut: {
+            /** Added */
+            readonly added: number;
+            /**
+             * Kept
+             * @description Names that the project has already; those labels stay as they are
+             */
+            readonly kept: readonly string[];
+            /** Labels */
+            readonly labels: readonly components["schemas"]["Label"][];
         };
         /**
          * Telemetry
@@ -6671,6 +6924,173 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Label"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly copy_labels: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LabelCopyIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TakenOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly export_labels: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LabelSetFile"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly import_labels: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LabelSetFile"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TakenOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly order_labels: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LabelOrderIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Label_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_label_versions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_LabelSetVersion_"];
                 };
             };
             /** @description Validation Error */
