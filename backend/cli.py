@@ -131,6 +131,41 @@ def worker(queues: Annotated[list[str], typer.Argument(help="Queues to serve, th
     _become(*worker_command(queues))
 
 
+@app.command("dicom-node")
+def dicom_node(
+    project: Annotated[str, typer.Option(help="Name or id of the project that receives.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 11112,
+    ae_title: Annotated[str, typer.Option(help="Application entity title of this node.")] = "SAMMED",
+    allow: Annotated[list[str] | None, typer.Option(help="AE title that may send; all may without.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Receive images from modalities by DICOM C-STORE into a project, until it is stopped."""
+    from backend.dicom_node import DicomNode
+    from backend.logs import configure_logging
+
+    settings = load_settings(data_dir=data_dir)
+    configure_logging(settings)
+    with _services_here(settings) as services:
+        who = services.accounts.administrator()
+        node = DicomNode(
+            services.dicom_store,
+            who,
+            services.dicom_projects.named(project),
+            ae_title=ae_title,
+            allowed=allow or (),
+        )
+        node.start(host, port)
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+        print(f"ready: {ae_title} on {host}:{port}", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            node.stop()
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema and make the first administrator. Safe to repeat."""

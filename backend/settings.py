@@ -10,13 +10,14 @@ by `tests/test_docs.py`.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "SAMMED_"
@@ -48,6 +49,17 @@ class ServiceUrls(NamedTuple):
     database_url: str
     redis_url: str
     cache_redis_url: str
+
+
+class RemoteServer(BaseModel):
+    """A DICOMweb server of others: the address before `/studies`, and how to sign in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern=r"^https?://[^\s?#]+$")
+    username: str | None = None
+    password: str | None = Field(default=None, repr=False)
+    token: str | None = Field(default=None, repr=False)
 
 
 class Settings(BaseSettings):
@@ -154,6 +166,13 @@ class Settings(BaseSettings):
         "`https://viewer.example.org`, several with commas between them.",
     )
 
+    dicomweb_servers: dict[str, RemoteServer] = Field(
+        default={},
+        repr=False,
+        description="DICOMweb servers of others to pull from and push to, by name: "
+        '`{"pacs": {"url": "https://pacs/dicom-web", "username": "u", "password": "p"}}`, or with a `token`.',
+    )
+
     # -- the command line as a client -----------------------------------------------------------------------------
     url: str | None = Field(
         default=None,
@@ -253,4 +272,6 @@ def has_display() -> bool:
 
 
 def _as_variable(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -18,6 +18,7 @@ from backend.services.consensus import ConsensusProposals
 from backend.services.dicom_index import DicomIndex
 from backend.services.dicom_projects import DicomProjects
 from backend.services.dicom_query import DicomQuery
+from backend.services.dicom_remote import DicomRemote
 from backend.services.dicom_store import DicomStore
 from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
@@ -89,6 +90,7 @@ class Services:
     dicom_query: DicomQuery
     dicom_store: DicomStore
     dicom_projects: DicomProjects
+    dicom_remote: DicomRemote
     isolation: Isolation
     evaluations: Evaluations
     system: System
@@ -158,6 +160,7 @@ def build_services(settings: Settings) -> Services:
             db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
         ),
         dicom_projects=DicomProjects(db, default=settings.dicomweb_project),
+        dicom_remote=DicomRemote(db, jobs, settings.dicomweb_servers),
         isolation=Isolation(),
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),

@@ -66,6 +66,7 @@ class Runtime:
         if QueueName.IO in queues:
             from workers.archive import Archive
             from workers.comparing import Comparing
+            from workers.dicom_transfer import DicomTransfer
             from workers.export import Export
             from workers.ingest import Ingest
             from workers.restore import Restore
@@ -75,6 +76,8 @@ class Runtime:
             comparing = Comparing(services)
             self.jobs |= {JobKind.AGREEMENT: comparing.agreement, JobKind.CONSENSUS: comparing.consensus}
             self.jobs |= {JobKind.ARCHIVE: Archive(services).run, JobKind.RESTORE: restore.run}
+            transfer = DicomTransfer(services)
+            self.jobs |= {JobKind.PULL: transfer.pull, JobKind.PUSH: transfer.push}
             self.clean_ups = {JobKind.IMPORT: ingest.clean_up, JobKind.RESTORE: restore.clean_up}
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class JobKind(StrEnum):
     RESTORE = "restore"
     AGREEMENT = "agreement"
     CONSENSUS = "consensus"
+    PULL = "pull"
+    PUSH = "push"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -47,6 +49,8 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.PROPAGATE: QueueName.TRAIN,
     JobKind.ARCHIVE: QueueName.IO,
     JobKind.RESTORE: QueueName.IO,
+    JobKind.PULL: QueueName.IO,
+    JobKind.PUSH: QueueName.IO,
     JobKind.EVALUATE: QueueName.EVALUATE,
     JobKind.AGREEMENT: QueueName.IO,
     JobKind.CONSENSUS: QueueName.IO,
@@ -157,6 +161,22 @@ class ConsensusPayload(_Payload):
     method: ConsensusMethod
     reader_ids: tuple[UUID, ...]
     reviewer_id: UUID
+
+
+class PullPayload(_Payload):
+    """Studies to fetch from a configured DICOMweb server, kept in the name of a person."""
+
+    project_id: UUID
+    server: str
+    study_uids: tuple[str, ...]
+    user_id: UUID
+
+
+class PushPayload(_Payload):
+    """Masks to send to a configured DICOMweb server."""
+
+    server: str
+    export: ExportPayload
 
 
 class LearningPayload(_Payload):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from backend.db.session import Database
 from backend.db.tables import Member, Project
 from backend.errors import Conflict
-from backend.services.access import Principal
+from backend.services.access import Principal, ProjectNotFound
 
 
 class ProjectNotChosen(Conflict):
@@ -42,3 +42,12 @@ class DicomProjects:
             "The address names no project, and none is set for this token or this installation.",
             hint="Use /dicom-web/projects/{id}/..., make a token for the project, or set SAMMED_DICOMWEB_PROJECT.",
         )
+
+    def named(self, project: str) -> UUID:
+        """The only project of this name or id, for the command line of the server. Raises ProjectNotFound."""
+        with self._db.begin() as session:
+            rows = session.scalars(select(Project).where(Project.archived_at.is_(None))).all()
+            found = [row.id for row in rows if project in (str(row.id), row.name)]
+        if len(found) != 1:
+            raise ProjectNotFound(f"{len(found)} projects are named so.", hint="Give the id of one.")
+        return found[0]

@@ -132,6 +132,10 @@ ALLOWED: dict[str, set[Role]] = {
     "get_evaluation": EXPORT,
     "download_evaluation": EXPORT,
     "get_evaluation_file": EXPORT,
+    "list_dicom_servers": MANAGER,
+    "search_dicom_server": MANAGER,
+    "pull_from_dicom_server": MANAGER,
+    "push_to_dicom_server": EXPORT,
     "store_instances": MANAGER,
     "store_instances_of_study": MANAGER,
     **dict.fromkeys(DICOMWEB_READS, EXPORT),  # originals say who the patient is
@@ -239,6 +243,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     if name in OF_AN_EVALUATION:
         values |= {"job_id": world["evaluation_id"], "name": "report.md"}
     values |= {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "frame": "1", "place": "7FE00010"}
+    values.setdefault("name", "none")
     values |= {"axis": "0", "index": "0", "k": "0"} | {
         name: str(new_id()) for name in ("token_id", "session_id", "person_id", "reader_id")
     }
@@ -281,6 +286,8 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "accept_proposals": {"label_id": world["label_id"], "revision_id": str(new_id()), "parent": None},
         "reject_proposals": {"label_id": world["label_id"]},
         "reopen_proposals": {"label_id": world["label_id"]},
+        "pull_from_dicom_server": {"study_uids": ["1.2"]},
+        "push_to_dicom_server": {"server": "none"},
         "start_job": {"kind": "export", "case_id": world["case_id"], "format": "nifti"},
     }
     return bodies.get(name, {})

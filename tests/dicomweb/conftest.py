@@ -16,7 +16,7 @@ import pytest
 
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
-from backend.settings import Settings
+from backend.settings import RemoteServer, Settings
 from backend.wiring import Services, build_services
 from tests.operations.installation import free_port
 
@@ -65,12 +65,30 @@ def services(settings: Settings) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="module")
-def server(services: Services, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def port() -> int:
+    """Where the server will listen."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def remote_servers() -> dict[str, RemoteServer]:
+    """The DICOMweb servers that this one can pull from; a module that has some overrides this."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def server(
+    services: Services,
+    settings: Settings,
+    port: int,
+    remote_servers: dict[str, RemoteServer],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
     admin = services.accounts.administrator()
     project = services.projects.create(admin, "Received", "", []).project
-    port = free_port()
+    known = settings.model_copy(update={"dicomweb_servers": remote_servers})
     log = tmp_path_factory.mktemp("server") / "log"
-    environment = {**os.environ, **settings.environment(), "SAMMED_PORT": str(port), "SAMMED_LOG_LEVEL": "debug"}
+    environment = {**os.environ, **known.environment(), "SAMMED_PORT": str(port), "SAMMED_LOG_LEVEL": "debug"}
     environment["SAMMED_URL"] = f"http://127.0.0.1:{port}"  # dicomweb-client sends a Host without the port
     commands = (["backend", "serve"], ["workers", "worker", "--queues", "io"])
     with log.open("w") as output:

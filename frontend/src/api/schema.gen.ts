@@ -327,6 +327,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/push": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Push To Dicom Server
+         * @description Send one's masks of a case to a server, as DICOM SEG.
+         */
+        readonly post: operations["push_to_dicom_server"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/readers": {
         readonly parameters: {
             readonly query?: never;
@@ -860,6 +880,66 @@ export interface paths {
          * @description Change many cases at once. Those that cannot change come back with the reason; the others change all the same.
          */
         readonly patch: operations["change_cases"];
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/dicom-servers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Dicom Servers
+         * @description The servers that studies can be pulled from, as SAMMED_DICOMWEB_SERVERS names them.
+         */
+        readonly get: operations["list_dicom_servers"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/dicom-servers/{name}/pull": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Pull From Dicom Server
+         * @description Fetch studies into the project; each becomes a case.
+         */
+        readonly post: operations["pull_from_dicom_server"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/dicom-servers/{name}/search": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Search Dicom Server
+         * @description The studies of a server that match.
+         */
+        readonly post: operations["search_dicom_server"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/projects/{project_id}/evaluation-cases": {
@@ -2436,6 +2516,14 @@ export interface components {
             readonly slices: readonly number[];
             readonly state: components["schemas"]["ProposalState"];
         };
+        /** DicomServers */
+        readonly DicomServers: {
+            /**
+             * Items
+             * @description Names of the configured servers
+             */
+            readonly items: readonly string[];
+        };
         /** EncodingsIn */
         readonly EncodingsIn: {
             /** Model */
@@ -2878,7 +2966,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -4113,6 +4201,16 @@ export interface components {
          * @enum {string}
          */
         readonly ProposalState: "open" | "accepted" | "corrected" | "rejected" | "absent";
+        /** PullIn */
+        readonly PullIn: {
+            /** Study Uids */
+            readonly study_uids: readonly string[];
+        };
+        /** PushIn */
+        readonly PushIn: {
+            /** Server */
+            readonly server: string;
+        };
         /**
          * Reader
          * @description Somebody who drew on a case.
@@ -4203,6 +4301,35 @@ export interface components {
             readonly min_confidence?: number | null;
             /** Slices */
             readonly slices?: readonly number[] | null;
+        };
+        /** RemoteStudies */
+        readonly RemoteStudies: {
+            /** Items */
+            readonly items: readonly components["schemas"]["RemoteStudyOut"][];
+            /**
+             * More
+             * @description There are further studies, at a larger offset
+             */
+            readonly more: boolean;
+        };
+        /** RemoteStudyOut */
+        readonly RemoteStudyOut: {
+            /** Date */
+            readonly date: string;
+            /** Description */
+            readonly description: string;
+            /** Instances */
+            readonly instances: number | null;
+            /** Modalities */
+            readonly modalities: readonly string[];
+            /** Patient Id */
+            readonly patient_id: string;
+            /** Patient Name */
+            readonly patient_name: string;
+            /** Series */
+            readonly series: number | null;
+            /** Study Uid */
+            readonly study_uid: string;
         };
         /**
          * ReportFile
@@ -4441,6 +4568,49 @@ export interface components {
             readonly days: readonly components["schemas"]["DayOut"][];
             /** Work */
             readonly work: readonly components["schemas"]["WorkOut"][];
+        };
+        /**
+         * StudySearchIn
+         * @description Texts may hold * and ?; what is empty matches all.
+         */
+        readonly StudySearchIn: {
+            /**
+             * Date From
+             * @description YYYYMMDD
+             * @default
+             */
+            readonly date_from?: string;
+            /**
+             * Date To
+             * @description YYYYMMDD
+             * @default
+             */
+            readonly date_to?: string;
+            /**
+             * Limit
+             * @default 50
+             */
+            readonly limit?: number;
+            /**
+             * Modality
+             * @default
+             */
+            readonly modality?: string;
+            /**
+             * Offset
+             * @default 0
+             */
+            readonly offset?: number;
+            /**
+             * Patient Id
+             * @default
+             */
+            readonly patient_id?: string;
+            /**
+             * Patient Name
+             * @default
+             */
+            readonly patient_name?: string;
         };
         /** SystemOut */
         readonly SystemOut: {
@@ -5537,6 +5707,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PlaceOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly push_to_dicom_server: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PushIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description Validation Error */
@@ -6720,6 +6925,109 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CasesChanged"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_dicom_servers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DicomServers"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly pull_from_dicom_server: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PullIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly search_dicom_server: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["StudySearchIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RemoteStudies"];
                 };
             };
             /** @description Validation Error */
