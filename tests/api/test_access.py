@@ -286,6 +286,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "accept_proposals": {"label_id": world["label_id"], "revision_id": str(new_id()), "parent": None},
         "reject_proposals": {"label_id": world["label_id"]},
         "reopen_proposals": {"label_id": world["label_id"]},
+        "search_dicom_server": {"limit": 1},
         "pull_from_dicom_server": {"study_uids": ["1.2"]},
         "push_to_dicom_server": {"server": "none"},
         "start_job": {"kind": "export", "case_id": world["case_id"], "format": "nifti"},
