@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
@@ -30,6 +30,11 @@ class PasswordIn(Schema):
     current_password: str | None = None
 
 
+Chord = Annotated[str, Field(min_length=1, max_length=40, description="Like 'Ctrl+Shift+z'")]
+CommandId = Annotated[str, Field(min_length=1, max_length=60)]
+KeyChanges = Annotated[dict[CommandId, Annotated[list[Chord], Field(max_length=4)]], Field(max_length=200)]
+
+
 class Me(Schema):
     id: UUID
     email: str
@@ -37,6 +42,7 @@ class Me(Schema):
     is_admin: bool
     must_set_password: bool
     auto_learn: bool = Field(description="Learning starts by itself once a label has two annotated slices")
+    keys: KeyChanges = Field(description="Keys of commands of the annotate page, where they are not the usual ones")
 
     @classmethod
     def of(cls, user: tables.User) -> Me:
@@ -47,11 +53,15 @@ class Me(Schema):
             is_admin=user.is_admin,
             must_set_password=user.password_hash is None,
             auto_learn=user.auto_learn,
+            keys=user.keys,
         )
 
 
 class MePatch(Schema):
-    auto_learn: bool
+    """What is left out stays as it is."""
+
+    auto_learn: bool | None = None
+    keys: KeyChanges | None = Field(default=None, description="In place of all changed keys; {} for the usual ones")
 
 
 class TokenIn(Schema):

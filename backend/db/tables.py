@@ -56,6 +56,7 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(Text)  # argon2id; None until the first password is set
     is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
     auto_learn: Mapped[bool] = mapped_column(Boolean, default=True)  # learn from annotated slices without being asked
+    keys: Mapped[dict[str, Any]] = mapped_column(default=dict)  # command -> its keys, where they are not the usual ones
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
 

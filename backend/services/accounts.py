@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -276,12 +278,21 @@ class Accounts:
         with self._db.begin() as session:
             return session.get_one(User, who.id)
 
-    def change_me(self, who: Principal, *, auto_learn: bool) -> User:
-        """Change one's own preferences: whether learning starts by itself."""
+    def change_me(
+        self, who: Principal, *, auto_learn: bool | None = None, keys: Mapping[str, Sequence[str]] | None = None
+    ) -> User:
+        """Change one's own preferences, those that are given: whether learning starts by itself; the keys of the
+        annotate page's commands (all that are not the usual ones, by the command's id)."""
+        changed: dict[str, Any] = {}
+        if auto_learn is not None:
+            changed["auto_learn"] = auto_learn
+        if keys is not None:
+            changed["keys"] = {command: list(chords) for command, chords in keys.items()}
         with self._db.begin() as session:
             user = session.get_one(User, who.id)
-            user.auto_learn = auto_learn
-            audit.record(session, who, "user.changed", subject=user.id, auto_learn=auto_learn)
+            for name, value in changed.items():
+                setattr(user, name, value)
+            audit.record(session, who, "user.changed", subject=user.id, **changed)
             return user
 
     def create_user(self, who: Principal, email: str, name: str, *, is_admin: bool = False) -> Secret:

@@ -227,6 +227,13 @@ def test_preferences(client: TestClient) -> None:
     assert client.get("/api/me").json()["auto_learn"] is True
     assert client.patch("/api/me", json={"auto_learn": False}).json()["auto_learn"] is False
     assert client.patch("/api/me", json={"auto_learn": True}).json()["auto_learn"] is True
+    keys = {"tool.brush": ["Shift+B"], "tool.box": []}
+    changed = client.patch("/api/me", json={"keys": keys}).json()
+    assert (changed["keys"], changed["auto_learn"]) == (keys, True)
+    for wrong in ({"tool.brush": "b"}, {"tool.brush": [""]}, {"tool.brush": ["b"] * 5}, {"": ["b"]}):
+        assert client.patch("/api/me", json={"keys": wrong}).json()["code"] == "invalid_request"
+    assert client.get("/api/me").json()["keys"] == keys
+    assert client.patch("/api/me", json={"keys": {}}).json()["keys"] == {}
 
 
 @pytest.mark.parametrize(

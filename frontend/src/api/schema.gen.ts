@@ -3406,15 +3406,32 @@ export interface components {
             readonly id: string;
             /** Is Admin */
             readonly is_admin: boolean;
+            /**
+             * Keys
+             * @description Keys of commands of the annotate page, where they are not the usual ones
+             */
+            readonly keys: {
+                readonly [key: string]: readonly string[];
+            };
             /** Must Set Password */
             readonly must_set_password: boolean;
             /** Name */
             readonly name: string;
         };
-        /** MePatch */
+        /**
+         * MePatch
+         * @description What is left out stays as it is.
+         */
         readonly MePatch: {
             /** Auto Learn */
-            readonly auto_learn: boolean;
+            readonly auto_learn?: boolean | null;
+            /**
+             * Keys
+             * @description In place of all changed keys; {} for the usual ones
+             */
+            readonly keys?: {
+                readonly [key: string]: readonly string[];
+            } | null;
         };
         /**
          * MeanOut
