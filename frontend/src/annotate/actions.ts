@@ -11,7 +11,9 @@ export interface Action {
   /** Key in the text catalogue. */
   readonly label: string
   readonly group: ActionGroup
-  /** Like 'Ctrl+Shift+Z', 'd', '?', 'ArrowUp'. Ctrl is Cmd on a Mac. The first one is shown. */
+  /** Which of several alike it is: the label, preset or plane of this number, counted from 0. */
+  readonly number?: number
+  /** The usual ones; what a person changed is in keymap.ts. The first one is shown. */
   readonly keys: readonly string[]
   readonly when?: (annotator: Annotator) => boolean
   /** Pressed in: the tool in hand, a switch that is on. */
@@ -143,7 +145,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'edit.save', label: 'action.save_now', group: 'edit', keys: ['Ctrl+s'], perform: (a) => a.flush() },
 
   ...numbered(LABEL_KEYS, (n): Action => ({
-    id: `labels.choose${n + 1}`, label: 'action.choose_label', group: 'labels', keys: [String(n + 1)],
+    id: `labels.choose${n + 1}`, label: 'action.choose_label', group: 'labels', number: n, keys: [String(n + 1)],
     when: (a) => labelOfKey(a, n) !== undefined,
     active: (a) => labelOfKey(a, n)?.active ?? false,
     perform: (a) => a.setActiveLabel(labelOfKey(a, n)!.id),
@@ -161,7 +163,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'slices.play', label: 'action.play', group: 'slices', keys: ['Ctrl+Space'], active: (a) => a.playing.value,
     when: (a) => a.sliceCount.value > 1, perform: (a) => a.setPlaying(!a.playing.value) },
   ...numbered(PLANE_KEYS, (n): Action => ({
-    id: `slices.plane${n + 1}`, label: 'action.choose_plane', group: 'slices', keys: [`Shift+Digit${n + 1}`],
+    id: `slices.plane${n + 1}`, label: 'action.choose_plane', group: 'slices', number: n, keys: [`Shift+Digit${n + 1}`],
     when: (a) => a.planes.length > 1 && n < a.planes.length,
     active: (a) => a.planes[n]?.axis === a.axis.value,
     perform: (a) => a.setAxis(a.planes[n].axis),
@@ -188,7 +190,7 @@ export const ACTIONS: readonly Action[] = [
 
   { id: 'window.auto', label: 'action.auto_window', group: 'window', keys: ['Alt+Digit0'], perform: (a) => a.autoWindow() },
   ...numbered(PRESET_KEYS, (n): Action => ({
-    id: `window.preset${n + 1}`, label: 'action.window_preset', group: 'window', keys: [`Alt+Digit${n + 1}`],
+    id: `window.preset${n + 1}`, label: 'action.window_preset', group: 'window', number: n, keys: [`Alt+Digit${n + 1}`],
     when: (a) => n < a.presets.length,
     active: (a) => a.presets[n]?.width === a.window.value.width && a.presets[n]?.center === a.window.value.center,
     perform: (a) => a.setWindow(a.presets[n]),
@@ -199,11 +201,13 @@ export const ACTIONS: readonly Action[] = [
   { id: 'case.previous', label: 'action.previous_case', group: 'case', keys: ['PageUp'], perform: (_, page) => page.previousCase() },
   { id: 'case.next', label: 'action.next_case', group: 'case', keys: ['PageDown'], perform: (_, page) => page.nextCase() },
   { id: 'case.submit', label: 'action.submit', group: 'case', keys: ['Ctrl+Enter'], perform: (_, page) => page.submit() },
+  { id: 'case.palette', label: 'action.palette', group: 'case', keys: ['Ctrl+k'], perform: (_, page) => page.palette() },
+  { id: 'case.keys', label: 'action.keys', group: 'case', keys: [], perform: (_, page) => page.keys() },
   { id: 'case.help', label: 'action.help', group: 'case', keys: ['?', 'F1'], perform: (_, page) => page.help() },
 ]
 
 /** The label that digit n + 1 chooses: the one that asks for the digit, else the one at that place that asks for none. */
-function labelOfKey(annotator: Annotator, n: number) {
+export function labelOfKey(annotator: Annotator, n: number) {
   const labels = annotator.labels.value
   const digit = String(n + 1)
   return labels.find((label) => label.shortcut === digit) ?? (labels[n]?.shortcut ? undefined : labels[n])

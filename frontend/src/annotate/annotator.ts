@@ -118,6 +118,10 @@ export interface SliceMark {
 /** Commands that belong to the page around the picture; actions call them. */
 export interface PageCommands {
   help(): void
+  /** The list of all commands, to type in. */
+  palette(): void
+  /** Which keys do what, to be changed. */
+  keys(): void
   nextCase(): void
   previousCase(): void
   submit(): void

@@ -22,6 +22,7 @@ import type {
 import { Assistant, promptsOnWire } from './assistant.ts'
 import { uuid7Maker } from './ids.ts'
 import { bindKeys } from './keyboard.ts'
+import { showKeys } from './keymap.ts'
 import { Learning } from './learning.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
@@ -174,6 +175,7 @@ class OpenAnnotator implements Annotator {
     this.marks = marksOf(session, this.volume, this.review, this.#assistant)
     this.proposal = proposalStateOf(session, this.review)
 
+    showKeys(me.keys)
     this.setLabels(labels)
     if (labels.length > 0 && !readOnly) session.tool.value = 'point'
     this.#stops.push(effect(() => this.#slices.show(view.axis.value, view.slice.value)))

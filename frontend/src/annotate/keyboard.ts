@@ -1,43 +1,7 @@
-// Key presses -> actions. Which keys do what is in actions.ts; this file only compares them with events.
-import { ACTIONS, isEnabled, type Action } from './actions.ts'
+// Key presses -> actions. Which keys do what is in actions.ts and keymap.ts; this file listens.
+import { isEnabled } from './actions.ts'
 import type { Annotator, PageCommands } from './annotator.ts'
-
-/** What is used of a KeyboardEvent. */
-export interface KeyPress {
-  readonly key: string
-  readonly code: string
-  readonly ctrlKey: boolean
-  readonly metaKey: boolean
-  readonly altKey: boolean
-  readonly shiftKey: boolean
-  readonly repeat?: boolean
-}
-
-/** Digits with Alt or Shift are compared by their place on the keyboard, everything else by what it writes. */
-export function matches(keys: string, press: KeyPress): boolean {
-  const parts = keys.split('+').filter((part) => part !== '')
-  const key = keys.endsWith('+') ? '+' : parts.pop()!
-  const modifiers = new Set(keys.endsWith('+') ? [] : parts)
-  if (modifiers.has('Ctrl') !== (press.ctrlKey || press.metaKey) || modifiers.has('Alt') !== press.altKey) return false
-  if (key.startsWith('Digit')) return press.code === key && modifiers.has('Shift') === press.shiftKey
-  if (key === 'Space') return press.code === 'Space' && modifiers.has('Shift') === press.shiftKey
-  if (/^[a-z]$/i.test(key)) return press.key.toLowerCase() === key.toLowerCase() && modifiers.has('Shift') === press.shiftKey
-  return press.key === key && (key.length === 1 || modifiers.has('Shift') === press.shiftKey) // '?' needs Shift on its own
-}
-
-export function actionFor(press: KeyPress): Action | null {
-  return ACTIONS.find((action) => action.keys.some((keys) => matches(keys, press))) ?? null
-}
-
-/** For a tooltip: 'Ctrl+Shift+Z' as this kind of computer writes it. */
-export function formatKeys(keys: string, mac: boolean): string {
-  const [key, ...modifiers] = keys === '+' ? ['+'] : keys.split('+').toReversed()
-  const plain = key.replace('Digit', '').replace(/^Arrow(.*)$/, (_, way: string) => ({ Up: '↑', Down: '↓', Left: '←', Right: '→' })[way] ?? way)
-  const name = plain.length === 1 ? plain.toUpperCase() : plain
-  const symbols: Record<string, string> = { Ctrl: '⌘', Alt: '⌥', Shift: '⇧' }
-  const names = modifiers.toReversed().map((m) => (mac ? symbols[m] ?? m : m))
-  return [...names, name].join(mac ? '' : '+')
-}
+import { actionFor } from './keymap.ts'
 
 /** What keys do to a gesture that is going on; each says whether there was one that had a use for it. */
 export interface GestureKeys { cancel(): boolean; complete(): boolean; back(): boolean }

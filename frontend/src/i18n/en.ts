@@ -417,6 +417,17 @@ export const en = {
     groups: {
       tools: 'Tools', proposal: 'Proposal', learning: 'Learning', edit: 'Editing', labels: 'Labels', slices: 'Slices', window: 'Window', view: 'View', case: 'Case',
     },
+    changeKeys: 'Change the keys',
+    keysTitle: 'Keys',
+    keysDetail: 'They are kept with your account. A key belongs to one command.',
+    noCommand: 'No command has this name.',
+    pressKey: 'Press the new key …',
+    changeKey: (name: string) => `Change the key of “${name}”`,
+    noKey: 'no key',
+    takenBy: (key: string, name: string) => `${key} belongs to “${name}”, which would have no such key then.`,
+    takeOver: 'Take it over',
+    usualKey: 'Usual key',
+    allUsual: 'All usual keys',
     mouse: 'Mouse',
     mouseRows: {
       left: ['Left button', 'the tool in hand'],
@@ -435,6 +446,7 @@ export const en = {
   actions: {
     'action.layout_one': 'One picture', 'action.layout_beside': 'Three planes, one of them large', 'action.layout_four': 'Three planes and the labels in space',
     'action.magnifier': 'Magnifier', 'action.neurological': 'Left and right as seen from the head (neurological)',
+    'action.palette': 'Find a command', 'action.keys': 'Change the keys',
     'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.lasso': 'Lasso', 'tool.polygon': 'Polygon', 'tool.window': 'Window and level', 'tool.pan': 'Move',
     'action.move_pointer': 'Move the pointer by keys', 'action.move_pointer_finely': 'Move the pointer finely', 'action.press_pointer': 'Click there; begin or end a box or a stroke', 'action.press_opposite': 'The same as negative point, or as eraser',
     'action.fill_mask': 'Fill holes', 'action.largest_mask': 'Keep the largest object', 'action.smooth_mask': 'Smooth the outline', 'action.interpolate_slices': 'Fill the slices in between',

@@ -7,7 +7,7 @@ import { ApiError, problem as makeProblem } from '../api/client.ts'
 import type { Case, CasePlace, CaseState, Project, Reader, VolumeBrief, WorkItem } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
-import { AnnotateView } from '../panels/annotate/annotate_view.tsx'
+import { AnnotateView, type AnnotateDialog } from '../panels/annotate/annotate_view.tsx'
 import { SavingStateView } from '../panels/annotate/saving_state.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
@@ -82,7 +82,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [attempt, setAttempt] = useState(0)
-  const [dialog, setDialog] = useState<'help' | 'add_label' | null>(null)
+  const [dialog, setDialog] = useState<AnnotateDialog | null>(null)
   const locked = isLocked(item, project.role, session.me.value!.id)
   const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
   const mayAddLabels = may(project.role, 'manage') && !project.archived
@@ -95,6 +95,8 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
   Object.assign(now, { item, place, annotator, mayAnnotate, mayAddLabels })
   const page = useMemo<PageCommands>(() => ({
     help: () => setDialog('help'),
+    palette: () => setDialog('palette'),
+    keys: () => setDialog('keys'),
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },

@@ -39,7 +39,7 @@ function world() {
       { id: 'liver', name: 'liver', color: '#ff0000', value: 1, code: null, shortcut: null },
       { id: 'kidney', name: 'kidney', color: '#00ff00', value: 2, code: null, shortcut: '7' },
     ] }))
-    .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true }))
+    .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true, keys: {} }))
     .on('GET', /v\/learning$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /v\/proposals$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /api\/annotations$/, () => ({ items: [annotation], next_cursor: null }))
@@ -54,7 +54,7 @@ function world() {
   return { server, revisions }
 }
 
-const page = { help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {} }
+const page = { palette() {}, keys() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {} }
 
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()

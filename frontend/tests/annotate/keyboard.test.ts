@@ -3,7 +3,8 @@ import { test } from 'node:test'
 
 import { ACTIONS, actionById, isEnabled } from '../../src/annotate/actions.ts'
 import type { Annotator } from '../../src/annotate/annotator.ts'
-import { actionFor, formatKeys, matches, type KeyPress } from '../../src/annotate/keyboard.ts'
+import { formatKeys, matches, type KeyPress } from '../../src/annotate/chords.ts'
+import { actionFor } from '../../src/annotate/keymap.ts'
 
 function press(key: string, more: Partial<KeyPress> = {}): KeyPress {
   const code = /^\d$/.test(key) ? `Digit${key}` : key === ' ' ? 'Space' : key

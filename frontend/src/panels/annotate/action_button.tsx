@@ -2,6 +2,7 @@
 
 import { isEnabled, type Action } from '../../annotate/actions.ts'
 import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
+import { keysOf } from '../../annotate/keymap.ts'
 import { Icon, type IconName } from '../icon.tsx'
 import { actionName, actionTip } from './action_text.ts'
 
@@ -11,7 +12,7 @@ export function ActionButton({ action, icon, annotator, page }: ActionProps) {
   return (
     <button type="button" class="icon-button" aria-label={actionName(action)} title={actionTip(action)}
       aria-pressed={action.active ? action.active(annotator) : undefined}
-      aria-keyshortcuts={action.keys[0]} disabled={!isEnabled(action, annotator)}
+      aria-keyshortcuts={keysOf(action)[0]} disabled={!isEnabled(action, annotator)}
       onClick={() => action.perform(annotator, page)}>
       <Icon name={icon} />
     </button>

@@ -1,8 +1,11 @@
 // The words and keys of an action as panels and the help show them.
 
-import { ACTIONS, type Action, type ActionGroup } from '../../annotate/actions.ts'
-import { formatKeys } from '../../annotate/keyboard.ts'
+import { ACTIONS, labelOfKey, type Action, type ActionGroup } from '../../annotate/actions.ts'
+import type { Annotator, WindowPreset } from '../../annotate/annotator.ts'
+import { formatKeys } from '../../annotate/chords.ts'
+import { keysOf } from '../../annotate/keymap.ts'
 import { t } from '../../i18n/text.ts'
+import { presetKey } from './preset_key.ts'
 
 export const isMac = (): boolean => /mac|iphone|ipad/i.test(navigator.platform)
 
@@ -11,9 +14,26 @@ export function actionName(action: Action): string {
   return names[action.label] ?? action.label
 }
 
+/** With what it is one of several of: "Choose a label: Liver". */
+export function commandName(action: Action, annotator: Annotator): string {
+  const { number } = action
+  if (number === undefined) return actionName(action)
+  const plane = annotator.planes[number]?.plane, preset = annotator.presets[number]
+  const which = action.group === 'labels' ? labelOfKey(annotator, number)?.name
+    : action.group === 'slices' ? plane && t().annotate[plane] : preset && presetName(preset)
+  return `${actionName(action)}: ${which ?? number + 1}`
+}
+
+/** Customary windows have a name in every language; a window of the file keeps the file's. */
+export function presetName({ name, width, center }: WindowPreset): string {
+  const names: Readonly<Record<string, string>> = t().annotate.presetNames
+  return names[presetKey(name)] ?? (name || `${width} / ${center}`)
+}
+
 /** The first key of an action, or nothing for one without. */
 export function actionKey(action: Action): string | null {
-  return action.keys.length > 0 ? formatKeys(action.keys[0], isMac()) : null
+  const [first] = keysOf(action)
+  return first === undefined ? null : formatKeys(first, isMac())
 }
 
 /** For a tooltip: "Brush (B)". */
@@ -31,10 +51,10 @@ export function helpRows(mac: boolean, name: (action: Action) => string): Readon
   for (const action of ACTIONS) byLabel.set(action.label, [...(byLabel.get(action.label) ?? []), action])
   for (const actions of byLabel.values()) {
     const [first] = actions
-    const last = actions.at(-1)!
-    const keys = actions.length === 1
-      ? first.keys.map((key) => formatKeys(key, mac))
-      : [`${formatKeys(first.keys[0], mac)} – ${formatKeys(last.keys[0], mac)}`]
+    const shown = (chord: string) => formatKeys(chord, mac)
+    const own = actions.map((action) => keysOf(action)[0]).filter((chord) => chord !== undefined).map(shown)
+    const usual = actions.every((action) => keysOf(action) === action.keys)
+    const keys = actions.length === 1 ? keysOf(first).map(shown) : usual ? [`${own[0]} – ${own.at(-1)}`] : own
     groups.set(first.group, [...(groups.get(first.group) ?? []), { name: name(first), keys }])
   }
   return groups

@@ -16,8 +16,12 @@ import { SliceStrip } from './slice_strip.tsx'
 import { ToolRail } from './tool_rail.tsx'
 
 const AddLabelDialog = onDemand(async () => (await import('./add_label_dialog.tsx')).AddLabelDialog)
+const CommandPalette = onDemand(async () => (await import('./command_palette.tsx')).CommandPalette)
 const HelpDialog = onDemand(async () => (await import('./help_dialog.tsx')).HelpDialog)
+const KeysDialog = onDemand(async () => (await import('./keys_dialog.tsx')).KeysDialog)
 const HistoryDialog = onDemand(async () => (await import('./history_dialog.tsx')).HistoryDialog)
+
+export type AnnotateDialog = 'help' | 'palette' | 'keys' | 'add_label'
 
 export interface AnnotateViewProps {
   api: Client
@@ -28,8 +32,8 @@ export interface AnnotateViewProps {
   mayAddLabels: boolean
   /** No worker process answers clicks. */
   workerless: boolean
-  dialog: 'help' | 'add_label' | null
-  onDialog: (dialog: 'help' | 'add_label' | null) => void
+  dialog: AnnotateDialog | null
+  onDialog: (dialog: AnnotateDialog | null) => void
 }
 
 export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, workerless, dialog, onDialog }: AnnotateViewProps) {
@@ -54,7 +58,9 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
         <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
       </aside>
       <SliceStrip annotator={annotator} />
-      {dialog === 'help' && <HelpDialog onClose={() => onDialog(null)} />}
+      {dialog === 'help' && <HelpDialog onKeys={() => onDialog('keys')} onClose={() => onDialog(null)} />}
+      {dialog === 'palette' && <CommandPalette annotator={annotator} page={page} onClose={() => onDialog(null)} />}
+      {dialog === 'keys' && <KeysDialog api={api} annotator={annotator} onClose={() => onDialog(null)} />}
       {dialog === 'add_label' && <AddLabelDialog api={api} projectId={project.id} labels={labels} onClose={() => onDialog(null)} onAdded={added} />}
       {history && <HistoryDialog annotator={annotator} label={history} onClose={() => setHistory(null)} />}
     </div>

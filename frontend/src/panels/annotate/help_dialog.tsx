@@ -9,7 +9,7 @@ import { actionName, helpRows, isMac, type HelpRow } from './action_text.ts'
 
 const GROUPS: readonly ActionGroup[] = ['tools', 'proposal', 'learning', 'edit', 'labels', 'slices', 'window', 'view', 'case']
 
-export function HelpDialog({ onClose }: { onClose: () => void }) {
+export function HelpDialog({ onKeys, onClose }: { onKeys: () => void; onClose: () => void }) {
   const [query, setQuery] = useState('')
   const text = t().help
   const rows = helpRows(isMac(), actionName)
@@ -21,7 +21,7 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
     { id: 'mouse', title: text.mouse, rows: mouse.filter(fits) },
   ].filter((section) => section.rows.length > 0)
   return (
-    <Dialog title={text.title} broad onClose={onClose}>
+    <Dialog title={text.title} broad onClose={onClose} footer={<button type="button" class="button" onClick={onKeys}><Icon name="key" />{text.changeKeys}</button>}>
       <div class="search-field help-search">
         <Icon name="search" size={16} />
         <input class="input" type="search" autoFocus placeholder={text.search} aria-label={text.search} value={query} onInput={(event) => setQuery(event.currentTarget.value)} />

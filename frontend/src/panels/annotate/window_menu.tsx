@@ -1,13 +1,12 @@
 // The window as numbers, and the presets behind it.
 
 import { actionById } from '../../annotate/actions.ts'
-import type { Annotator, WindowPreset } from '../../annotate/annotator.ts'
+import type { Annotator } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { Menu } from '../menu.tsx'
-import { actionKey, actionName } from './action_text.ts'
-import { presetKey } from './preset_key.ts'
+import { actionKey, actionName, presetName } from './action_text.ts'
 
 const PRESET_KEYS = 6
 
@@ -34,10 +33,4 @@ export function WindowMenu({ annotator }: { annotator: Annotator }) {
       </button>
     </Menu>
   )
-}
-
-/** Customary windows have a name in every language; a window of the file keeps the file's. */
-function presetName({ name, width, center }: WindowPreset): string {
-  const names: Readonly<Record<string, string>> = t().annotate.presetNames
-  return names[presetKey(name)] ?? (name || `${width} / ${center}`)
 }
