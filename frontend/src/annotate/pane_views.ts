@@ -3,13 +3,12 @@
 import { computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import type { Client } from '../api/client.ts'
-import { parseColor } from '../viewer/compose.ts'
 import { planeOf, type Plane } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
+import type { LabelMasks } from '../viewer/label_masks.ts'
 import { Panes, type Layout } from '../viewer/panes.ts'
 import { mountRenderer, type Canvases } from '../viewer/renderer.ts'
 import type { Session } from '../viewer/session.ts'
-import { solidOf, type Solid } from '../viewer/solid.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import type { ViewState } from '../viewer/view_state.ts'
 import type { PictureState, VolumeInfo } from './annotator.ts'
@@ -39,12 +38,13 @@ export class PaneViews {
   readonly layout: ReadonlySignal<Layout>
   readonly possible: boolean
   readonly sides: readonly SidePane[]
-  readonly #options: PaneViewsOptions
+  readonly masks: LabelMasks
+  readonly #session: Session
   readonly #panes: Panes
-  readonly #solids = new Map<string, { readonly version: number; readonly solid: Solid | null }>()
 
   constructor(options: PaneViewsOptions) {
-    this.#options = options
+    this.masks = options.session.masks
+    this.#session = options.session
     this.#panes = new Panes(options.session.view)
     this.layout = this.#panes.layout
     this.possible = this.#panes.possible
@@ -60,18 +60,10 @@ export class PaneViews {
     this.#panes.setLayout(layout)
   }
 
-  /** The visible labels as bodies; each is made again only after its masks changed. */
-  solids(): readonly { readonly solid: Solid; readonly color: number }[] {
-    const { session, volume } = this.#options
-    return session.labels.peek().filter(({ id }) => session.isVisible(id)).flatMap(({ id, color }) => {
-      const version = session.masks.version(id)
-      let made = this.#solids.get(id)
-      if (made?.version !== version) {
-        made = { version, solid: solidOf(session.masks, id, volume) }
-        this.#solids.set(id, made)
-      }
-      return made.solid === null ? [] : [{ solid: made.solid, color: parseColor(color) }]
-    })
+  /** The visible labels with the number of the last change of each, for who shows them in space. */
+  bodies(): readonly { readonly id: string; readonly color: string; readonly version: number }[] {
+    const { labels, masks } = this.#session
+    return labels.peek().filter(({ id }) => this.#session.isVisible(id)).map(({ id, color }) => ({ id, color, version: masks.version(id) }))
   }
 
   close(): void {

@@ -444,7 +444,7 @@ export const en = {
     },
   },
   actions: {
-    'action.layout_one': 'One picture', 'action.layout_beside': 'Three planes, one of them large', 'action.layout_four': 'Three planes and the labels in space',
+    'action.layout_one': 'Layout: one picture', 'action.layout_beside': 'Layout: three planes, one large', 'action.layout_four': 'Layout: three planes and the labels in space',
     'action.magnifier': 'Magnifier', 'action.neurological': 'Left and right as seen from the head (neurological)',
     'action.palette': 'Find a command', 'action.keys': 'Change the keys',
     'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.lasso': 'Lasso', 'tool.polygon': 'Polygon', 'tool.window': 'Window and level', 'tool.pan': 'Move',

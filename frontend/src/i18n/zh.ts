@@ -433,7 +433,7 @@ export const zh: Catalogue = {
     },
   },
   actions: {
-    'action.layout_one': '单幅图像', 'action.layout_beside': '三平面，一大两小', 'action.layout_four': '三平面与标签立体图',
+    'action.layout_one': '布局：单幅图像', 'action.layout_beside': '布局：三平面，一大两小', 'action.layout_four': '布局：三平面与标签立体图',
     'action.magnifier': '放大镜', 'action.neurological': '从头侧看左右（神经科习惯）',
     'action.palette': '查找命令', 'action.keys': '更改按键',
     'tool.point': '点', 'tool.box': '框', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.window': '窗宽窗位', 'tool.pan': '移动',

@@ -4,7 +4,8 @@ import { afterEach, test } from 'node:test'
 
 import { ACTIONS, actionById } from '../../src/annotate/actions.ts'
 import { chordOf, matches, type KeyPress } from '../../src/annotate/chords.ts'
-import { actionFor, holderOf, keyChanges, keysOf, showKeys, storeKeys, withKey, withUsual } from '../../src/annotate/keymap.ts'
+import { holderOf, storeKeys, withKey, withUsual } from '../../src/annotate/key_changes.ts'
+import { actionFor, keyChanges, keysOf, showKeys } from '../../src/annotate/keymap.ts'
 import { found } from '../../src/panels/annotate/command_search.ts'
 import { FakeServer, Refusal } from './support.ts'
 

@@ -1,6 +1,6 @@
 // The open annotate page: tools left, picture in the middle, labels and assistant right, slices below, and its dialogs.
 
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Annotator, LabelState, PageCommands } from '../../annotate/annotator.ts'
 import type { Client } from '../../api/client.ts'
 import type { Project } from '../../api/project_types.ts'
@@ -16,7 +16,8 @@ import { SliceStrip } from './slice_strip.tsx'
 import { ToolRail } from './tool_rail.tsx'
 
 const AddLabelDialog = onDemand(async () => (await import('./add_label_dialog.tsx')).AddLabelDialog)
-const CommandPalette = onDemand(async () => (await import('./command_palette.tsx')).CommandPalette)
+const loadPalette = async () => (await import('./command_palette.tsx')).CommandPalette
+const CommandPalette = onDemand(loadPalette)
 const HelpDialog = onDemand(async () => (await import('./help_dialog.tsx')).HelpDialog)
 const KeysDialog = onDemand(async () => (await import('./keys_dialog.tsx')).KeysDialog)
 const HistoryDialog = onDemand(async () => (await import('./history_dialog.tsx')).HistoryDialog)
@@ -39,6 +40,11 @@ export interface AnnotateViewProps {
 export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, workerless, dialog, onDialog }: AnnotateViewProps) {
   const [labels, setLabels] = useState<readonly Label[]>(project.labels)
   const [history, setHistory] = useState<LabelState | null>(null)
+
+  useEffect(() => { // it is typed into at once: fetched before it is wanted
+    const idle = requestIdleCallback(() => void loadPalette().catch(() => {}))
+    return () => cancelIdleCallback(idle)
+  }, [])
 
   function added(label: Label): void {
     const next = [...labels, label]

@@ -4,7 +4,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { effect, signal } from '@preact/signals'
 import type { Annotator } from '../../annotate/annotator.ts'
 import { t } from '../../i18n/text.ts'
-import { drawSolids, type Aspect, type SolidImage } from '../../viewer/solid.ts'
+import { parseColor } from '../../viewer/compose.ts'
+import { drawSolids, solidOf, type Aspect, type Solid, type SolidImage } from '../../viewer/solid.ts'
 
 const FROM_THE_FRONT: Aspect = { yaw: -0.5, pitch: 0.3 }
 const RADIANS_PER_PX = 0.01
@@ -47,7 +48,8 @@ class Space {
   readonly #aspect = signal<Aspect>(FROM_THE_FRONT)
   readonly #zoom = signal(1)
   readonly #size = signal({ width: 0, height: 0 })
-  readonly #solids = signal<ReturnType<Annotator['panes']['solids']>>([])
+  readonly #shown = signal<Parameters<typeof drawSolids>[0]>([])
+  readonly #made = new Map<string, { readonly version: number; readonly solid: Solid | null }>()
   readonly #stops: (() => void)[] = []
   #pixels: { readonly data: ImageData; readonly image: SolidImage } | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -66,7 +68,7 @@ class Space {
       effect(() => {
         void annotator.labels.value // changes with every change of a mask
         clearTimeout(this.#timer)
-        this.#timer = setTimeout(() => { this.#solids.value = annotator.panes.solids() }, SETTLE_MS)
+        this.#timer = setTimeout(() => { this.#shown.value = this.#solids() }, SETTLE_MS)
       }),
       () => clearTimeout(this.#timer),
       effect(() => this.#draw()),
@@ -94,12 +96,25 @@ class Space {
     this.#zoom.value = Math.min(20, Math.max(0.2, this.#zoom.value * Math.exp(-event.deltaY * ZOOM_PER_PX)))
   }
 
+  /** Each is made again only after its masks changed. */
+  #solids(): Parameters<typeof drawSolids>[0] {
+    const { panes, volume } = this.#annotator
+    return panes.bodies().flatMap(({ id, color, version }) => {
+      let made = this.#made.get(id)
+      if (made?.version !== version) {
+        made = { version, solid: solidOf(panes.masks, id, volume) }
+        this.#made.set(id, made)
+      }
+      return made.solid === null ? [] : [{ solid: made.solid, color: parseColor(color) }]
+    })
+  }
+
   #draw(): void {
     const { width, height } = this.#size.value
     const { shapeKji, spacingKjiMm } = this.#annotator.volume
     const longestMm = Math.max(...shapeKji.map((n, a) => n * spacingKjiMm[a]))
     const pxPerMm = (this.#zoom.value * FILLS * Math.min(width, height)) / longestMm
-    const solids = this.#solids.value, aspect = this.#aspect.value
+    const solids = this.#shown.value, aspect = this.#aspect.value
     if (width === 0 || height === 0) return
     if (this.#pixels?.image.width !== width || this.#pixels.image.height !== height) {
       const data = new ImageData(width, height)
