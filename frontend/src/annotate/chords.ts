@@ -12,11 +12,15 @@ export interface KeyPress {
   readonly repeat?: boolean
 }
 
+/** The key, then its modifiers from the last to the first; '+' is a key too. */
+function partsOf(keys: string): readonly string[] {
+  return keys.endsWith('+') ? ['+', ...keys.slice(0, -1).split('+').filter((part) => part !== '').toReversed()] : keys.split('+').toReversed()
+}
+
 /** Digits with Alt or Shift are compared by their place on the keyboard, everything else by what it writes. */
 export function matches(keys: string, press: KeyPress): boolean {
-  const parts = keys.split('+').filter((part) => part !== '')
-  const key = keys.endsWith('+') ? '+' : parts.pop()!
-  const modifiers = new Set(keys.endsWith('+') ? [] : parts)
+  const [key, ...others] = partsOf(keys)
+  const modifiers = new Set(others)
   if (modifiers.has('Ctrl') !== (press.ctrlKey || press.metaKey) || modifiers.has('Alt') !== press.altKey) return false
   if (key.startsWith('Digit')) return press.code === key && modifiers.has('Shift') === press.shiftKey
   if (key === 'Space') return press.code === 'Space' && modifiers.has('Shift') === press.shiftKey
@@ -37,7 +41,7 @@ export function chordOf(press: KeyPress): string | null {
 
 /** For a tooltip: 'Ctrl+Shift+Z' as this kind of computer writes it. */
 export function formatKeys(keys: string, mac: boolean): string {
-  const [key, ...modifiers] = keys === '+' ? ['+'] : keys.split('+').toReversed()
+  const [key, ...modifiers] = partsOf(keys)
   const plain = key.replace('Digit', '').replace(/^Arrow(.*)$/, (_, way: string) => ({ Up: '↑', Down: '↓', Left: '←', Right: '→' })[way] ?? way)
   const name = plain.length === 1 ? plain.toUpperCase() : plain
   const symbols: Record<string, string> = { Ctrl: '⌘', Alt: '⌥', Shift: '⇧' }
