@@ -7,6 +7,7 @@ import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
+import { ProjectExport } from './project_export.tsx'
 import { hrefTo } from './router.ts'
 
 type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean }
@@ -59,6 +60,7 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         </label>
         <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
       </section>
+      <ProjectExport project={project} />
       <section class="card pad stack">
         <h2>{text.archiveTitle}</h2>
         <p class="soft">{text.archiveDetail}</p>

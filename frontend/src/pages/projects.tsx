@@ -5,6 +5,7 @@ import type { Result } from '../api/client.ts'
 import type { LabelIn, Project } from '../api/project_types.ts'
 import type { Page } from '../api/types.ts'
 import type { NamedFile } from '../api/upload.ts'
+import { exchange } from '../i18n/exchange.ts'
 import { formatDate, formatMoment } from '../i18n/format.ts'
 import { language, t } from '../i18n/text.ts'
 import { ANATOMY } from '../panels/anatomy.ts'
@@ -17,6 +18,7 @@ import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
 import { Frame } from './frame.tsx'
 import { NewProjectDialog } from './new_project.tsx'
+import { ImportProjectDialog } from './import_project.tsx'
 import { hrefTo } from './router.ts'
 import { useTitle } from './title.ts'
 import { usePaged } from './use_paged.ts'
@@ -26,6 +28,7 @@ export function ProjectsPage() {
   const app = useApp()
   const text = t().projects
   const [creating, setCreating] = useState(false)
+  const [importing, setImporting] = useState(false)
   const [archived, setArchived] = useState(false)
   const [loadingSamples, setLoadingSamples] = useState(false)
   const list = usePaged<Project>((cursor, signal) =>
@@ -68,6 +71,7 @@ export function ProjectsPage() {
               {!isEmpty && (
                 <label class="check quiet"><input type="checkbox" checked={archived} onChange={(event) => setArchived(event.currentTarget.checked)} />{text.showArchived}</label>
               )}
+              {app.session.me.value?.is_admin && <button type="button" class="button" onClick={() => setImporting(true)}><Icon name="archive" />{exchange().import.open}</button>}
               <button type="button" class={isEmpty ? 'button' : 'button primary'} onClick={() => setCreating(true)}><Icon name="plus" />{text.create}</button>
             </div>
           </div>
@@ -91,6 +95,7 @@ export function ProjectsPage() {
           {list.more && <button type="button" class="button more" disabled={list.loadingMore} onClick={list.loadMore}>{t().common.loadMore}</button>}
         </div>
       </DropArea>
+      {importing && <ImportProjectDialog onClose={() => setImporting(false)} />}
       {creating && (
         <NewProjectDialog onClose={() => setCreating(false)} onCreated={(project) => app.router.navigate(hrefTo.project(project.id))} />
       )}

@@ -5,6 +5,8 @@ import { test } from 'node:test'
 
 import { ACTIONS } from '../../src/annotate/actions.ts'
 import { en } from '../../src/i18n/en.ts'
+import { exchangeEn } from '../../src/i18n/exchange_en.ts'
+import { exchangeZh } from '../../src/i18n/exchange_zh.ts'
 import { formatBytes, formatDate, formatMillilitres } from '../../src/i18n/format.ts'
 import { teamEn } from '../../src/i18n/team_en.ts'
 import { teamZh } from '../../src/i18n/team_zh.ts'
@@ -40,7 +42,10 @@ test('every message of a job has a text in every language', () => {
   const source = readFileSync(new URL('../../../backend/domain/jobs.py', import.meta.url), 'utf8')
   const codes = [...source.split('class JobMessage(StrEnum):')[1].split('\nclass ')[0].matchAll(/= "(\w+)"/g)].map((match) => match[1])
   assert.ok(codes.length >= 8)
-  for (const catalogue of [en, zh]) assert.deepEqual(new Set(Object.keys(catalogue.learning.messages)), new Set(codes))
+  for (const [main, exchange] of [[en, exchangeEn], [zh, exchangeZh]] as const) {
+    const named = [...Object.keys(main.learning.messages), ...Object.keys(exchange.messages)]
+    assert.deepEqual(named.toSorted(), codes.toSorted())
+  }
 })
 
 test('no action text is left over', () => {
@@ -50,8 +55,8 @@ test('no action text is left over', () => {
 
 test('no text is empty, and the Chinese ones are Chinese', () => {
   const same = new Set(['common.appName', 'common.none', 'annotate.window', 'annotate.level', 'annotate.escape', 'annotate.sliceOf'])
-  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.')])
-  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.')]) {
+  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.'), ...leaves(exchangeEn, 'exchange.')])
+  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.'), ...leaves(exchangeZh, 'exchange.')]) {
     assert.notEqual(text, '', path)
     if (typeof text === 'string' && !same.has(path)) assert.notEqual(text, english.get(path), path)
   }
