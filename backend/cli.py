@@ -10,24 +10,19 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from contextlib import ExitStack
+from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 
-from backend.errors import AppError, Rejected
-from backend.settings import ENV_PREFIX, Settings, has_display
-
-if TYPE_CHECKING:
-    from backend.client import Client
-    from backend.wiring import Services
+from backend.cli_base import DataDir, load_settings, login_url
+from backend.cli_manage import cases_app, export, import_, people_app, project_app
+from backend.cli_users import user_app
+from backend.errors import AppError
+from backend.settings import Settings, has_display
 
 EXIT_PROBLEM = 1
-TOKEN_LIFE = timedelta(hours=12)
+EXIT_BAD_INPUT = 2
 
 app = typer.Typer(
     name="sammed",
@@ -37,26 +32,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-user_app = typer.Typer(no_args_is_help=True, help="People who may sign in.")
 app.add_typer(user_app, name="user")
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")]
-
-
-class InvalidSettings(Rejected):
-    """A variable SAMMED_... or an option has a value that cannot be used."""
-
-    code = "invalid_settings"
-    title = "A setting has a wrong value"
-
-
-def load_settings(**options: Any) -> Settings:
-    """Settings from the environment; options that were given on the command line win. Raises `InvalidSettings`."""
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        lines = [f"{ENV_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"]]
-        raise InvalidSettings("; ".join(lines), hint="README.md lists all settings.") from error
+app.add_typer(project_app, name="project")
+app.add_typer(people_app, name="people")
+app.add_typer(cases_app, name="cases")
+app.command("import")(import_)
+app.command()(export)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
@@ -187,147 +168,7 @@ def _migrate(settings: Settings) -> list[str]:
         one_time = services.accounts.bootstrap(settings.bootstrap_token).one_time
     finally:
         services.close()
-    return [_login_url(settings, one_time)] if one_time else []
-
-
-def _login_url(settings: Settings, one_time: str) -> str:
-    return f"{settings.url or settings.base_url}/login?token={one_time}"
-
-
-# -- people -----------------------------------------------------------------------------------------------------------
-@user_app.command("add")
-def user_add(
-    email: str,
-    name: Annotated[str, typer.Option(help="Name that others see.")] = "",
-    admin: Annotated[bool, typer.Option("--admin", help="May manage the whole installation.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Add a person and print the address with which they sign in the first time."""
-    settings = load_settings(data_dir=data_dir)
-    with _services_here(settings) as services:
-        secret = services.accounts.create_user(
-            services.accounts.administrator(), email, name or email.partition("@")[0], is_admin=admin
-        )
-    print(f"sign in (works once): {_login_url(_where_it_runs(settings), secret.value)}")
-
-
-@user_app.command("list")
-def user_list(data_dir: DataDir = None) -> None:
-    """List the people who have an account."""
-    with _services_here(load_settings(data_dir=data_dir)) as services:
-        for user in services.accounts.users(services.accounts.administrator()):
-            marks = [word for word, on in (("administrator", user.is_admin), ("disabled", user.disabled_at)) if on]
-            print("\t".join([user.email, user.name, ", ".join(marks)]).rstrip())
-
-
-@user_app.command("reset")
-def user_reset(email: str, data_dir: DataDir = None) -> None:
-    """Print a new one-time address for somebody who cannot sign in."""
-    settings = load_settings(data_dir=data_dir)
-    with _services_here(settings) as services:
-        secret = services.accounts.reset(services.accounts.administrator(), email)
-    print(f"sign in (works once): {_login_url(_where_it_runs(settings), secret.value)}")
-
-
-@contextmanager
-def _services_here(settings: Settings) -> Iterator[Services]:
-    """The services of this installation: with the addresses that are set, else with the private servers of the data
-    folder, which are started for the moment if nobody runs them."""
-    from backend.data_dir import DataFolderInUse
-    from backend.db.migrate import migrate as to_newest
-    from backend.embedded import private_services, running_services
-    from backend.wiring import build_services
-
-    with ExitStack() as stack:
-        try:
-            urls = stack.enter_context(private_services(settings)).urls
-        except DataFolderInUse:
-            urls = running_services(settings)
-        services = build_services(settings.with_services(urls))
-        stack.callback(services.close)
-        to_newest(services.db)
-        yield services
-
-
-def _where_it_runs(settings: Settings) -> Settings:
-    """The settings with the address of the installation that serves this data folder, if one does."""
-    if settings.url is None and settings.address_path.exists():
-        return settings.model_copy(update={"url": settings.address_path.read_text(encoding="utf-8")})
-    return settings
-
-
-# -- images in, masks out ---------------------------------------------------------------------------------------------
-@app.command("import")
-def import_(
-    path: Annotated[Path, typer.Argument(help="A file, an archive, or a folder with one or many series.")],
-    project: Annotated[str, typer.Option(help="Name of the project; made if there is none of that name.")],
-    url: Annotated[str | None, typer.Option(help="Server; by default the one on this machine.")] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Send images to a running server and report what became of every file."""
-    with _client(load_settings(url=url, data_dir=data_dir)) as client:
-        target = client.project(project) or client.create_project(project)
-        job = client.wait(client.upload(target["id"], path), on_change=_say_progress)
-    result = job.get("result") or {}
-    for series in result.get("series", []):
-        warnings = "".join(f"\n  {warning}" for warning in series.get("warnings", []))
-        print(f"{series['modality']}\t{series['slices']} slices\t{series['name']}{warnings}")
-    refused = [file for file in result.get("files", []) if file["outcome"] == "rejected"]
-    for file in refused:
-        hint = f" {file['hint']}" if file.get("hint") else ""
-        print(f"refused: {file['name']}: {file.get('detail', '')}{hint}", file=sys.stderr)
-    if refused and not result.get("series"):
-        raise typer.Exit(EXIT_PROBLEM)
-
-
-@app.command()
-def export(
-    case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
-    format: Annotated[str, typer.Option(help="nifti or dicom-seg.")] = "nifti",
-    out: Annotated[Path, typer.Option(help="Folder for the file.")] = Path("."),
-    url: Annotated[str | None, typer.Option(help="Server; by default the one on this machine.")] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Download the masks of a case."""
-    with _client(load_settings(url=url, data_dir=data_dir)) as client:
-        print(client.export(case, format, out))
-
-
-def _say_progress(job: dict[str, Any]) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{job['progress']:4.0%} {job['message'] or ''}", end="", file=sys.stderr, flush=True)
-        if job["state"] == "done":
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _client(settings: Settings) -> Iterator[Client]:
-    """A client with the configured token; for the installation on this machine, with a token made for the moment."""
-    from backend.client import Client, ServerUnreachable
-
-    if settings.token:
-        with Client(_where_it_runs(settings).url or settings.base_url, settings.token) as client:
-            yield client
-        return
-    if settings.url:
-        raise InvalidSettings(
-            f"A token is needed for {settings.url}.", hint=f"Make one on its page `Tokens` and set {ENV_PREFIX}TOKEN."
-        )
-    here = _where_it_runs(settings)
-    if here.url is None:
-        raise ServerUnreachable(
-            f"No sammed runs on {settings.data_dir}.",
-            hint="Start it with `sammed up`, or name another server with --url.",
-        )
-    with _services_here(settings) as services:
-        administrator = services.accounts.administrator()
-        expires_at = datetime.now(UTC) + TOKEN_LIFE
-        secret = services.accounts.create_token(administrator, "command line", expires_at)
-        try:
-            with Client(here.url, secret.value) as client:
-                yield client
-        finally:
-            services.accounts.revoke_token(administrator, secret.credential.id)
+    return [login_url(settings, one_time)] if one_time else []
 
 
 # -- the machine ------------------------------------------------------------------------------------------------------
@@ -377,4 +218,4 @@ def main() -> None:
         print(f"{problem.title}: {problem.detail}", file=sys.stderr)
         if problem.hint:
             print(problem.hint, file=sys.stderr)
-        sys.exit(EXIT_PROBLEM)
+        sys.exit(EXIT_BAD_INPUT if problem.is_bad_input else EXIT_PROBLEM)

@@ -1,4 +1,4 @@
-"""A small REST client: what `sammed import` and `sammed export` use, and a start for programs of your own.
+"""A REST client: what `sammed project`, `people`, `cases`, `import` and `export` use, and yours to use as well.
 
     with Client("http://127.0.0.1:8000", token) as sammed:
         project = sammed.project("Livers") or sammed.create_project("Livers")
@@ -9,10 +9,11 @@ Answers are the JSON of the HTTP interface as it is (`/api/docs`). Not here: any
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
@@ -31,6 +32,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 
 
+OnBytes = Callable[[int, int], None]
+"""Called while a file travels, with the bytes so far and all bytes (0 when not known)."""
+
+
+def _ignore(done: int, of: int) -> None:
+    pass
+
+
 class ServerRefused(AppError):
     """The server answered with a problem; code, title, detail and hint are the server's."""
 
@@ -45,6 +54,11 @@ class ServerRefused(AppError):
         )
         self.code = problem.get("code", type(self).code)  # type: ignore[misc]
         self.title = problem.get("title", type(self).title)  # type: ignore[misc]
+        self.status: int | None = problem.get("status")
+
+    @property
+    def is_bad_input(self) -> bool:
+        return self.status in (404, 413, 422)
 
 
 class ServerUnreachable(Unavailable):
@@ -52,6 +66,13 @@ class ServerUnreachable(Unavailable):
 
     code = "server_unreachable"
     title = "The server cannot be reached"
+
+
+class NoSuchName(NotFound):
+    """No project or person that the caller sees has this name or address."""
+
+    code = "no_such_name"
+    title = "There is nothing of this name"
 
 
 class NothingToSend(NotFound):
@@ -82,9 +103,15 @@ class Client:
     ) -> None:
         self._http.close()
 
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return self._url.rstrip("/")
+
     def me(self) -> Json:
         return self._json("GET", "/api/me")
 
+    # -- projects -----------------------------------------------------------------------------------------------------
     def projects(self) -> Iterator[Json]:
         return self._pages("/api/projects")
 
@@ -93,18 +120,81 @@ class Client:
         named = [project for project in self.projects() if project["name"] == name]
         return min(named, key=lambda project: project["created_at"], default=None)
 
-    def create_project(self, name: str) -> Json:
-        return self._json("POST", "/api/projects", json={"name": name, "labels": []})
+    def find_project(self, name_or_id: str) -> Json:
+        """The project of this id or name. Raises NoSuchName."""
+        found = next((project for project in self.projects() if project["id"] == name_or_id), None)
+        found = found or self.project(name_or_id)
+        if found is None:
+            raise NoSuchName(f"There is no project '{name_or_id}'.", hint="`sammed project list` shows them.")
+        return found
 
-    def cases(self, project_id: str) -> Iterator[Json]:
-        return self._pages(f"/api/projects/{project_id}/cases")
+    def create_project(self, name: str, *, description: str = "", labels: Sequence[Json] = ()) -> Json:
+        body = {"name": name, "description": description, "labels": list(labels)}
+        return self._json("POST", "/api/projects", json=body)
 
-    def upload(self, project_id: str, path: Path) -> Json:
+    def export_project(self, project_id: str, *, images: bool = True, masks: bool = True) -> Json:
+        """The job that packs the whole project; `download` fetches what it made."""
+        return self._json("POST", f"/api/projects/{project_id}/export", json={"images": images, "masks": masks})
+
+    def import_project(self, archive: Path, *, name: str | None = None, on_bytes: OnBytes = _ignore) -> Json:
+        """Send an archive and return the job that restores it."""
+        if not archive.is_file():
+            raise NothingToSend(f"{archive} is no file.")
+        with archive.open("rb") as stream:
+            files = {"files": (archive.name, _Counted(stream, on_bytes), "application/zip")}
+            query = {"name": name} if name else {}
+            return self._json("POST", "/api/projects/import", files=files, params=query)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+    def people(self, search: str | None = None) -> Iterator[Json]:
+        """Accounts, for administrators; those whose name or address holds `search`."""
+        return self._pages("/api/people", search=search)
+
+    def find_person(self, email: str) -> Json:
+        """The account of this address. Raises NoSuchName."""
+        found = next((person for person in self.people(email) if person["email"] == email.strip().lower()), None)
+        if found is None:
+            raise NoSuchName(f"There is no account for {email}.", hint="`sammed people list` shows them.")
+        return found
+
+    def invite_person(self, email: str, name: str, *, is_admin: bool = False) -> Json:
+        """A new account, and the token of its one-time link."""
+        return self._json("POST", "/api/people", json={"email": email, "name": name, "is_admin": is_admin})
+
+    def change_person(self, person_id: str, **changes: Any) -> Json:
+        return self._json("PATCH", f"/api/people/{person_id}", json=changes)
+
+    def members(self, project_id: str) -> list[Json]:
+        items: list[Json] = self._json("GET", f"/api/projects/{project_id}/members")["items"]
+        return items
+
+    def member_id(self, project_id: str, email: str) -> str:
+        """The id of the project's member with this address. Raises NoSuchName."""
+        for member in self.members(project_id):
+            if member["user"]["email"] == email.strip().lower():
+                return str(member["user"]["id"])
+        raise NoSuchName(f"{email} is not a member of the project.", hint="Invite them into it first.")
+
+    def set_member(self, project_id: str, email: str, role: str | None) -> None:
+        """Give somebody a role in a project; None removes them."""
+        self._json("POST", f"/api/projects/{project_id}/members", json={"email": email, "role": role})
+
+    # -- cases --------------------------------------------------------------------------------------------------------
+    def cases(self, project_id: str, *, state: str | None = None, assignee: str | None = None) -> Iterator[Json]:
+        """The project's cases, the newest first. `assignee`: an id, or `nobody`."""
+        return self._pages(f"/api/projects/{project_id}/cases", state=state, assignee=assignee)
+
+    def change_cases(self, project_id: str, **change: Any) -> Json:
+        """Change the `cases` named, or all that match `filter`; what may be changed is in /api/docs."""
+        return self._json("PATCH", f"/api/projects/{project_id}/cases", json=change)
+
+    def upload(self, project_id: str, path: Path, *, on_bytes: OnBytes = _ignore) -> Json:
         """Send a file, or a folder as one archive, and return the job that reads it."""
         with _as_one_file(path) as (name, stream):
-            files = {"files": (name, stream, "application/octet-stream")}
+            files = {"files": (name, _Counted(stream, on_bytes), "application/octet-stream")}
             return self._json("POST", f"/api/projects/{project_id}/uploads", files=files)
 
+    # -- jobs and files -----------------------------------------------------------------------------------------------
     def job(self, job_id: str) -> Json:
         return self._json("GET", f"/api/jobs/{job_id}")
 
@@ -126,13 +216,22 @@ class Client:
 
     def export(self, case_id: str, format: str, folder: Path) -> Path:
         """Download the masks of a case into `folder`; the server names the file. Returns its path."""
-        with self._answer("GET", f"/api/cases/{case_id}/export", params={"format": format}) as answer:
-            target = folder / (_file_name(answer) or f"{case_id}.{format}")
+        return self._save(f"/api/cases/{case_id}/export", folder, f"{case_id}.{format}", params={"format": format})
+
+    def download(self, job_id: str, folder: Path, *, on_bytes: OnBytes = _ignore) -> Path:
+        """Download what a job made into `folder`; the server names the file. Returns its path."""
+        return self._save(f"/api/jobs/{job_id}/download", folder, job_id, on_bytes=on_bytes)
+
+    def _save(self, path: str, folder: Path, name: str, *, on_bytes: OnBytes = _ignore, **arguments: Any) -> Path:
+        with self._answer("GET", path, **arguments) as answer:
+            target = folder / (_file_name(answer) or name)
             folder.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_name(f".{target.name}.part")
+            of = int(answer.headers.get("content-length", 0))
             with open(unfinished, "wb") as file:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
+                    on_bytes(file.tell(), of)
             unfinished.replace(target)
         return target
 
@@ -141,10 +240,11 @@ class Client:
             content: Json = httpx.Response(200, content=answer.read()).json()
             return content
 
-    def _pages(self, path: str) -> Iterator[Json]:
+    def _pages(self, path: str, **query: str | None) -> Iterator[Json]:
+        wanted = {name: value for name, value in query.items() if value is not None}
         cursor: str | None = None
         while True:
-            page = self._json("GET", path, params={"limit": PAGE, **({"cursor": cursor} if cursor else {})})
+            page = self._json("GET", path, params={"limit": PAGE, **wanted, **({"cursor": cursor} if cursor else {})})
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -169,7 +269,23 @@ def _problem(answer: httpx.Response) -> Json:
     if answer.headers.get("content-type", "").startswith("application/problem+json"):
         problem: Json = answer.json()
         return problem
-    return {"detail": f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}."}
+    detail = f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}."
+    return {"detail": detail, "status": answer.status_code}
+
+
+class _Counted:
+    """A file that says how much of it was read; what httpx uses of a file, and no more."""
+
+    def __init__(self, stream: IO[bytes], on_bytes: OnBytes) -> None:
+        self._stream = stream
+        self._on_bytes = on_bytes
+        self._of = os.fstat(stream.fileno()).st_size
+        self.fileno, self.seek, self.tell = stream.fileno, stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(size)
+        self._on_bytes(self._stream.tell(), self._of)
+        return found
 
 
 def _file_name(answer: httpx.Response) -> str | None:

@@ -23,6 +23,11 @@ class AppError(Exception):
         self.hint = hint
         self.context = context or {}
 
+    @property
+    def is_bad_input(self) -> bool:
+        """Whether who asked can do better: the command line then ends with code 2."""
+        return isinstance(self, Rejected | NotFound)
+
     def to_problem(self) -> dict[str, Any]:
         """The body of RFC 9457 without the HTTP status: what jobs store and pages show."""
         problem: dict[str, Any] = {

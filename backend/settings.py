@@ -176,8 +176,8 @@ class Settings(BaseSettings):
     # -- the command line as a client -----------------------------------------------------------------------------
     url: str | None = Field(
         default=None,
-        description="Address of the installation for people, as in sign-in links, and the server that `sammed import` "
-        "and `sammed export` talk to. Empty: the one on this machine.",
+        description="Address of the installation for people, as in sign-in links, and the server that the command "
+        "line talks to. Empty: the one on this machine.",
     )
     token: str | None = Field(
         default=None,

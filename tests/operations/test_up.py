@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -123,7 +124,7 @@ def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Insta
         (project,) = [p for p in client.get("/api/projects").json()["items"] if p["name"] == "From the shell"]
         (case,) = client.get(f"/api/projects/{project['id']}/cases").json()["items"]
         refused = sammed("export", case["id"], "--out", str(tmp_path), *folder)
-        assert refused.returncode == 1
+        assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
         _accept_one_voxel(client, project["id"], case)
         assert [token["name"] for token in client.get("/api/tokens").json()["items"]] == ["bootstrap"]
@@ -133,6 +134,47 @@ def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Insta
     (mask,) = _images(Path(written.stdout.strip()), tmp_path / "unpacked")
     assert mask.affine == pytest.approx(affine)
     assert np.count_nonzero(np.asarray(mask.dataobj)) == 1
+
+
+def test_a_manager_needs_no_page(installation: Installation, tmp_path: Path) -> None:
+    """A project made, somebody invited, cases dealt, moved on, packed and brought in again: all on the command line."""
+    remote = {"SAMMED_TOKEN": TOKEN, "SAMMED_URL": installation.url}
+
+    def manage(*words: str) -> str:
+        done = sammed(*words, **remote)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    project = manage("project", "create", "Shell", "--label", "Liver=#dd8265", "--label", "Spot").strip()
+    assert f"{project}\tShell\t0 cases\tmanager\n" in manage("project", "list")
+    scan = tmp_path / "head.nii.gz"
+    nib.save(nib.Nifti1Image(np.arange(4 * 5 * 7, dtype=np.int16).reshape(4, 5, 7), np.eye(4)), scan)
+    installation.wait_for_workers()
+    sent = json.loads(manage("import", str(scan), "--project", "Shell", "--json"))
+    assert [file["outcome"] for file in sent["files"]] == ["imported"]
+    assert "/login?token=" in manage("people", "invite", "eve@shell.example.org", "--project", "Shell")
+    assert "invited" in manage("people", "list", "--search", "eve@")
+    assert manage("cases", "assign", "Shell", "--to", "eve@shell.example.org", "--assignee", "nobody") == "1 changed\n"
+    manage("cases", "state", "Shell", "submitted", "--assignee", "eve@shell.example.org")
+    (case,) = json.loads(manage("cases", "list", "Shell", "--state", "submitted", "--json"))
+    assert case["assignee"]["email"] == "eve@shell.example.org"
+    assert "is deactivated" in manage("people", "deactivate", "eve@shell.example.org")
+    packed = Path(manage("project", "export", "Shell", "--out", str(tmp_path)).strip())
+    copy = json.loads(manage("project", "import", str(packed), "--name", "Shell again", "--json"))
+    assert (copy["name"], copy["people_kept"]) == ("Shell again", 0)
+    (again,) = json.loads(manage("cases", "list", copy["project_id"], "--json"))
+    assert (again["state"], again["assignee"]) == (case["state"], case["assignee"])
+
+    here_already = sammed("project", "import", str(packed), **remote)
+    assert here_already.returncode == 1 and "another name" in here_already.stderr
+    wrong = [
+        ("project", "export", "Nowhere"),
+        ("people", "deactivate", "nobody@example.org"),
+        ("project", "import", "x"),
+    ]
+    for words in [*wrong, ("cases", "state", "Shell", "eaten")]:
+        refused = sammed(*words, **remote)
+        assert refused.returncode == 2 and "Traceback" not in refused.stderr, words
 
 
 def _accept_one_voxel(client: httpx.Client, project_id: str, case: dict[str, Any]) -> None:
@@ -165,7 +207,7 @@ def test_import_and_export_say_what_is_missing(tmp_path: Path) -> None:
     assert nobody.returncode == 1
     assert "sammed up" in nobody.stderr
     no_token = sammed("export", "x", "--url", "http://127.0.0.1:1")
-    assert no_token.returncode == 1
+    assert no_token.returncode == 2
     assert "SAMMED_TOKEN" in no_token.stderr
     unreachable = sammed("export", "x", "--url", "http://127.0.0.1:1", SAMMED_TOKEN="t")
     assert unreachable.returncode == 1

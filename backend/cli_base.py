@@ -1,0 +1,137 @@
+"""What all commands share: settings, the services of this machine, a client of a running server, what is printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from backend.errors import Rejected
+from backend.settings import ENV_PREFIX, Settings
+
+if TYPE_CHECKING:
+    from backend.client import Client
+    from backend.wiring import Services
+
+TOKEN_LIFE = timedelta(hours=12)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")]
+Url = Annotated[str | None, typer.Option(help="Server; by default the one on this machine.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ProjectName = Annotated[str, typer.Argument(help="Name or id of the project.")]
+
+
+class InvalidSettings(Rejected):
+    """A variable SAMMED_... or an option has a value that cannot be used."""
+
+    code = "invalid_settings"
+    title = "A setting has a wrong value"
+
+
+def load_settings(**options: Any) -> Settings:
+    """Settings from the environment; options that were given on the command line win. Raises `InvalidSettings`."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"{ENV_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"]]
+        raise InvalidSettings("; ".join(lines), hint="README.md lists all settings.") from error
+
+
+@contextmanager
+def services_here(settings: Settings) -> Iterator[Services]:
+    """The services of this installation: with the addresses that are set, else with the private servers of the data
+    folder, which are started for the moment if nobody runs them."""
+    from backend.data_dir import DataFolderInUse
+    from backend.db.migrate import migrate as to_newest
+    from backend.embedded import private_services, running_services
+    from backend.wiring import build_services
+
+    with ExitStack() as stack:
+        try:
+            urls = stack.enter_context(private_services(settings)).urls
+        except DataFolderInUse:
+            urls = running_services(settings)
+        services = build_services(settings.with_services(urls))
+        stack.callback(services.close)
+        to_newest(services.db)
+        yield services
+
+
+def login_url(settings: Settings, one_time: str) -> str:
+    """Where somebody signs in with a one-time secret."""
+    return f"{settings.url or settings.base_url}/login?token={one_time}"
+
+
+def where_it_runs(settings: Settings) -> Settings:
+    """The settings with the address of the installation that serves this data folder, if one does."""
+    if settings.url is None and settings.address_path.exists():
+        return settings.model_copy(update={"url": settings.address_path.read_text(encoding="utf-8")})
+    return settings
+
+
+@contextmanager
+def connected(url: str | None, data_dir: Path | None) -> Iterator[Client]:
+    """A client with the configured token; for the installation on this machine, with a token made for the moment."""
+    from backend.client import Client, ServerUnreachable
+
+    settings = load_settings(url=url, data_dir=data_dir)
+    if settings.token:
+        with Client(where_it_runs(settings).url or settings.base_url, settings.token) as client:
+            yield client
+        return
+    if settings.url:
+        raise InvalidSettings(
+            f"A token is needed for {settings.url}.", hint=f"Make one on its page `Tokens` and set {ENV_PREFIX}TOKEN."
+        )
+    here = where_it_runs(settings)
+    if here.url is None:
+        raise ServerUnreachable(
+            f"No sammed runs on {settings.data_dir}.",
+            hint="Start it with `sammed up`, or name another server with --url.",
+        )
+    with services_here(settings) as services:
+        administrator = services.accounts.administrator()
+        expires_at = datetime.now(UTC) + TOKEN_LIFE
+        secret = services.accounts.create_token(administrator, "command line", expires_at)
+        try:
+            with Client(here.url, secret.value) as client:
+                yield client
+        finally:
+            services.accounts.revoke_token(administrator, secret.credential.id)
+
+
+# -- what is printed --------------------------------------------------------------------------------------------------
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_rows(rows: list[list[Any]]) -> None:
+    """Tab-separated, for people and for `cut`."""
+    for row in rows:
+        print("\t".join("" if cell is None else str(cell) for cell in row).rstrip())
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar on standard error, where that is a terminal; called with a fraction in 0..1 and what goes on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda fraction, message: bar.update(task, completed=fraction, description=message or what)
+
+
+def waited(client: Client, job: dict[str, Any], what: str) -> dict[str, Any]:
+    """A job when it is done, with a bar until then."""
+    with progress_bar(what) as show:
+        return client.wait(job, on_change=lambda now: show(now["progress"], what))
