@@ -142,6 +142,12 @@ class Settings(BaseSettings):
         default=100.0, description="Largest ratio of unpacked to packed size of an archive; beyond it, it is refused."
     )
 
+    # -- webhooks -------------------------------------------------------------------------------------------------
+    webhook_private: bool = Field(
+        default=False,
+        description="Webhooks may go to addresses that are not public, such as those of your own network.",
+    )
+
     # -- access ---------------------------------------------------------------------------------------------------
     bootstrap_token: str | None = Field(
         default=None,

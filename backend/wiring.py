@@ -39,6 +39,7 @@ from backend.services.sessions import Sessions
 from backend.services.statistics import Statistics
 from backend.services.system import System
 from backend.services.volumes import Volumes
+from backend.services.webhooks import Webhooks
 from backend.settings import Settings
 from backend.stores.embeddings import Embeddings
 from backend.stores.objects import Objects
@@ -85,6 +86,7 @@ class Services:
     jobs: Jobs
     imports: Imports
     exports: Exports
+    webhooks: Webhooks
     archives: Archives
     dicom_index: DicomIndex
     dicom_query: DicomQuery
@@ -152,6 +154,7 @@ def build_services(settings: Settings) -> Services:
         networks=Networks(db, objects),
         jobs=jobs,
         imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
+        webhooks=Webhooks(db, queue, private=settings.webhook_private),
         exports=Exports(db, objects, jobs),
         archives=Archives(db, objects, jobs, max_bytes=settings.upload_max_bytes),
         dicom_index=DicomIndex(db),

@@ -54,7 +54,7 @@ class Runtime:
 
             interactive = Interactive(services)
             self.models = interactive.models()
-            self.calls = {Call.PREDICT: interactive.predict, Call.ENCODE: interactive.encode}
+            self.calls |= {Call.PREDICT: interactive.predict, Call.ENCODE: interactive.encode}
             if QueueName.TRAIN in queues:
                 from workers.batch import Batch
 
@@ -70,11 +70,13 @@ class Runtime:
             from workers.export import Export
             from workers.ingest import Ingest
             from workers.restore import Restore
+            from workers.webhooks import Deliver
 
             ingest, restore = Ingest(services), Restore(services)
             self.jobs |= {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
             comparing = Comparing(services)
             self.jobs |= {JobKind.AGREEMENT: comparing.agreement, JobKind.CONSENSUS: comparing.consensus}
+            self.calls[Call.DELIVER] = Deliver(services).run
             self.jobs |= {JobKind.ARCHIVE: Archive(services).run, JobKind.RESTORE: restore.run}
             transfer = DicomTransfer(services)
             self.jobs |= {JobKind.PULL: transfer.pull, JobKind.PUSH: transfer.push}

@@ -523,6 +523,47 @@ class Job(Base):
     )
 
 
+class Webhook(Base):
+    """Whom a project tells of its events. The secret is kept as it is: every message is signed with it."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[list[Any]]  # domain.webhooks.WebhookEvent
+    secret: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+    failures: Mapped[int] = mapped_column(Integer, default=0)  # attempts in a row
+    disabled_at: Mapped[datetime | None]
+
+
+class WebhookDelivery(Base):
+    """One message to one webhook: kept before it is sent, and what became of it. `next_at`: the next attempt."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[UUID] = _id()
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
+    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    carried_at: Mapped[datetime | None]  # when the courier took it last
+    status: Mapped[int | None] = mapped_column(SmallInteger)  # HTTP, of the last attempt
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = _now()
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state in ('pending', 'delivered', 'failed')", name="delivery_state"),
+        Index("deliveries_by_webhook", "webhook_id", "id"),
+        Index("deliveries_due", "next_at", postgresql_where=text("state = 'pending'")),
+    )
+
+
 class AuditEvent(Base):
     """Who did what to what. Never holds pixel data, names of patients or secrets."""
 

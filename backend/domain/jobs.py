@@ -234,6 +234,14 @@ class Call(StrEnum):
 
     PREDICT = "predict"
     ENCODE = "encode"
+    DELIVER = "deliver"
+
+
+class DeliverCall(_Payload):
+    """A webhook's message to send, if it still has had so many attempts."""
+
+    delivery_id: UUID
+    attempts: int
 
 
 class EncodeCall(_Payload):

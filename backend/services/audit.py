@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import AuditEvent, Case, User
+from backend.domain.webhooks import event_of
 from backend.domain.workflow import Action
+from backend.services import outbox
 from backend.services.access import Principal, require, require_admin
 from backend.services.paging import Page, page
 
@@ -29,7 +31,8 @@ def record(
     subject: UUID | str = "",
     **detail: Any,
 ) -> None:
-    """Append one event. `detail` holds ids and numbers: no pixel data, no names of patients, no secrets."""
+    """Append one event, and tell the project's webhooks that asked for it. `detail` holds ids and numbers: no pixel
+    data, no names of patients, no secrets."""
     session.add(
         AuditEvent(
             actor_id=who.id if who else None,
@@ -39,6 +42,10 @@ def record(
             detail=detail,
         )
     )
+    event = event_of(action, detail)
+    if event is not None and project_id is not None:
+        about = "case_id" if action.startswith("case.") else "comment_id"
+        outbox.tell(session, project_id, event, {about: str(subject), "by": str(who.id) if who else None, **detail})
 
 
 @dataclass(frozen=True, slots=True)

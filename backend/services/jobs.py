@@ -33,7 +33,7 @@ from backend.domain.jobs import (
 )
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
-from backend.services import audit
+from backend.services import audit, outbox
 from backend.services.access import Principal, may, own_cases_only, reads_blind, require, role_in
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
@@ -234,11 +234,14 @@ class Jobs:
 
     def _end(self, job_id: UUID, **values: Any) -> None:
         with self._db.begin() as session:
-            session.execute(
+            ended = session.scalar(
                 update(Job)
                 .where(Job.id == job_id, Job.state == JobState.RUNNING)
                 .values(finished_at=self._clock(), **values)
+                .returning(Job)
             )
+            if ended is not None:
+                outbox.tell_of_job(session, ended)
 
     # -- for the sweeper ----------------------------------------------------------------------------------------------
     def sweep(self) -> int:
@@ -266,6 +269,7 @@ class Jobs:
                         hint="Its log tells more. Was it out of memory?",
                     )
                     job.state, job.finished_at, job.problem = JobState.FAILED, now, to_record(error)
+                    outbox.tell_of_job(session, job)
                 log.warning("silent job", job=str(job.id), kind=job.kind, now=job.state)
             waiting = session.scalars(
                 select(Job)

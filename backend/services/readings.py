@@ -165,8 +165,9 @@ def started(session: Session, who: Principal, case_id: UUID) -> None:
             session.refresh(case, with_for_update=True)
             move(session, who, case, reading, CaseState.IN_PROGRESS)
     elif not case.is_blind and case.state in (CaseState.NEW, CaseState.ASSIGNED, CaseState.RETURNED):
-        case.state = CaseState.IN_PROGRESS
-        audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id)
+        before, case.state = case.state, CaseState.IN_PROGRESS
+        states = [before, CaseState.IN_PROGRESS]
+        audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id, state=states)
 
 
 def _need_not_begun(session: Session, case: Case) -> None:

@@ -13,6 +13,7 @@ from backend.api.schemas_evaluations import EvaluateJobIn
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
+from backend.domain.webhooks import WebhookEvent
 from backend.domain.workflow import Role, TokenScope
 from backend.main import create_app
 from backend.services.access import Principal
@@ -58,6 +59,13 @@ ALLOWED: dict[str, set[Role]] = {
     "get_project": ALL,
     "change_project": MANAGER,
     "export_project": MANAGER,
+    "list_webhooks": MANAGER,
+    "create_webhook": MANAGER,
+    "change_webhook": MANAGER,
+    "delete_webhook": MANAGER,
+    "ping_webhook": MANAGER,
+    "list_deliveries": MANAGER,
+    "redeliver": MANAGER,
     "list_labels": ALL,
     "add_label": MANAGER,
     "change_label": MANAGER,
@@ -225,8 +233,11 @@ def world(services: Services) -> dict[str, Any]:
         token = services.accounts.create_token(who, "test", None).value
         client = TestClient(app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
         actors[name] = Actor(client, annotation_id, learned_prompt_id)
+    hook = services.webhooks.create(boss, view.project.id, "https://example.org/", [WebhookEvent.COMMENT_ADDED])
     return {
         "actors": actors,
+        "webhook_id": str(hook.id),
+        "delivery_id": str(services.webhooks.ping(boss, hook.id).id),
         "project_id": str(view.project.id),
         "volume_id": str(stored.volume_id),
         "case_id": str(stored.case_id),
@@ -258,6 +269,8 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
     bodies: dict[str, dict[str, Any]] = {
         "change_project": {"description": "changed"},
         "export_project": {"images": False},
+        "create_webhook": {"url": "https://example.org/hook", "events": ["comment.added"]},
+        "change_webhook": {"active": True},
         "add_label": {"name": str(new_id()), "color": "#112233"},
         "change_label": {"color": "#abcdef"},
         "order_labels": {"label_ids": []},
@@ -340,7 +353,7 @@ WAITING = {"export_case", "watch_job"}
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_may_do_what_the_table_says(role: Role, routes: dict[str, Route], world: dict[str, Any]) -> None:
     for name, allowed in ALLOWED.items():
-        if role in allowed and (name in WAITING or name == "delete_label"):
+        if role in allowed and (name in WAITING or name in ("delete_label", "delete_webhook")):
             continue
         status = ask(routes[name], name, world, world["actors"][role])
         if role in allowed:

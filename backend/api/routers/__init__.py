@@ -19,6 +19,7 @@ from backend.api.routers import (
     system,
     uploads,
     volumes,
+    webhooks,
 )
 
 ALL = tuple(
@@ -41,6 +42,7 @@ ALL = tuple(
         jobs,
         evaluations,
         uploads,
+        webhooks,
         system,
     )
 )
