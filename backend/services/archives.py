@@ -15,13 +15,13 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.db import records
 from backend.db.session import Database
-from backend.db.tables import Annotation, AuditEvent, Base, Case, Job, Original, Project, User, VolumeRow
+from backend.db.tables import Annotation, AuditEvent, Base, Case, DicomInstance, Job, Original, Project, User, VolumeRow
 from backend.domain.archive import PEOPLE, DamagedArchive, ImagesMissing, Manifest, ProjectIsHere, records_name
 from backend.domain.ids import new_id
 from backend.domain.jobs import ArchivePayload, JobKind, RestorePayload
@@ -113,7 +113,6 @@ class Archives:
         """The project as it is now, all of one moment for as long as the `with` lasts."""
         with self._db.begin() as session:
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            volumes = select(VolumeRow.id).where(VolumeRow.project_id == project_id)
             drawn = session.execute(
                 select(Case.id, Annotation.annotator_id)
                 .join(VolumeRow, VolumeRow.case_id == Case.id)
@@ -127,7 +126,7 @@ class Archives:
                 project=session.get_one(Project, project_id),
                 people=records.people(session, project_id),
                 voxels=_strings(session, select(VolumeRow.voxels_hash).where(VolumeRow.project_id == project_id)),
-                originals=_strings(session, select(Original.sha256).where(Original.volume_id.in_(volumes))),
+                originals=_originals(session, project_id),
                 jobs=list(
                     session.scalars(
                         select(Job.id).where(records.belongs(Job.metadata.tables[Job.__tablename__], project_id))
@@ -194,9 +193,8 @@ class Archives:
 
     def _check_images(self, session: Session, project_id: UUID, manifest: Manifest) -> None:
         voxels = _strings(session, select(VolumeRow.voxels_hash).where(VolumeRow.project_id == project_id))
-        volumes = select(VolumeRow.id).where(VolumeRow.project_id == project_id)
-        originals = _strings(session, select(Original.sha256).where(Original.volume_id.in_(volumes)))
-        keys = [f"voxels/{digest}/complete" for digest in voxels] + [f"originals/{digest}" for digest in originals]
+        keys = [f"voxels/{digest}/complete" for digest in voxels]
+        keys += [f"originals/{digest}" for digest in _originals(session, project_id)]
         missing = sum(not self._objects.exists(key) for key in keys)
         if missing and manifest.images:
             raise DamagedArchive(f"{missing} images that its records name are not in it.", hint="Export it again.")
@@ -271,6 +269,15 @@ def _check_whole(session: Session, manifest: Manifest, project_id: UUID) -> None
 def _jobs(session: Session, project_id: UUID) -> list[UUID]:
     mine = records.belongs(Base.metadata.tables[Job.__tablename__], project_id)
     return list(session.scalars(select(Job.id).where(mine).order_by(Job.id)))
+
+
+def _originals(session: Session, project_id: UUID) -> list[str]:
+    """Files of volumes, and DICOM objects that are of none: everything that lies under `originals/`."""
+    found: set[str] = set()
+    for table in (Original.__table__, DicomInstance.__table__):
+        assert isinstance(table, Table)
+        found.update(session.scalars(select(table.c.sha256).where(records.belongs(table, project_id))))
+    return sorted(found)
 
 
 def _strings(session: Session, query: Any) -> list[str]:
