@@ -49,7 +49,8 @@ def test_every_make_command_exists() -> None:
 
 def code_words() -> list[str]:
     """Everything in README.md that is set as code: spans and the blocks that are no picture and no Python."""
-    blocks = re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    blocks = [block for language, block in fenced if not language]
     without_blocks = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks if "┌" not in block for line in block.splitlines()]
     return lines + re.findall(r"`([^`\n]+)`", without_blocks)
