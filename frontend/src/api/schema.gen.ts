@@ -444,6 +444,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/deliveries/{delivery_id}/redeliver": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Redeliver
+         * @description Send the very same message once more.
+         */
+        readonly post: operations["redeliver"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/evaluations/{job_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -1324,6 +1344,24 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/webhooks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** List Webhooks */
+        readonly get: operations["list_webhooks"];
+        readonly put?: never;
+        /** Create Webhook */
+        readonly post: operations["create_webhook"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/sessions": {
         readonly parameters: {
             readonly query?: never;
@@ -1611,6 +1649,61 @@ export interface paths {
         readonly get: operations["get_slice"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/webhooks/{webhook_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Delete Webhook */
+        readonly delete: operations["delete_webhook"];
+        readonly options?: never;
+        readonly head?: never;
+        /** Change Webhook */
+        readonly patch: operations["change_webhook"];
+        readonly trace?: never;
+    };
+    readonly "/api/webhooks/{webhook_id}/deliveries": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** List Deliveries */
+        readonly get: operations["list_deliveries"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/webhooks/{webhook_id}/ping": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Ping Webhook
+         * @description Send a message that says nothing, to try the address.
+         */
+        readonly post: operations["ping_webhook"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2516,6 +2609,42 @@ export interface components {
             readonly slices: readonly number[];
             readonly state: components["schemas"]["ProposalState"];
         };
+        /** Delivery */
+        readonly Delivery: {
+            /** Attempts */
+            readonly attempts: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Error */
+            readonly error: string | null;
+            readonly event: components["schemas"]["WebhookEvent"];
+            /** Finished At */
+            readonly finished_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Next At
+             * Format: date-time
+             */
+            readonly next_at: string;
+            readonly state: components["schemas"]["DeliveryState"];
+            /**
+             * Status
+             * @description HTTP, of the last attempt
+             */
+            readonly status: number | null;
+        };
+        /**
+         * DeliveryState
+         * @enum {string}
+         */
+        readonly DeliveryState: "pending" | "delivered" | "failed";
         /** DicomServers */
         readonly DicomServers: {
             /**
@@ -3590,6 +3719,35 @@ export interface components {
              */
             readonly token: string;
         };
+        /** NewWebhook */
+        readonly NewWebhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Disabled At */
+            readonly disabled_at: string | null;
+            /** Events */
+            readonly events: readonly components["schemas"]["WebhookEvent"][];
+            /**
+             * Failures
+             * @description Failed attempts in a row
+             */
+            readonly failures: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Secret
+             * @description Shown this once. Messages are signed with it.
+             */
+            readonly secret: string;
+            /** Url */
+            readonly url: string;
+        };
         /** OneTimeIn */
         readonly OneTimeIn: {
             /** Token */
@@ -3619,6 +3777,13 @@ export interface components {
         readonly Page_Case_: {
             /** Items */
             readonly items: readonly components["schemas"]["Case"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[Delivery] */
+        readonly Page_Delivery_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Delivery"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -3759,6 +3924,13 @@ export interface components {
         readonly Page_Token_: {
             /** Items */
             readonly items: readonly components["schemas"]["Token"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[Webhook] */
+        readonly Page_Webhook_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["Webhook"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -4959,6 +5131,52 @@ export interface components {
              */
             readonly warm_start: boolean;
         };
+        /** Webhook */
+        readonly Webhook: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /** Disabled At */
+            readonly disabled_at: string | null;
+            /** Events */
+            readonly events: readonly components["schemas"]["WebhookEvent"][];
+            /**
+             * Failures
+             * @description Failed attempts in a row
+             */
+            readonly failures: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /** Url */
+            readonly url: string;
+        };
+        /**
+         * WebhookEvent
+         * @enum {string}
+         */
+        readonly WebhookEvent: "case.state_changed" | "comment.added" | "export.ready" | "job.finished" | "job.failed" | "ping";
+        /** WebhookIn */
+        readonly WebhookIn: {
+            /** Events */
+            readonly events: readonly components["schemas"]["WebhookEvent"][];
+            /** Url */
+            readonly url: string;
+        };
+        /** WebhookPatch */
+        readonly WebhookPatch: {
+            /**
+             * Active
+             * @description true switches on again what failed too often
+             */
+            readonly active?: boolean | null;
+            /** Events */
+            readonly events?: readonly components["schemas"]["WebhookEvent"][] | null;
+        };
         /** WindowValue */
         readonly WindowValue: {
             /** Center */
@@ -5923,6 +6141,37 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ThreadOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly redeliver: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly delivery_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description Validation Error */
@@ -7797,6 +8046,72 @@ export interface operations {
             };
         };
     };
+    readonly list_webhooks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Webhook_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly create_webhook: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WebhookIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_sessions: {
         readonly parameters: {
             readonly query?: never;
@@ -8333,6 +8648,135 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly delete_webhook: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly webhook_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly change_webhook: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly webhook_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_deliveries: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly webhook_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_Delivery_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly ping_webhook: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly webhook_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Delivery"];
+                };
             };
             /** @description Validation Error */
             readonly 422: {
