@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backend.cli_base import DataDir, load_settings, login_url
+from backend.cli_base import DataDir, load_settings, login_url, services_here
 from backend.cli_manage import cases_app, export, import_, people_app, project_app
 from backend.cli_users import user_app
 from backend.errors import AppError
@@ -127,7 +127,7 @@ def dicom_node(
 
     settings = load_settings(data_dir=data_dir)
     configure_logging(settings)
-    with _services_here(settings) as services:
+    with services_here(settings) as services:
         who = services.accounts.administrator()
         node = DicomNode(
             services.dicom_store,
