@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, CurrentMask, Project, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import Annotation, AuditEvent, CurrentMask, Project, Revision, RevisionSlice, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
-from backend.domain.workflow import Action
+from backend.domain.workflow import Action, CaseState
 from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
 from backend.services import readings
@@ -74,6 +75,14 @@ class RevisionNotFound(NotFound):
     title = "There is no such revision"
 
 
+class Round(StrEnum):
+    """Which state of an annotation is asked for."""
+
+    NOW = "now"
+    PREVIOUS = "previous"
+    """when the case, or its annotator's reading of it, was sent back the last time"""
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationView:
     """An annotation with its newest revision and the slices that are not empty."""
@@ -124,10 +133,13 @@ class Annotations:
             )
             return [self._view(session, row) for row in rows]
 
-    def drawn(self, who: Principal, annotation_id: UUID) -> Masks:
-        """All slices that are not empty."""
+    def drawn(self, who: Principal, annotation_id: UUID, *, round: Round = Round.NOW) -> Masks:
+        """All slices that are not empty, now or as they were when the case was sent back the last time. Raises
+        RevisionNotFound when it never was."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
+            if round is Round.PREVIOUS:
+                return _previous(session, annotation, volume)
             head = _head(session, annotation.id)
             rows = session.scalars(
                 select(CurrentMask).where(CurrentMask.annotation_id == annotation.id, CurrentMask.voxels > 0)
@@ -363,6 +375,38 @@ def _head(session: Session, annotation_id: UUID) -> Revision | None:
     return session.scalar(
         select(Revision).where(Revision.annotation_id == annotation_id).order_by(Revision.sequence.desc()).limit(1)
     )
+
+
+def _previous(session: Session, annotation: Annotation, volume: VolumeRow) -> Masks:
+    """The masks at the last time that the audit log says that they were sent back."""
+    returned = AuditEvent.detail["state"][1].astext == CaseState.RETURNED
+    to_all = AuditEvent.action == "case.changed"
+    to_one = (AuditEvent.action == "reading.changed") & (
+        AuditEvent.detail["reader"].astext == str(annotation.annotator_id)
+    )
+    at = session.scalar(
+        select(func.max(AuditEvent.at)).where(
+            AuditEvent.project_id == volume.project_id,
+            AuditEvent.subject == str(volume.case_id),
+            returned,
+            or_(to_all, to_one),
+        )
+    )
+    if at is None:
+        raise RevisionNotFound("The case was never sent back.", hint="There is one round only.")
+    last = session.scalar(
+        select(Revision)
+        .where(Revision.annotation_id == annotation.id, Revision.created_at <= at)
+        .order_by(Revision.sequence.desc())
+        .limit(1)
+    )
+    sequence = last.sequence if last else 0
+    size = [volume.rows, volume.columns]
+    rows = session.scalars(select(CurrentMask).where(CurrentMask.annotation_id == annotation.id))
+    now = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
+    later = _flips_after(session, annotation, volume, sequence=sequence)
+    then = {k: masks.xor(rle, later[k]) if k in later else rle for k, rle in now.items()}
+    return Masks(last.id if last else None, sequence, {k: rle for k, rle in then.items() if not masks.is_empty(rle)})
 
 
 def _checked(slices: Iterable[SliceFlips], volume: VolumeRow) -> dict[int, masks.Rle]:

@@ -17,6 +17,7 @@ from backend.api.schemas_annotations import (
     RevisionIn,
 )
 from backend.api.schemas_base import Page, rle
+from backend.services.annotations import Round
 
 router = APIRouter(prefix="/api", tags=["annotations"])
 
@@ -37,8 +38,9 @@ def create_annotation(body: AnnotationIn, user: CurrentUser, s: ServicesDep) -> 
 
 
 @router.get("/annotations/{annotation_id}/masks", operation_id="get_masks")
-def get_masks(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> AnnotationMasks:
-    return AnnotationMasks.of(s.annotations.drawn(user, annotation_id))
+def get_masks(annotation_id: UUID, user: CurrentUser, s: ServicesDep, round: Round = Round.NOW) -> AnnotationMasks:
+    """All slices that are not empty, now or in the round before: as they were sent back the last time."""
+    return AnnotationMasks.of(s.annotations.drawn(user, annotation_id, round=round))
 
 
 @router.get("/annotations/{annotation_id}/slices/{k}", operation_id="get_mask")

@@ -6,7 +6,7 @@ import type { Problem, RevisionOut } from '../api/types.ts'
 import type { Prompt } from '../viewer/draft.ts'
 import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
 import type { Canvases } from '../viewer/renderer.ts'
-import type { LabelStyle } from '../viewer/session.ts'
+import type { LabelStyle, LaidOver } from '../viewer/session.ts'
 import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
@@ -215,6 +215,8 @@ export interface Annotator {
   setLabelVisible(id: string, visible: boolean): void
   setMasksVisible(visible: boolean): void
   setOpacity(opacity: number): void
+  /** Masks that are only looked at, over everything else; none take them away. */
+  layOver(masks: readonly LaidOver[]): void
   setBrushRadiusMm(radius: number): void
   setThreshold(range: readonly [low: number, high: number] | null): void
   /** The project's labels changed (added, renamed, recoloured). */

@@ -10,7 +10,7 @@ import { mountInput } from '../viewer/input.ts'
 import { toCoco, type Mask } from '../viewer/mask.ts'
 import { filled, largestObject, smoothed } from '../viewer/morphology.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
-import { Session, type Accepted } from '../viewer/session.ts'
+import { Session, type Accepted, type LaidOver } from '../viewer/session.ts'
 import { clearSlice, copyFromSlice, editMask, gap, interpolate } from '../viewer/slice_edits.ts'
 import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
@@ -340,6 +340,10 @@ class OpenAnnotator implements Annotator {
 
   setOpacity(opacity: number): void {
     this.#session.setOpacity(opacity)
+  }
+
+  layOver(masks: readonly LaidOver[]): void {
+    this.#session.laidOver.value = masks
   }
 
   setBrushRadiusMm(radius: number): void {

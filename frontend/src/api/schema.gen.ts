@@ -35,7 +35,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Get Masks */
+        /**
+         * Get Masks
+         * @description All slices that are not empty, now or in the round before: as they were sent back the last time.
+         */
         readonly get: operations["get_masks"];
         readonly put?: never;
         readonly post?: never;
@@ -4660,6 +4663,12 @@ export interface components {
          */
         readonly Role: "manager" | "reviewer" | "annotator" | "viewer";
         /**
+         * Round
+         * @description Which state of an annotation is asked for.
+         * @enum {string}
+         */
+        readonly Round: "now" | "previous";
+        /**
          * SelectionIn
          * @description Which proposals: all that is given must hold; nothing given means all.
          */
@@ -5309,7 +5318,9 @@ export interface operations {
     };
     readonly get_masks: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                readonly round?: components["schemas"]["Round"];
+            };
             readonly header?: never;
             readonly path: {
                 readonly annotation_id: string;

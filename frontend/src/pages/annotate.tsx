@@ -61,7 +61,7 @@ export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) 
   const shown = readerId === null ? submittedBy?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
   if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
-  return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} />
+  return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} onChanged={() => void opened.reload()} />
 }
 
 function crumbsOf({ item, project }: Pick<OpenCase, 'item' | 'project'>) {
@@ -74,9 +74,11 @@ interface OpenVolumeProps extends OpenCase {
   /** Somebody else whose masks are looked at. */
   readerId: string | null
   onCase: (item: Case) => void
+  /** Readings of the case changed: it is read again. */
+  onChanged: () => void
 }
 
-function OpenVolume({ item, project, readers, readerId, volume, place, onCase }: OpenVolumeProps) {
+function OpenVolume({ item, project, readers, readerId, volume, place, onCase, onChanged }: OpenVolumeProps) {
   const { api, router, session, system, toasts } = useApp()
   const text = t().annotate
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
@@ -122,16 +124,17 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
     else page.nextCase()
   }
   /** Accept or send back, then the next case that waits for review. */
-  async function decide(to: CaseState): Promise<void> {
-    if (!(await move(to))) return
+  async function decide(to: CaseState, resultById: string | null): Promise<void> {
+    if (!(await move(to, resultById))) return
     toasts.say(`${item.name}: ${stateName(to)}`)
     const query = { state: 'submitted', order: 'urgent', limit: 1 }
     const waiting = await api.get<Page<Case>>(`/api/projects/${project.id}/cases`, { query })
     const next = waiting.data?.items[0]
     router.navigate(next ? hrefTo.annotate(next.id) : hrefTo.project(project.id))
   }
-  async function move(to: CaseState): Promise<boolean> {
-    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json: { state: to } })
+  async function move(to: CaseState, resultById: string | null = null): Promise<boolean> {
+    const json = { state: to, ...(to === 'accepted' && resultById !== null ? { result_by_id: resultById } : {}) }
+    const answer = await api.patch<Case>(`/api/cases/${item.id}`, { json })
     if (answer.error) toasts.problem(answer.error)
     else onCase(answer.data)
     return !answer.error
@@ -179,9 +182,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase }:
       {annotator && <ModelName annotator={annotator} />}
       {annotator && (
         <CaseReview api={api} annotator={annotator} item={item} project={project} readers={readers} readerId={readerId}
-          onReader={(id) => router.navigate(hrefTo.annotate(item.id, volume.id, id ?? 'own'), { replace: true })} onDecide={(to) => void decide(to)} />
+          onReader={(id) => router.navigate(hrefTo.annotate(item.id, volume.id, id ?? 'own'), { replace: true })} onDecide={(to, resultById) => void decide(to, resultById)}
+          onChanged={onChanged} me={session.me.value!.id} />
       )}
-      {readerId !== null && moves.includes('accepted') ? null : moves.includes('submitted')
+      {(readerId !== null || item.readings.length > 0) && moves.includes('accepted') ? null : moves.includes('submitted')
         ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
         : moves.length > 0
           ? (

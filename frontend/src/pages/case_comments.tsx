@@ -17,13 +17,15 @@ export interface CaseCommentsProps {
   api: Client
   annotator: Annotator
   item: Case
+  /** Whose masks are shown, if not one's own. */
+  readerId: string | null
   labels: readonly Label[]
   threads: Loaded<Page<Thread>>
   mayComment: boolean
   onClose: () => void
 }
 
-export function CaseComments({ api, annotator, item, labels, threads, mayComment, onClose }: CaseCommentsProps) {
+export function CaseComments({ api, annotator, item, readerId, labels, threads, mayComment, onClose }: CaseCommentsProps) {
   const text = team().review
   const [problem, setProblem] = useState<Problem | null>(null)
 
@@ -41,6 +43,7 @@ export function CaseComments({ api, annotator, item, labels, threads, mayComment
     annotator.setPosition([thread.slice, Math.round(thread.place.y), Math.round(thread.place.x)] as unknown as VoxelIndex)
     annotator.setCrosshair(true)
   }
+  const blindReader = item.readings.find(({ reader }) => reader.id === readerId)?.reader ?? null // who alone shall see it
   const items = threads.value?.items ?? []
   return (
     <section class="comments" aria-label={text.comments}>
@@ -60,7 +63,7 @@ export function CaseComments({ api, annotator, item, labels, threads, mayComment
           ))}
         </ul>
       </div>
-      {mayComment && <NewComment annotator={annotator} labels={labels} onAdd={(comment) => change('post', `/api/cases/${item.id}/comments`, comment)} />}
+      {mayComment && <NewComment annotator={annotator} labels={labels} onAdd={(comment) => change('post', `/api/cases/${item.id}/comments`, { ...comment, reader_id: blindReader?.id ?? null })} />}
     </section>
   )
 }

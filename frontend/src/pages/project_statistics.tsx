@@ -8,6 +8,7 @@ import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
+import { ReaderAgreement } from './reader_agreement.tsx'
 import { everyDay, sumBy, type Sum } from './statistics_sums.ts'
 import { useLoaded } from './use_loaded.ts'
 
@@ -39,6 +40,7 @@ export function ProjectStatistics({ project }: { project: Project }) {
       </dl>
       <WorkTable title={text.byPerson} first={text.person} rows={people} />
       <WorkTable title={text.byLabel} first={text.label} rows={labels} colors={new Map(project.labels.map(({ id, color }) => [id, color]))} />
+      <ReaderAgreement project={project} />
       {days.length > 0 && <Days days={everyDay(days, MOST_DAYS)} />}
       <div class="actions-row">
         <a class="button" href={`${path}.csv`} download><Icon name="download" />CSV</a>

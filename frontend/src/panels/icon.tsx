@@ -10,6 +10,7 @@ const SHAPES = {
   tag: () => <><path d="M3.25 3.25h6l7.5 7.5-6 6-7.5-7.5z" /><circle cx="6.75" cy="6.75" r="1" fill="currentColor" stroke="none" /></>,
   key: () => <><circle cx="6.75" cy="10" r="3.25" /><path d="M10 10h7M14.5 10v2.75" /></>,
   worker: () => <><rect x="5" y="5" width="10" height="10" rx="1.5" /><path d="M8 2.5V5m4-2.5V5m-4 10v2.5m4-2.5v2.5M2.5 8H5m-2.5 4H5m10-4h2.5M15 12h2.5" /></>,
+  compare: () => <><circle cx="7.5" cy="10" r="4.75" /><circle cx="12.5" cy="10" r="4.75" /></>,
   file: () => <><path d="M5 2.75h6.25L15.25 6.75v10.5H5z" /><path d="M11 2.75V7h4.25" /></>,
   // Actions
   plus: () => <path d="M10 4v12M4 10h12" />,

@@ -87,7 +87,7 @@ function context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
 function dependOnContent(session: Session, view: ViewState): void {
   const read = [
     view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
-    session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId,
+    session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId, session.laidOver,
   ]
   for (const signal of read) void signal.value
 }

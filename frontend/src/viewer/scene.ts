@@ -7,8 +7,10 @@ import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
 import { addRow } from './label_masks.ts'
 import { boxUnion, ByteMask, difference } from './mask.ts'
-import type { LabelStyle, Session } from './session.ts'
+import type { LabelStyle, LaidOver, Session } from './session.ts'
 import type { ViewState } from './view_state.ts'
+
+const LAID_OVER_OPACITY = 0.6
 
 export interface Outline {
   readonly rings: Rings
@@ -54,6 +56,13 @@ export class Scene {
       layers.push({ mask: shown.mask, color: parseColor(label.color), opacity: session.opacity.value })
       outlines.push({ rings: ringsOf(shown), color: label.color, kind: 'accepted' })
     }
+    for (const [n, over] of session.laidOver.value.entries()) {
+      if (!session.isVisible(over.labelId)) continue
+      const shown = this.#laidOver(n, over)
+      if (shown.mask.box.x1 < 0) continue
+      layers.push({ mask: shown.mask, color: parseColor(over.color), opacity: LAID_OVER_OPACITY })
+      outlines.push({ rings: ringsOf(shown), color: over.color, kind: 'accepted' })
+    }
     if (axis !== 0) this.#draftsAcross(axis, outlines)
     else if (draft !== null) {
       const shown = stroke?.inDraft ? fresh(stroke.work) : this.#proposal(draft)
@@ -82,6 +91,11 @@ export class Scene {
     const axis = this.#view.axis.value, index = this.#view.slice.value
     return this.#cached(`suggestion ${id}`, [axis, index, suggestions.masks.version(id)], (mask) =>
       suggestions.masks.loadInto(mask, id, axis, index))
+  }
+
+  #laidOver(n: number, over: LaidOver): Shown {
+    const axis = this.#view.axis.value, index = this.#view.slice.value
+    return this.#cached(`over ${n}`, [axis, index, over], (mask) => over.masks.loadInto(mask, over.labelId, axis, index))
   }
 
   #proposal(draft: Draft): Shown {

@@ -12,7 +12,7 @@ import type { SlicePoint } from './geometry.ts'
 import type { History } from './history.ts'
 import type { LabelMasks } from './label_masks.ts'
 import { objectAt } from './mask.ts'
-import type { Change, Decision, Grabbed, LabelStyle, SessionOptions, Work } from './session_types.ts'
+import type { Change, Decision, Grabbed, LabelStyle, LaidOver, SessionOptions, Work } from './session_types.ts'
 import { Strokes } from './strokes.ts'
 import type { Decline, Suggestion, Suggestions } from './suggestions.ts'
 import type { ToolId } from './tools/tool.ts'
@@ -38,6 +38,8 @@ export class Session {
   readonly hiddenLabels = signal<ReadonlySet<string>>(new Set())
   readonly masksVisible = signal(true)
   readonly opacity = signal(0.4)
+  /** Masks that are laid over the picture and belong to no label here: where others differ. */
+  readonly laidOver = signal<readonly LaidOver[]>([])
   /** A disc around the pointer shows the picture larger. */
   readonly magnifier = signal(false)
   /** The box that is being drawn. */

@@ -1,5 +1,6 @@
 // What a session is opened with, what leaves it, and what its undo keeps: types only.
 import type { Answer, Draft, Prompt } from './draft.ts'
+import type { LabelMasks } from './label_masks.ts'
 import type { Mask } from './mask.ts'
 import type { Decline, Suggestion } from './suggestions.ts'
 import type { Grip } from './tools/grip.ts'
@@ -12,6 +13,13 @@ export interface LabelStyle {
   readonly color: string
   readonly value: number
   readonly shortcut: string | null
+}
+
+/** The slices of a mask that is only looked at. Where `labelId` is hidden, it is too. */
+export interface LaidOver {
+  readonly labelId: string
+  readonly color: string
+  readonly masks: LabelMasks
 }
 
 export interface SliceFlips { readonly slice: number; readonly flips: Mask }

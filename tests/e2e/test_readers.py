@@ -1,0 +1,136 @@
+"""Two people read one case blind; the reviewer sees how far they agree and where not, makes one mask of both, corrects
+nothing, and accepts it as the case's result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from backend.imaging.phantom import abdominal_phantom
+from backend.imaging.phantom_files import write_dicom_series
+from tests.e2e.annotating import AnnotatePage
+from tests.operations.installation import Installation
+
+pytestmark = pytest.mark.e2e
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(scope="module")
+def links(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]:
+    """The address of a project with one small CT, and the one-time links of its people."""
+    files = write_dicom_series(abdominal_phantom((6, 96, 96), (30.0, 4.0, 4.0), seed=4), tmp_path_factory.mktemp("ct"))
+    with installation.client() as client:
+        labels = [{"name": "Liver", "color": "#dd8265"}]
+        project = client.post("/api/projects", json={"name": "Readers", "labels": labels}).json()
+        parts = [("files", (path.name, path.read_bytes())) for path in files]
+        job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
+        while job["state"] in ("queued", "running"):
+            job = client.get(f"/api/jobs/{job['id']}").json()
+        assert job["state"] == "done", job
+        invited = {}
+        for name, role in (("Mia", "manager"), ("Rosa", "reviewer"), ("Ann", "annotator"), ("Ben", "annotator")):
+            somebody = {"email": f"{name}@readers.example.org", "name": name, "role": role}
+            answer = client.post(f"/api/projects/{project['id']}/invitations", json=somebody).raise_for_status()
+            invited[name] = f"/login?token={answer.json()['token']}"
+        return f"/projects/{project['id']}", invited
+
+
+@pytest.fixture
+def enter(browser: Browser, installation: Installation) -> Iterator[Callable[[str], Page]]:
+    """The browser of one more person, who has followed their link. Errors on any of the pages fail the test."""
+    contexts, failures = [], []
+
+    def arrive(link: str) -> Page:
+        context = browser.new_context(
+            base_url=installation.url, viewport={"width": 1440, "height": 900}, locale="en-US"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(link)
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_label("Once more").fill(PASSWORD)
+        page.get_by_role("button", name="Save and continue").click()
+        expect(page.get_by_role("link", name="My work")).to_be_visible()
+        return page
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    assert failures == [], "errors on a page"
+
+
+def read(page: Page, length: int) -> None:
+    """Open the one case in the queue, draw a stroke of so many screen pixels, submit."""
+    page.goto("/work")
+    expect(page.get_by_text("1 case waits for you.")).to_be_visible()
+    page.keyboard.press("n")
+    annotate = AnnotatePage(page)
+    annotate.wait_until_ready()
+    expect(page.get_by_text("has this case open")).to_have_count(0)
+    annotate.picture.focus()
+    page.keyboard.press("b")
+    box = annotate.picture.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + length, y, steps=5)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("submitted").first).to_be_visible()
+
+
+def test_two_read_blind_and_the_reviewer_makes_one_of_both(
+    enter: Callable[[str], Page], links: tuple[str, dict[str, str]], screenshots: Path
+) -> None:
+    project_path, people = links
+    manager = enter(people["Mia"])
+    manager.goto(project_path)
+    manager.get_by_label("Select all on this page").check()
+    manager.get_by_role("button", name="Assign", exact=True).click()
+    dialog = manager.get_by_role("dialog")
+    dialog.get_by_label("Each case is read by").select_option("2")
+    expect(dialog.get_by_label("Rosa")).to_have_count(0)  # a reviewer is not blind
+    for name in ("Ann", "Ben"):
+        dialog.get_by_label(name).check()
+    manager.screenshot(path=screenshots / "readers-assign.png")
+    dialog.get_by_role("button", name="Assign", exact=True).click()
+    expect(manager.get_by_text("1 case changed.")).to_be_visible()
+
+    read(enter(people["Ann"]), length=160)
+    read(enter(people["Ben"]), length=90)
+
+    reviewer = enter(people["Rosa"])
+    reviewer.goto(project_path)
+    reviewer.get_by_role("button", name="Review the next case").click()
+    reviewer.get_by_role("button", name="Compare").click()
+    compare = reviewer.get_by_role("region", name="Compare readers")
+    compare.get_by_role("button", name="where they differ most").click()
+    numbers = compare.get_by_role("row").filter(has_text="Liver").get_by_role("cell")
+    expect(numbers.first).to_be_visible()
+    AnnotatePage(reviewer).picture.hover()
+    reviewer.screenshot(path=screenshots / "readers-compare.png")
+    assert 0.3 < float(numbers.first.inner_text()) < 1
+
+    compare.get_by_role("button", name="Majority").click()
+    expect(reviewer.get_by_label("Whose masks are shown").locator("option:checked")).to_have_text("My masks")
+    reviewer.get_by_role("button", name="Compare").click()
+    compare.get_by_role("button", name="Accept it on 1 slice").click()
+    expect(reviewer.get_by_text("Saved", exact=True)).to_be_visible()
+    expect(compare.get_by_role("button", name="Accept it on")).to_have_count(0)
+    reviewer.screenshot(path=screenshots / "readers-consensus.png")
+    reviewer.get_by_role("button", name="Accept", exact=True).last.click()
+    expect(reviewer).to_have_url(f"{reviewer.url.split('/cases/')[0].split('/projects/')[0]}{project_path}")
+    expect(reviewer.get_by_text("accepted").first).to_be_visible()
+
+    manager.goto(f"{project_path}/statistics")
+    expect(manager.get_by_role("heading", name="Between readers")).to_be_visible()
+    expect(manager.get_by_role("row").filter(has_text="Ann, Ben")).to_be_visible()
+    manager.screenshot(path=screenshots / "readers-statistics.png", full_page=True)
