@@ -112,7 +112,7 @@ function Who({ name, color, value, options, onChoose }: WhoProps) {
   )
 }
 
-const number = (value: number, digits = 2): string => formatNumber(Number(value.toFixed(digits)), language.value)
+const number = (value: number, digits = 2): string => formatNumber(value, language.value, digits)
 
 /** Agreement of the readings of this case; computed when somebody looks at it. */
 function Numbers({ api, item, project }: Pick<CaseCompareProps, 'api' | 'item' | 'project'>) {

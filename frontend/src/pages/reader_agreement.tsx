@@ -71,7 +71,7 @@ function Against({ project }: { project: Project }) {
   )
 }
 
-const number = (value: number, digits: number): string => formatNumber(Number(value.toFixed(digits)), language.value)
+const number = (value: number, digits: number): string => formatNumber(value, language.value, digits)
 
 function Lines({ project, first, tolerance, lines }: { project: Project; first: string; tolerance: number; lines: ReadonlyArray<Line & { who: string }> }) {
   const text = team().compare
