@@ -179,7 +179,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   )
   const far = (
     <>
-      {annotator && <ModelName annotator={annotator} />}
+      {annotator && item.readings.length === 0 && <ModelName annotator={annotator} />}
       {annotator && (
         <CaseReview api={api} annotator={annotator} item={item} project={project} readers={readers} readerId={readerId}
           onReader={(id) => router.navigate(hrefTo.annotate(item.id, volume.id, id ?? 'own'), { replace: true })} onDecide={(to, resultById) => void decide(to, resultById)}

@@ -54,11 +54,11 @@ export function CaseReview({ api, annotator, item, project, readers, readerId, o
           {readers.map(({ person, slices }) => <option key={person.id} value={person.id}>{text.readerOption(person.name, slices)}</option>)}
         </select>
       )}
-      <button type="button" class="button quiet" aria-expanded={open === true} onClick={() => { setOpen(!open); setComparing(false) }}>
-        <Icon name="edit" size={16} />{text.comments}{waiting > 0 && <span class="count">{waiting}</span>}
+      <button type="button" class="button quiet" title={text.comments} aria-expanded={open === true} onClick={() => { setOpen(!open); setComparing(false) }}>
+        <Icon name="edit" size={16} /><span class="roomy">{text.comments}</span>{waiting > 0 && <span class="count">{waiting}</span>}
       </button>
       {compares && (
-        <button type="button" class="button quiet" aria-expanded={comparing} onClick={() => { setComparing(!comparing); setOpen(false) }}><Icon name="compare" size={16} />{team().compare.open}</button>
+        <button type="button" class="button quiet" title={team().compare.open} aria-expanded={comparing} onClick={() => { setComparing(!comparing); setOpen(false) }}><Icon name="compare" size={16} /><span class="roomy">{team().compare.open}</span></button>
       )}
       {decides && (
         <>
