@@ -108,6 +108,9 @@ class LearnedPrompt(Schema):
     volume_id: UUID | None = Field(description="null: learned on the project's pictures")
     label_id: UUID
     annotator_id: UUID
+    learned_by: str = Field(description="The annotator's name")
+    case_id: UUID | None = Field(description="null: learned on the project's pictures")
+    case_name: str | None
     job_id: UUID
     model: str
     model_checksum: str
@@ -128,6 +131,9 @@ class LearnedPrompt(Schema):
             volume_id=row.volume_id,
             label_id=row.label_id,
             annotator_id=row.annotator_id,
+            learned_by=view.where.annotator,
+            case_id=view.where.case_id,
+            case_name=view.where.case_name,
             job_id=row.job_id,
             model=row.model,
             model_checksum=row.model_checksum,
@@ -198,6 +204,9 @@ class Network(Schema):
     volume_id: UUID | None = Field(description="null: learned on the project's pictures")
     label_id: UUID
     annotator_id: UUID
+    learned_by: str = Field(description="The annotator's name")
+    case_id: UUID | None = Field(description="null: learned on the project's pictures")
+    case_name: str | None
     description: LearnedNetwork
     proposed: int = Field(description="Slices that it proposed on")
     empty: int = Field(description="Of these, slices where it found nothing")
@@ -211,6 +220,9 @@ class Network(Schema):
             volume_id=job.payload["volume_id"],
             label_id=job.payload["label_id"],
             annotator_id=job.payload["annotator_id"],
+            learned_by=view.where.annotator,
+            case_id=view.where.case_id,
+            case_name=view.where.case_name,
             description=view.network,
             proposed=result["proposed"],
             empty=result["empty"],

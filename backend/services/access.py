@@ -203,6 +203,12 @@ def reads_blind(session: Session, who: Principal, project_id: UUID) -> bool:
     return session.scalar(mine.limit(1)) is not None
 
 
+def sees_own_work_only(session: Session, who: Principal, project: Project) -> bool:
+    """Whether jobs and what was learned from others are hidden from the caller: what others import or learn from names
+    their cases, and shows what they drew."""
+    return own_cases_only(session, who, project) or reads_blind(session, who, project.id)
+
+
 def require_admin(who: Principal) -> None:
     if not who.is_admin:
         raise AdministratorsOnly("This needs an administrator of the installation.")

@@ -34,7 +34,7 @@ from backend.domain.jobs import JobKind, JobState, ModelMissing, NoWorker, Queue
 from backend.domain.workflow import Action, CaseState
 from backend.services.access import Principal, require, role_in
 from backend.services.annotations import current_masks
-from backend.services.exports import Download
+from backend.services.download import Download
 from backend.services.jobs import Jobs
 from backend.services.paging import Page, page
 from backend.services.segmentation import Segmentation

@@ -7,7 +7,7 @@ worker (`workers/export.py`) with `backend/imaging`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from backend.domain.workflow import Action
 from backend.errors import Conflict, NothingToExport, Relayed
 from backend.services.access import Principal, require, require_case
 from backend.services.annotations import current_masks
+from backend.services.download import Download
 from backend.services.jobs import Jobs
 from backend.stores.objects import Objects
 
@@ -72,14 +73,6 @@ class ExportPlan:
     format: str
     annotator: str
     volumes: Sequence[VolumeExport]
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    name: str
-    media_type: str
-    size_bytes: int
-    chunks: Iterator[bytes]
 
 
 class Exports:

@@ -34,7 +34,7 @@ from backend.domain.jobs import (
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit, outbox
-from backend.services.access import Principal, may, own_cases_only, reads_blind, require, role_in
+from backend.services.access import Principal, may, require, role_in, sees_own_work_only
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
 
@@ -128,7 +128,7 @@ class Jobs:
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.VIEW)
             query = select(Job).where(Job.project_id == project_id)
-            if _sees_own_jobs_only(session, who, project):
+            if sees_own_work_only(session, who, project):
                 query = query.where(Job.created_by == who.id)
             if not may(session, who, project_id, Action.REVIEW):
                 query = query.where(Job.kind != JobKind.EVALUATE)
@@ -297,12 +297,7 @@ def _may_see(session: Session, who: Principal, job: Job) -> bool:
     project = session.get(Project, job.project_id) if job.project_id else None
     if project is None or role_in(session, who, project.id) is None:
         return False
-    return not _sees_own_jobs_only(session, who, project)
-
-
-def _sees_own_jobs_only(session: Session, who: Principal, project: Project) -> bool:
-    """What others import or measure names their cases, and what they learn shows what they drew."""
-    return own_cases_only(session, who, project) or reads_blind(session, who, project.id)
+    return not sees_own_work_only(session, who, project)
 
 
 class Progress:

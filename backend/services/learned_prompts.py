@@ -7,6 +7,7 @@ A prompt learned on other weights than the model's never does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,13 +17,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
 from backend.db.session import Database
-from backend.db.tables import ActivePrompt, LabelRow, LearnedPromptRow, Reading, User, VolumeRow
+from backend.db.tables import ActivePrompt, LabelRow, LearnedPromptRow, Project, Reading, User, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.learning import PromptSource, Verdict
 from backend.domain.workflow import Action
 from backend.errors import Forbidden, NotFound, Rejected
 from backend.services import audit
-from backend.services.access import Principal, reads_blind, require, role_in
+from backend.services.access import Principal, reads_blind, require, role_in, sees_own_work_only
+from backend.services.download import Download
+from backend.services.learned_where import Where, where_learned
 from backend.services.paging import Page, page
 
 MIN_WARM_START_GAIN = 0.005
@@ -64,6 +67,7 @@ class LearnedPromptView:
     """it answers its annotator's clicks where it was learned"""
     warm_start: bool
     """the project keeps it for the label's next cases"""
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +121,29 @@ class LearnedPrompts:
     ) -> Page[LearnedPromptView]:
         """All that was learned in a project, newest first."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.VIEW)
+            project = require(session, who, project_id, Action.VIEW)
             query = select(LearnedPromptRow).where(LearnedPromptRow.project_id == project_id)
             if label_id is not None:
                 query = query.where(LearnedPromptRow.label_id == label_id)
-            if reads_blind(session, who, project_id):
+            if sees_own_work_only(session, who, project):
                 query = query.where(LearnedPromptRow.annotator_id == who.id)
             found = page(session, query, LearnedPromptRow.id, limit=limit, cursor=cursor)
-            return Page([view(session, row) for row in found.items], found.next_cursor)
+            return Page(views(session, found.items), found.next_cursor)
 
     def get(self, who: Principal, learned_prompt_id: UUID) -> LearnedPromptView:
         with self._db.begin() as session:
             return view(session, self._open(session, who, learned_prompt_id, Action.VIEW))
+
+    def file(self, who: Principal, learned_prompt_id: UUID) -> Download:
+        """The safetensors file, as `LearnedPrompt.load` of workers.sammed reads it. Raises LearnedPromptNotFound."""
+        with self._db.begin() as session:
+            tensors = self._open(session, who, learned_prompt_id, Action.VIEW).tensors
+        return Download(
+            name=f"learned-prompt-{learned_prompt_id}.safetensors",
+            media_type="application/octet-stream",
+            size_bytes=len(tensors),
+            chunks=iter([tensors]),
+        )
 
     def set_active(self, who: Principal, learned_prompt_id: UUID, active: bool) -> LearnedPromptView:
         """Overrule the guards: let this prompt answer where it was learned, or the plain model. Raises
@@ -268,7 +283,8 @@ class LearnedPrompts:
     @staticmethod
     def _open(session: Session, who: Principal, learned_prompt_id: UUID, action: Action) -> LearnedPromptRow:
         row = session.get(LearnedPromptRow, learned_prompt_id)
-        if row is None or role_in(session, who, row.project_id) is None or shows(session, who, row):
+        hidden = row is None or role_in(session, who, row.project_id) is None or shows(session, who, row)
+        if row is None or hidden or (row.annotator_id != who.id and _sees_own_only(session, who, row)):
             raise LearnedPromptNotFound("This learned prompt does not exist or is not in one of your projects.")
         require(session, who, row.project_id, action)
         return row
@@ -291,15 +307,33 @@ def shows(session: Session, who: Principal, row: LearnedPromptRow) -> bool:
     return False
 
 
-def view(session: Session, row: LearnedPromptRow) -> LearnedPromptView:
-    """A row with where it is in use."""
-    active = session.scalar(
-        select(ActivePrompt.id).where(
-            ActivePrompt.learned_prompt_id == row.id, ActivePrompt.volume_id.is_not_distinct_from(row.volume_id)
+def _sees_own_only(session: Session, who: Principal, row: LearnedPromptRow) -> bool:
+    return sees_own_work_only(session, who, session.get_one(Project, row.project_id))
+
+
+def views(session: Session, rows: Sequence[LearnedPromptRow]) -> list[LearnedPromptView]:
+    """Rows with where they come from and where they are in use."""
+    ids = [row.id for row in rows]
+    active = set(
+        session.scalars(
+            select(LearnedPromptRow.id)
+            .join(ActivePrompt, ActivePrompt.learned_prompt_id == LearnedPromptRow.id)
+            .where(
+                LearnedPromptRow.id.in_(ids),
+                ActivePrompt.volume_id.is_not_distinct_from(LearnedPromptRow.volume_id),
+            )
         )
     )
-    kept = session.scalar(select(LabelRow.id).where(LabelRow.warm_start_id == row.id))
-    return LearnedPromptView(row, active is not None, kept is not None)
+    kept = set(session.scalars(select(LabelRow.warm_start_id).where(LabelRow.warm_start_id.in_(ids))))
+    places = where_learned(session, [(row.annotator_id, row.volume_id) for row in rows])
+    return [
+        LearnedPromptView(row, row.id in active, row.id in kept, where) for row, where in zip(rows, places, strict=True)
+    ]
+
+
+def view(session: Session, row: LearnedPromptRow) -> LearnedPromptView:
+    """`views` of one."""
+    return views(session, [row])[0]
 
 
 def warm_start_of(session: Session, label: LabelRow) -> WarmStart | None:

@@ -13,12 +13,13 @@ from sqlalchemy import select
 
 from backend.db.session import Database
 from backend.db.tables import Job
-from backend.domain.jobs import JobKind, JobState
+from backend.domain.jobs import AutoSegmentPayload, JobKind, JobState
 from backend.domain.learning import LearnedNetwork
 from backend.domain.workflow import Action
 from backend.errors import NotFound
-from backend.services.access import Principal, reads_blind, require, role_in
-from backend.services.exports import Download
+from backend.services.access import Principal, require, role_in, sees_own_work_only
+from backend.services.download import Download
+from backend.services.learned_where import Where, where_learned
 from backend.services.paging import Page, page
 from backend.stores.objects import Objects
 
@@ -32,10 +33,11 @@ class NetworkNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class NetworkView:
-    """A network and the job that learned it."""
+    """A network, the job that learned it, and where it did."""
 
     job: Job
     network: LearnedNetwork
+    where: Where
 
 
 class Networks:
@@ -43,20 +45,29 @@ class Networks:
         self._db = db
         self._objects = objects
 
-    def of_project(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[NetworkView]:
+    def of_project(
+        self, who: Principal, project_id: UUID, *, label_id: UUID | None, limit: int, cursor: str | None
+    ) -> Page[NetworkView]:
         """Networks learned in a project, newest first."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.VIEW)
+            project = require(session, who, project_id, Action.VIEW)
             query = select(Job).where(
                 Job.project_id == project_id,
                 Job.kind == JobKind.AUTO_SEGMENT,
                 Job.state == JobState.DONE,
                 Job.result["network"].as_string().is_not(None),
             )
-            if reads_blind(session, who, project_id):
+            if label_id is not None:
+                query = query.where(Job.payload["label_id"].as_string() == str(label_id))
+            if sees_own_work_only(session, who, project):
                 query = query.where(Job.created_by == who.id)
             found = page(session, query, Job.id, limit=limit, cursor=cursor)
-        return Page([_view(job) for job in found.items], found.next_cursor)
+            asked = [AutoSegmentPayload.model_validate(job.payload) for job in found.items]
+            places = where_learned(session, [(payload.annotator_id, payload.volume_id) for payload in asked])
+        return Page(
+            [_view(job, where) for job, where in zip(found.items, places, strict=True)],
+            found.next_cursor,
+        )
 
     def file(self, who: Principal, job_id: UUID) -> Download:
         """The safetensors file, as `SapNet.load` reads it. Raises NetworkNotFound."""
@@ -64,8 +75,8 @@ class Networks:
             job = session.get(Job, job_id)
             if job is None or job.project_id is None or role_in(session, who, job.project_id) is None:
                 raise NetworkNotFound("This job does not exist or is not in one of your projects.")
-            require(session, who, job.project_id, Action.VIEW)
-            if job.created_by != who.id and reads_blind(session, who, job.project_id):
+            project = require(session, who, job.project_id, Action.VIEW)
+            if job.created_by != who.id and sees_own_work_only(session, who, project):
                 raise NetworkNotFound("This network was learned by somebody else.")
         if not (job.result or {}).get("network"):
             raise NetworkNotFound("This job learned no network, or is not done.")
@@ -88,5 +99,5 @@ def _key(job_id: UUID) -> str:
     return f"networks/{job_id}.safetensors"
 
 
-def _view(job: Job) -> NetworkView:
-    return NetworkView(job, LearnedNetwork.model_validate((job.result or {})["network"]))
+def _view(job: Job, where: Where) -> NetworkView:
+    return NetworkView(job, LearnedNetwork.model_validate((job.result or {})["network"]), where)

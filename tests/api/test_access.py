@@ -121,6 +121,7 @@ ALLOWED: dict[str, set[Role]] = {
     "list_networks": ALL,
     "download_network": ALL,
     "get_learned_prompt": ALL,
+    "download_learned_prompt": ALL,
     "switch_learned_prompt": ANNOTATE,  # one's own
     "switch_warm_start": ANNOTATE,  # for one's own clicks
     "list_proposals": ALL,  # one's own

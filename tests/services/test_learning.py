@@ -30,7 +30,7 @@ from backend.domain.learning import Generator, NotEnoughExamples, PromptSource, 
 from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services import learning as learning_module
-from backend.services.access import RoleForbids, VolumeNotFound
+from backend.services.access import Principal, RoleForbids, VolumeNotFound
 from backend.services.jobs import Jobs
 from backend.services.learned_prompts import (
     LearnedPromptNotFound,
@@ -42,7 +42,7 @@ from backend.services.learning import NothingToSegment
 from backend.services.projects import LabelDraft, LabelNotFound
 from backend.services.volumes import SliceNotFound
 from backend.wiring import Services
-from tests.services.conftest import SHAPE_KJI, World, new_volume
+from tests.services.conftest import SHAPE_KJI, World, new_volume, person
 
 _, ROWS, COLUMNS = SHAPE_KJI
 WEIGHTS = "a" * 64
@@ -387,8 +387,38 @@ def test_who_may_see_and_switch(services: Services, world: World, annotator: Ann
         world.annotator, world.project_id, label_id=annotator.label, limit=10, cursor=None
     )
     assert [view.row.id for view in found.items] == [kept.id]
+    (listed,) = found.items
+    with services.db.begin() as session:
+        case_id = session.get_one(VolumeRow, annotator.volume).case_id
+    assert (listed.where.annotator, listed.where.case_id) == (world.annotator.name, case_id)
+    assert listed.where.case_name == services.cases.get(world.manager, case_id).case.name
+    assert b"".join(services.learned_prompts.file(world.manager, kept.id).chunks) == b"tensors"
     with pytest.raises(RoleForbids):
         services.projects.change_label(world.annotator, annotator.label, {"warm_start_id": kept.id})
+
+
+def test_who_sees_only_their_own_cases_sees_only_what_they_taught(
+    services: Services, admin: Principal, world: World, annotator: Annotator
+) -> None:
+    kept = keep(services, annotator)
+    other = person(services, admin, f"{kept.id}@example.org")
+    services.projects.set_member(world.manager, world.project_id, other.email, Role.ANNOTATOR)
+
+    def listed(who: Principal) -> list[UUID]:
+        prompts = services.learned_prompts.of_project(
+            who, world.project_id, label_id=annotator.label, limit=9, cursor=None
+        )
+        return [view.row.id for view in prompts.items]
+
+    assert listed(other) == [kept.id]
+    services.projects.change(world.manager, world.project_id, {"own_cases_only": True})
+    try:
+        assert (listed(other), listed(annotator.who)) == ([], [kept.id])
+        with pytest.raises(LearnedPromptNotFound):
+            services.learned_prompts.file(other, kept.id)
+        assert services.learned_prompts.file(annotator.who, kept.id).size_bytes > 0
+    finally:
+        services.projects.change(world.manager, world.project_id, {"own_cases_only": False})
 
 
 def test_what_was_learned_is_never_changed(services: Services, annotator: Annotator) -> None:

@@ -147,7 +147,7 @@ def test_nothing_of_one_reader_reaches_another(services: Services, clinic: Clini
     prompts, jobs, networks = services.learned_prompts, services.jobs, services.networks
     assert prompts.of_project(clinic.ben, clinic.project_id, label_id=None, limit=50, cursor=None).items == []
     assert jobs.of_project(clinic.ben, clinic.project_id, limit=50, cursor=None).items == []
-    assert networks.of_project(clinic.ben, clinic.project_id, limit=50, cursor=None).items == []
+    assert networks.of_project(clinic.ben, clinic.project_id, label_id=None, limit=50, cursor=None).items == []
     with pytest.raises(LearnedPromptNotFound):
         prompts.get(clinic.ben, learned)
     services.projects.change_label(clinic.manager, clinic.label_id, {"warm_start_id": learned})

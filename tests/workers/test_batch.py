@@ -200,7 +200,7 @@ def test_two_slices_teach_and_five_propose(
     assert all(0 <= p.confidence <= 1 and p.seed == 3 for p in proposals)
     assert all(p.prompts is not None for p in proposals if p.voxels)
 
-    (kept,) = services.networks.of_project(liver.who, liver.project_id, limit=10, cursor=None).items
+    (kept,) = services.networks.of_project(liver.who, liver.project_id, label_id=None, limit=10, cursor=None).items
     file = tmp_path / "sapnet.safetensors"
     file.write_bytes(b"".join(services.networks.file(liver.who, job.id).chunks))
     assert kept.network.checksum == hashlib.sha256(file.read_bytes()).hexdigest()

@@ -11,8 +11,8 @@ from fastapi.responses import StreamingResponse
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
 from backend.api.schemas_evaluations import Evaluation, EvaluationCase
+from backend.services.download import Download
 from backend.services.evaluations import ARCHIVE
-from backend.services.exports import Download
 
 router = APIRouter(prefix="/api", tags=["evaluations"])
 

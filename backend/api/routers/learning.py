@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
 from backend.api.schemas_learning import LabelLearningOut, LearnedPrompt, LearnedPromptPatch, Network, WarmStartPatch
+from backend.services.download import Download
 
 router = APIRouter(prefix="/api", tags=["learning"])
 
@@ -52,19 +53,37 @@ def switch_learned_prompt(
     return LearnedPrompt.of(s.learned_prompts.set_active(user, learned_prompt_id, body.active))
 
 
+@router.get(
+    "/learned-prompts/{learned_prompt_id}/download",
+    operation_id="download_learned_prompt",
+    response_class=StreamingResponse,
+)
+def download_learned_prompt(learned_prompt_id: UUID, user: CurrentUser, s: ServicesDep) -> StreamingResponse:
+    """The learned prompt as a safetensors file, for `LearnedPrompt.load` of `workers.sammed`."""
+    return _handed_out(s.learned_prompts.file(user, learned_prompt_id))
+
+
 @router.get("/projects/{project_id}/networks", operation_id="list_networks")
 def list_networks(
-    project_id: UUID, user: CurrentUser, s: ServicesDep, limit: int = 100, cursor: str | None = None
+    project_id: UUID,
+    user: CurrentUser,
+    s: ServicesDep,
+    label_id: UUID | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
 ) -> Page[Network]:
     """The SAP-Nets that were trained in a project, newest first, with the slices, seed and weights behind them."""
-    found = s.networks.of_project(user, project_id, limit=limit, cursor=cursor)
+    found = s.networks.of_project(user, project_id, label_id=label_id, limit=limit, cursor=cursor)
     return Page(items=[Network.of(view) for view in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/networks/{job_id}/download", operation_id="download_network", response_class=StreamingResponse)
 def download_network(job_id: UUID, user: CurrentUser, s: ServicesDep) -> StreamingResponse:
     """The network as a safetensors file, for `SapNet.load` of `workers.sammed`."""
-    made = s.networks.file(user, job_id)
+    return _handed_out(s.networks.file(user, job_id))
+
+
+def _handed_out(made: Download) -> StreamingResponse:
     headers = {
         "Content-Disposition": f"attachment; filename={made.name}",
         "Content-Length": str(made.size_bytes),

@@ -644,6 +644,26 @@ export interface paths {
         readonly patch: operations["switch_learned_prompt"];
         readonly trace?: never;
     };
+    readonly "/api/learned-prompts/{learned_prompt_id}/download": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download Learned Prompt
+         * @description The learned prompt as a safetensors file, for `LearnedPrompt.load` of `workers.sammed`.
+         */
+        readonly get: operations["download_learned_prompt"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/me": {
         readonly parameters: {
             readonly query?: never;
@@ -3410,6 +3430,13 @@ export interface components {
              * Format: uuid
              */
             readonly annotator_id: string;
+            /**
+             * Case Id
+             * @description null: learned on the project's pictures
+             */
+            readonly case_id: string | null;
+            /** Case Name */
+            readonly case_name: string | null;
             /** Checksum */
             readonly checksum: string;
             /**
@@ -3437,6 +3464,11 @@ export interface components {
              * Format: uuid
              */
             readonly label_id: string;
+            /**
+             * Learned By
+             * @description The annotator's name
+             */
+            readonly learned_by: string;
             /** Model */
             readonly model: string;
             /** Model Checksum */
@@ -3663,6 +3695,13 @@ export interface components {
              * Format: uuid
              */
             readonly annotator_id: string;
+            /**
+             * Case Id
+             * @description null: learned on the project's pictures
+             */
+            readonly case_id: string | null;
+            /** Case Name */
+            readonly case_name: string | null;
             readonly description: components["schemas"]["LearnedNetwork"];
             /**
              * Empty
@@ -3679,6 +3718,11 @@ export interface components {
              * Format: uuid
              */
             readonly label_id: string;
+            /**
+             * Learned By
+             * @description The annotator's name
+             */
+            readonly learned_by: string;
             /**
              * Made At
              * Format: date-time
@@ -6602,6 +6646,35 @@ export interface operations {
             };
         };
     };
+    readonly download_learned_prompt: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly learned_prompt_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly get_me: {
         readonly parameters: {
             readonly query?: never;
@@ -7793,6 +7866,7 @@ export interface operations {
     readonly list_networks: {
         readonly parameters: {
             readonly query?: {
+                readonly label_id?: string | null;
                 readonly limit?: number;
                 readonly cursor?: string | null;
             };

@@ -136,6 +136,7 @@ export const en = {
     tabCases: 'Cases',
     tabLabels: 'Labels',
     tabMembers: 'Members',
+    tabModels: 'Models',
     tabEvaluation: 'Evaluation',
     tabSettings: 'Settings',
     upload: 'Upload',

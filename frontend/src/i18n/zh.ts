@@ -132,6 +132,7 @@ export const zh: Catalogue = {
     tabCases: '病例',
     tabLabels: '标签',
     tabMembers: '成员',
+    tabModels: '模型',
     tabEvaluation: '评估',
     tabSettings: '设置',
     upload: '上传',

@@ -25,6 +25,7 @@ import { useTitle } from './title.ts'
 import { useLoaded, type Loaded } from './use_loaded.ts'
 
 const ProjectEvaluation = onDemand(async () => (await import('./project_evaluation.tsx')).ProjectEvaluation)
+const ProjectModels = onDemand(async () => (await import('./project_models.tsx')).ProjectModels)
 
 export function ProjectPage({ projectId, tab }: { projectId: string; tab: ProjectTab }) {
   const app = useApp()
@@ -72,6 +73,7 @@ function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
     { id: 'cases', label: text.tabCases, count: project.counts.cases },
     { id: 'labels', label: text.tabLabels, count: project.labels.length },
     { id: 'members', label: text.tabMembers },
+    { id: 'models', label: text.tabModels },
     ...(may(project.role, 'review') ? [{ id: 'evaluation' as const, label: text.tabEvaluation }] : []),
     ...(may(project.role, 'review') ? [{ id: 'statistics' as const, label: team().statistics.tab }] : []),
     ...(may(project.role, 'manage') ? [{ id: 'log' as const, label: team().statistics.logTab }, { id: 'settings' as const, label: text.tabSettings }] : []),
@@ -100,6 +102,7 @@ function TabContent({ project, value, tab, imports, onUpload }: TabContentProps)
     case 'cases': return <ProjectCases project={value} imports={imports} onUpload={onUpload} />
     case 'labels': return <ProjectLabels project={value} onChanged={project.put} />
     case 'members': return <ProjectMembers project={value} />
+    case 'models': return <ProjectModels project={value} onChanged={project.put} />
     case 'evaluation': return <ProjectEvaluation project={value} />
     case 'statistics': return <ProjectStatistics project={value} />
     case 'log': return <AuditList projectId={value.id} />
