@@ -20,6 +20,7 @@ from backend.services.dicom_projects import DicomProjects
 from backend.services.dicom_query import DicomQuery
 from backend.services.dicom_remote import DicomRemote
 from backend.services.dicom_store import DicomStore
+from backend.services.effort import Efforts
 from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
 from backend.services.imports import Imports
@@ -76,6 +77,7 @@ class Services:
     leases: Leases
     comments: Comments
     statistics: Statistics
+    efforts: Efforts
     volumes: Volumes
     annotations: Annotations
     segmentation: Segmentation
@@ -145,6 +147,7 @@ def build_services(settings: Settings) -> Services:
         leases=Leases(db),
         comments=Comments(db),
         statistics=Statistics(db),
+        efforts=Efforts(db),
         volumes=Volumes(db, planes),
         annotations=annotations,
         segmentation=segmentation,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from uuid import UUID
 
 from pydantic import Field
 
 from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
 from backend.api.schemas_projects import Label
+from backend.services.effort import CaseEffort
 from backend.services.statistics import Day, ProjectStatistics, Work
 
 
@@ -63,6 +65,39 @@ class StatisticsOut(Schema):
     @classmethod
     def of(cls, found: ProjectStatistics) -> StatisticsOut:
         return cls(work=[WorkOut.of(work) for work in found.work], days=[DayOut.of(day) for day in found.days])
+
+
+class SliceEffortOut(Schema):
+    volume_id: UUID
+    label_id: UUID
+    annotator_id: UUID
+    slice: int
+    seconds: float
+    actions: int = Field(description="Points, boxes and strokes")
+    actions_until_nearly: int = Field(description="Until the mask had Dice 0.9 with the final one; 0: as proposed")
+
+
+class EffortOut(Schema):
+    seconds: float = Field(description="Time without idling, of all slices")
+    slices: list[SliceEffortOut] = Field(description="Slices that have a mask in the end")
+
+    @classmethod
+    def of(cls, found: CaseEffort) -> EffortOut:
+        return cls(
+            seconds=found.seconds,
+            slices=[
+                SliceEffortOut(
+                    volume_id=one.volume_id,
+                    label_id=one.label_id,
+                    annotator_id=one.annotator_id,
+                    slice=one.slice_index,
+                    seconds=one.seconds,
+                    actions=one.actions,
+                    actions_until_nearly=one.actions_until_nearly,
+                )
+                for one in found.slices
+            ],
+        )
 
 
 _COUNTS = ("cases", "slices", "revisions", "edits_after_model", "seconds", "clicks", "boxes", "strokes", "undos")

@@ -96,6 +96,7 @@ ALLOWED: dict[str, set[Role]] = {
     "list_comments": ALL,
     "get_statistics": EXPORT,
     "get_statistics_csv": EXPORT,
+    "get_case_effort": EXPORT,
     "add_comment": ANNOTATE,
     "answer_comment": ANNOTATE,
     "resolve_comment": ANNOTATE,

@@ -11,11 +11,12 @@ import pytest
 
 from backend.api.schemas_statistics import work_csv
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
+from backend.domain.effort import Step, actions_until
 from backend.domain.ids import new_id
 from backend.imaging import masks
 from backend.services.access import RoleForbids
 from backend.wiring import Services
-from tests.services.conftest import SHAPE_KJI, World
+from tests.services.conftest import SHAPE_KJI, World, new_volume
 
 
 def change(row: int, slice_index: int) -> SliceFlips:
@@ -61,3 +62,43 @@ def test_what_was_done_is_counted_by_person_and_label(services: Services, world:
 def test_how_long_others_take_is_for_those_who_review(services: Services, world: World) -> None:
     with pytest.raises(RoleForbids):
         services.statistics.of_project(world.annotator, world.project_id)
+
+
+def test_what_a_case_cost_and_when_its_slices_were_nearly_done(services: Services, world: World) -> None:
+    new = new_volume(services, seed=77, study_key="cost")
+    stored = services.imports.store(world.project_id, new)
+    annotation = services.annotations.create(world.annotator, stored.volume_id, world.labels[0], None).annotation
+    parent: UUID | None = None
+    first = {"slices": [{"slice": 1, "clicks": 2, "boxes": 1, "seconds": 3.0}, {"slice": 2, "clicks": 4}]}
+    steps: list[tuple[Origin, list[tuple[int, int]], dict[str, object]]] = [
+        (Origin.SAM, [(0, 1), (0, 2)], first),
+        (Origin.MANUAL, [(1, 1)], {"slices": [{"slice": 1, "strokes": 5, "seconds": 6.0}]}),  # twice as large: far off
+        (Origin.AUTO, [(3, 3)], {}),  # a proposal, accepted as it was
+        (Origin.MANUAL, [(0, 2)], {"slices": [{"slice": 2, "strokes": 1, "seconds": 1.0}]}),  # gone again
+    ]
+    for origin, changes, telemetry in steps:
+        flips = tuple(change(row, k) for row, k in changes)
+        draft = RevisionDraft(new_id(), parent, origin, flips, telemetry=telemetry)
+        parent = services.annotations.append(world.annotator, annotation.id, draft).revision.id
+
+    found = services.efforts.of_case(world.manager, stored.case_id)
+
+    assert found.seconds == 10.0
+    assert [(s.slice_index, s.seconds, s.actions, s.actions_until_nearly) for s in found.slices] == [
+        (1, 9.0, 8, 8),
+        (3, 0.0, 0, 0),
+    ]
+    with pytest.raises(RoleForbids):
+        services.efforts.of_case(world.annotator, stored.case_id)
+
+
+def test_the_first_mask_that_is_nearly_the_last_one_counts() -> None:
+    def step(columns: int, actions: int) -> Step:
+        mask = np.zeros((4, 100), np.bool_)
+        mask[:, :columns] = True
+        return Step(mask, actions)
+
+    assert actions_until([step(40, 1), step(82, 2), step(100, 4)]) == 3  # Dice 164 / 182
+    assert actions_until([step(40, 1), step(81, 2), step(100, 4)]) == 7  # Dice 162 / 181
+    assert actions_until([step(40, 1), step(0, 0)]) is None
+    assert actions_until([]) is None

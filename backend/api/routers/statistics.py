@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from backend.api.deps import CurrentUser, ServicesDep
-from backend.api.schemas_statistics import StatisticsOut, work_csv
+from backend.api.schemas_statistics import EffortOut, StatisticsOut, work_csv
 
 router = APIRouter(prefix="/api", tags=["projects"])
 
@@ -28,3 +28,10 @@ def get_statistics_csv(project_id: UUID, user: CurrentUser, s: ServicesDep) -> R
     """The same work as a table, a line for each person and label."""
     headers = {"Content-Disposition": 'attachment; filename="statistics.csv"'}
     return Response(work_csv(s.statistics.of_project(user, project_id)), media_type="text/csv", headers=headers)
+
+
+@router.get("/cases/{case_id}/effort", operation_id="get_case_effort")
+def get_case_effort(case_id: UUID, user: CurrentUser, s: ServicesDep) -> EffortOut:
+    """What a case cost, for those who review: seconds, and on each slice how many points, boxes and strokes until its
+    mask was nearly (Dice 0.9) the final one."""
+    return EffortOut.of(s.efforts.of_case(user, case_id))

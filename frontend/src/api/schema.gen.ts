@@ -271,6 +271,27 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/effort": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Case Effort
+         * @description What a case cost, for those who review: seconds, and on each slice how many points, boxes and strokes until its
+         *     mask was nearly (Dice 0.9) the final one.
+         */
+        readonly get: operations["get_case_effort"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/export": {
         readonly parameters: {
             readonly query?: never;
@@ -2676,6 +2697,19 @@ export interface components {
              */
             readonly items: readonly string[];
         };
+        /** EffortOut */
+        readonly EffortOut: {
+            /**
+             * Seconds
+             * @description Time without idling, of all slices
+             */
+            readonly seconds: number;
+            /**
+             * Slices
+             * @description Slices that have a mask in the end
+             */
+            readonly slices: readonly components["schemas"]["SliceEffortOut"][];
+        };
         /** EncodingsIn */
         readonly EncodingsIn: {
             /** Model */
@@ -4756,6 +4790,38 @@ export interface components {
             /** Last Used At */
             readonly last_used_at: string | null;
         };
+        /** SliceEffortOut */
+        readonly SliceEffortOut: {
+            /**
+             * Actions
+             * @description Points, boxes and strokes
+             */
+            readonly actions: number;
+            /**
+             * Actions Until Nearly
+             * @description Until the mask had Dice 0.9 with the final one; 0: as proposed
+             */
+            readonly actions_until_nearly: number;
+            /**
+             * Annotator Id
+             * Format: uuid
+             */
+            readonly annotator_id: string;
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Seconds */
+            readonly seconds: number;
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+        };
         /**
          * SliceWork
          * @description The work on one slice since the revision before.
@@ -5871,6 +5937,37 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_case_effort: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["EffortOut"];
                 };
             };
             /** @description Validation Error */
