@@ -129,7 +129,7 @@ def test_two_read_blind_and_the_reviewer_makes_one_of_both(
     reviewer.screenshot(path=screenshots / "readers-consensus.png")
     reviewer.get_by_role("button", name="Accept", exact=True).last.click()
     expect(reviewer).to_have_url(re.compile(f"{project_path}$"))
-    expect(reviewer.get_by_text("accepted").first).to_be_visible()
+    expect(reviewer.get_by_role("cell", name="accepted", exact=True)).to_be_visible()
 
     manager.goto(f"{project_path}/statistics")
     expect(manager.get_by_role("heading", name="Between readers")).to_be_visible()

@@ -17,6 +17,7 @@ from backend.domain.learning import Verdict
 from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
+from backend.services.annotations import RevisionNotFound, Round
 from backend.services.cases import AssigneeNotAMember, CaseChange, CaseFilter, ForbiddenTransition
 from backend.services.comments import CommentNotFound, Pin
 from backend.services.learned_prompts import LearnedPromptNotFound, NewLearnedPrompt
@@ -201,6 +202,24 @@ def test_one_reader_is_sent_back_with_a_comment_of_their_own(services: Services,
         services.comments.answer(clinic.ada, thread.first.comment.id, "Me too?")
     submit(services, clinic.ben, case)
     assert state(services, clinic.reviewer, case) is CaseState.SUBMITTED
+
+
+def test_the_round_before_is_what_was_sent_back(services: Services, clinic: Clinic) -> None:
+    case = scan(services, clinic)
+    assign(services, clinic, case, [clinic.ada, clinic.ben])
+    annotation_id = draw(services, clinic, clinic.ben, case, slice(2, 6))
+    for who in (clinic.ada, clinic.ben):
+        submit(services, who, case)
+
+    def voxels(round: Round) -> int:
+        drawn = services.annotations.drawn(clinic.reviewer, annotation_id, round=round).by_slice
+        return sum(masks.area(rle) for rle in drawn.values())
+
+    with pytest.raises(RevisionNotFound, match="never sent back"):
+        voxels(Round.PREVIOUS)
+    services.readings.send_back(clinic.reviewer, case.case_id, clinic.ben.id)
+    draw(services, clinic, clinic.ben, case, slice(5, 8))  # row 5 goes, rows 6 and 7 come
+    assert (voxels(Round.PREVIOUS), voxels(Round.NOW)) == (4 * SHAPE_KJI[2], 5 * SHAPE_KJI[2])
 
 
 def test_who_reviews_says_whose_masks_are_the_result(services: Services, clinic: Clinic) -> None:

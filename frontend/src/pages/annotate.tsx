@@ -123,6 +123,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     if (next) router.navigate(hrefTo.annotate(next.case.id))
     else page.nextCase()
   }
+  /** Who accepts a case while looking at masks of their own means those. */
+  function ownResult(): string | null {
+    return readerId === null && annotator?.labels.value.some(({ voxels }) => voxels > 0) ? session.me.value!.id : null
+  }
   /** Accept or send back, then the next case that waits for review. */
   async function decide(to: CaseState, resultById: string | null): Promise<void> {
     if (!(await move(to, resultById))) return
@@ -190,7 +194,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         : moves.length > 0
           ? (
             <Menu label={text.caseState} buttonClass="button" button={<>{stateName(item.state)}<Icon name="down" size={16} /></>}>
-              {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to)}>{t().project.moves[to]}</button>)}
+              {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to, ownResult())}>{t().project.moves[to]}</button>)}
             </Menu>
           )
           : <span class="tag">{stateName(item.state)}</span>}
