@@ -24,6 +24,7 @@ export interface Client {
   get<T>(path: string, options?: RequestOptions): Promise<Result<T>>
   post<T>(path: string, options?: RequestOptions): Promise<Result<T>>
   patch<T>(path: string, options?: RequestOptions): Promise<Result<T>>
+  put<T>(path: string, options?: RequestOptions): Promise<Result<T>>
   delete<T>(path: string, options?: RequestOptions): Promise<Result<T>>
   /** The body as it is: slices. */
   bytes(path: string, options?: RequestOptions): Promise<Result<ArrayBuffer>>
@@ -116,6 +117,7 @@ export function createClient(options: ClientOptions = {}): Client {
     get: (path, options) => json('GET', path, options),
     post: (path, options) => json('POST', path, options),
     patch: (path, options) => json('PATCH', path, options),
+    put: (path, options) => json('PUT', path, options),
     delete: (path, options) => json('DELETE', path, options),
     bytes,
   }

@@ -35,6 +35,9 @@ export type ConsensusIn = Schemas['ConsensusIn']
 export type Thread = Schemas['ThreadOut']
 export type CommentIn = Schemas['CommentIn']
 export type ProjectStatistics = Schemas['StatisticsOut']
+export type LabelRules = Schemas['Label']['rules']
+export type LabelSetVersion = Schemas['LabelSetVersion']
+export type LabelsTaken = Schemas['TakenOut']
 export type WorkRow = Schemas['WorkOut']
 export type Model = Schemas['ModelOut']
 
@@ -62,4 +65,16 @@ export interface ImportedSeries {
 export interface ImportResult {
   readonly files: readonly ImportedFile[]
   readonly series: readonly ImportedSeries[]
+}
+
+/** In the context of the problems `submit_blocked` and `submit_unconfirmed`. `slice` counts from 0. */
+export interface SubmitFinding {
+  readonly rule: 'required' | 'islands' | 'holes' | 'missing_slices' | 'volume' | 'overlap' | 'touching'
+  readonly level: 'warn' | 'block'
+  readonly label_id: string
+  readonly label: string
+  readonly volume_id: string
+  readonly volume: string
+  readonly slice: number | null
+  readonly amount: number
 }

@@ -4,7 +4,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
-import type { Case, CasePlace, CaseState, Project, Reader, VolumeBrief, WorkItem } from '../api/project_types.ts'
+import type { Case, CasePlace, CaseState, Project, Reader, SubmitFinding, VolumeBrief, WorkItem } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView, type AnnotateDialog } from '../panels/annotate/annotate_view.tsx'
@@ -25,6 +25,7 @@ import { stateName } from './words.ts'
 
 const CaseReview = onDemand(async () => (await import('./case_review.tsx')).CaseReview)
 const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
+const SubmitFindings = onDemand(async () => (await import('./submit_findings.tsx')).SubmitFindings)
 const LockedNotice = onDemand(async () => (await import('./locked_notice.tsx')).LockedNotice)
 
 /** `readers`: who drew, for those who review. */
@@ -85,6 +86,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   const [problem, setProblem] = useState<Problem | null>(null)
   const [attempt, setAttempt] = useState(0)
   const [dialog, setDialog] = useState<AnnotateDialog | null>(null)
+  const [findings, setFindings] = useState<readonly SubmitFinding[] | null>(null)
   const locked = isLocked(item, project.role, session.me.value!.id)
   const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
   const mayAddLabels = may(project.role, 'manage') && !project.archived
@@ -105,16 +107,25 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     submit: () => { if (now.mayAnnotate) void submit() },
   }), [])
 
-  async function submit(): Promise<void> {
+  async function submit(confirmed = false): Promise<void> {
     if (now.annotator && now.annotator.saving.value.kind !== 'saved') {
       now.annotator.flush()
       return toasts.say(text.submitAfterSaving)
     }
-    const answer = await api.patch<Case>(`/api/cases/${now.item.id}`, { json: { state: 'submitted' } })
+    const answer = await api.patch<Case>(`/api/cases/${now.item.id}`, { json: { state: 'submitted', ...(confirmed ? { confirmed } : {}) } })
+    const found = answer.error?.code === 'submit_blocked' || answer.error?.code === 'submit_unconfirmed' ? answer.error.context?.['findings'] : null
+    setFindings(found ? found as SubmitFinding[] : null)
+    if (found) return
     if (answer.error) return toasts.problem(answer.error)
     toasts.say(text.submittedToast(now.item.name))
     onCase(answer.data)
     await goOn()
+  }
+  function lookAtFinding(finding: SubmitFinding): void {
+    setFindings(null)
+    if (finding.volume_id !== volume.id) return router.navigate(hrefTo.annotate(item.id, finding.volume_id), { replace: true })
+    now.annotator?.setActiveLabel(finding.label_id)
+    if (finding.slice !== null) now.annotator?.lookAt(finding.slice)
   }
   /** To the next case of one's own queue, or of the list where one has none. */
   async function goOn(): Promise<void> {
@@ -204,6 +215,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     <Frame banner={false} crumbs={crumbsOf({ item, project })} near={near} far={far}>
       <h1 class="visually-hidden">{item.name}</h1>
       {lease.other !== null && <LeaseNotice name={lease.other} backHref={hrefTo.project(project.id)} onTakeOver={() => void lease.takeOver()} />}
+      {findings && <SubmitFindings findings={findings} onFinding={lookAtFinding} onConfirm={() => void submit(true)} onClose={() => setFindings(null)} />}
       {locked && readerId === null && lease.other === null && !project.archived && may(project.role, 'annotate') &&
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {annotator

@@ -3,22 +3,30 @@
 
 import { useState } from 'preact/hooks'
 import type { LabelIn, Project } from '../api/project_types.ts'
-import type { Label, Problem } from '../api/types.ts'
+import type { Label, Page, Problem } from '../api/types.ts'
+import { labelSetTexts } from '../i18n/label_sets_text.ts'
 import { language, t } from '../i18n/text.ts'
 import { AnatomySearch } from '../panels/anatomy_search.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { draftByHand, draftFromAnatomy, toLabelIn } from '../panels/label_drafts.ts'
 import { LabelFields, PaletteList } from '../panels/label_editor.tsx'
 import { useApp } from './app_state.ts'
+import { LabelDetails } from './label_details.tsx'
+import { LabelSetMenu, LabelVersions } from './label_sets.tsx'
 import { may } from './permissions.ts'
 
 export function ProjectLabels({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
   const { api } = useApp()
   const text = t().labels
   const [problem, setProblem] = useState<{ labelId: string | null; problem: Problem } | null>(null)
+  const sets = labelSetTexts()
+  const [detailed, setDetailed] = useState<Label | null>(null)
   const { labels } = project
   const edits = may(project.role, 'manage') && !project.archived
-  const put = (next: readonly Label[]) => { setProblem(null); onChanged({ ...project, labels: next }) }
+  const put = (next: readonly Label[]) => {
+    setProblem(null)
+    onChanged({ ...project, labels: next, label_set_version: project.label_set_version + 1 })
+  }
 
   async function add(label: LabelIn): Promise<void> {
     const answer = await api.post<Label>(`/api/projects/${project.id}/labels`, { json: label })
@@ -47,6 +55,18 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
     if (answer.error) setProblem({ labelId: label.id, problem: answer.error })
     else put(labels.filter((other) => other.id !== label.id))
   }
+  async function move(index: number, step: -1 | 1): Promise<void> {
+    const ids = labels.map(({ id }) => id)
+    ids.splice(index + step, 0, ...ids.splice(index, 1))
+    const answer = await api.put<Page<Label>>(`/api/projects/${project.id}/labels/order`, { json: { label_ids: ids } })
+    if (answer.error) setProblem({ labelId: null, problem: answer.error })
+    else put(answer.data.items)
+  }
+  async function save(label: Label, changes: Pick<Label, 'group' | 'rules'>): Promise<Problem | null> {
+    const answer = await api.patch<Label>(`/api/labels/${label.id}`, { json: changes })
+    if (answer.data) put(labels.map((other) => (other.id === label.id ? answer.data : other)))
+    return answer.error ?? null
+  }
 
   return (
     <div class="stack tab-body">
@@ -58,26 +78,38 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
             <button type="button" class="button" onClick={() => void add(toLabelIn(draftByHand(freeName(labels, text.ownName), labels)))}>
               <Icon name="plus" />{text.own}
             </button>
+            <LabelSetMenu project={project} edits onLabels={put} onProblem={(refused) => setProblem({ labelId: null, problem: refused })} />
           </div>
         )
-        : <p class="soft">{text.readOnly}</p>}
+        : (
+          <div class="label-add">
+            <p class="soft">{text.readOnly}</p>
+            <LabelSetMenu project={project} edits={false} onLabels={put} onProblem={(refused) => setProblem({ labelId: null, problem: refused })} />
+          </div>
+        )}
       {problem?.labelId === null && <p class="field-problem" role="alert">{sentence(problem.problem)}</p>}
       {labels.length === 0
         ? <div class="empty card"><Icon name="tag" size={40} /><h2>{text.emptyTitle}</h2><p>{text.emptyDetail}</p></div>
         : (
           <div class="card">
             <div class="label-row head" aria-hidden="true">
-              <span /><span>{text.name}</span><span>{text.key}</span><span>{text.code}</span><span title={text.valueHint}>{text.value}</span><span />
+              <span /><span>{text.name}</span><span>{text.key}</span><span>{text.code}</span><span>{sets.group}</span><span title={text.valueHint}>{text.value}</span><span />
             </div>
             <ul class="label-rows">
-              {labels.map((label) => (
+              {labels.map((label, index) => (
                 <li key={label.id}>
                   <div class="label-row">
                     <LabelFields label={label} disabled={!edits} onColor={(color) => void change(label, { color })}
                       onName={(name) => void change(label, { name: name.trim() })} onShortcut={(shortcut) => void giveKey(label, shortcut)} />
+                    <span class="soft ellipsis" title={label.group}>{label.group}</span>
                     <span class="soft" title={text.valueHint}>{label.value}</span>
                     {edits
-                      ? <button type="button" class="icon-button" aria-label={text.remove(label.name)} title={text.remove(label.name)} onClick={() => void remove(label)}><Icon name="trash" /></button>
+                      ? <span class="label-actions">
+                        <button type="button" class="icon-button" aria-label={sets.up(label.name)} title={sets.up(label.name)} disabled={index === 0} onClick={() => void move(index, -1)}><Icon name="up" /></button>
+                        <button type="button" class="icon-button" aria-label={sets.down(label.name)} title={sets.down(label.name)} disabled={index === labels.length - 1} onClick={() => void move(index, 1)}><Icon name="down" /></button>
+                        <button type="button" class="icon-button" aria-label={sets.details(label.name)} title={sets.details(label.name)} onClick={() => setDetailed(label)}><Icon name="settings" /></button>
+                        <button type="button" class="icon-button" aria-label={text.remove(label.name)} title={text.remove(label.name)} onClick={() => void remove(label)}><Icon name="trash" /></button>
+                      </span>
                       : <span />}
                   </div>
                   {problem?.labelId === label.id && <p class="field-problem" role="alert">{sentence(problem.problem)}</p>}
@@ -86,6 +118,11 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
             </ul>
           </div>
         )}
+      <LabelVersions project={project} />
+      {detailed && (
+        <LabelDetails label={detailed} groups={[...new Set(labels.map(({ group }) => group).filter(Boolean))]}
+          onSave={(changes) => save(detailed, changes)} onClose={() => setDetailed(null)} />
+      )}
       <PaletteList />
     </div>
   )

@@ -25,6 +25,7 @@ export class FakeServer implements Client {
   get = <T>(path: string, options?: RequestOptions) => this.#answer<T>('GET', path, options)
   post = <T>(path: string, options?: RequestOptions) => this.#answer<T>('POST', path, options)
   patch = <T>(path: string, options?: RequestOptions) => this.#answer<T>('PATCH', path, options)
+  put = <T>(path: string, options?: RequestOptions) => this.#answer<T>('PUT', path, options)
   delete = <T>(path: string, options?: RequestOptions) => this.#answer<T>('DELETE', path, options)
   bytes = (path: string, options?: RequestOptions) => this.#answer<ArrayBuffer>('GET', path, options)
 

@@ -24,7 +24,8 @@ test('the catalogue has one row per name, plain colours and plausible SNOMED CT 
 })
 
 test('search finds by name, by synonym, by code and in Chinese; names that begin so come first', () => {
-  assert.deepEqual(names('kid'), ['Kidney', 'Left kidney', 'Right kidney'])
+  assert.deepEqual(names('kid').slice(0, 3), ['Kidney', 'Left kidney', 'Right kidney'])
+  assert.ok(names('kid').includes('Renal pelvis'))
   assert.ok(names('renal').includes('Kidney'))
   assert.ok(names('tumour').includes('Tumor'))
   assert.deepEqual(names('10200004'), ['Liver'])
