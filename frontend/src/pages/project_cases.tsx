@@ -162,8 +162,8 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
                 )}
                 <th scope="col" class="tight"><span class="visually-hidden">{text.columns.picture}</span></th>
                 <th scope="col">{text.columns.name}</th>
-                <th scope="col" class="tight">{text.columns.modality}</th>
-                <th scope="col" class="tight">{text.columns.size}</th>
+                <th scope="col" class="tight size">{text.columns.modality}</th>
+                <th scope="col" class="tight size">{text.columns.size}</th>
                 <th scope="col" class="tight">{text.columns.annotated}</th>
                 <th scope="col" class="tight">{text.columns.state}</th>
                 <th scope="col" class="tight">{text.columns.assignee}</th>
@@ -242,8 +242,8 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
         {item.gold && <span class="tag">{words.goldTag}</span>}
         {item.priority !== 0 && <PriorityMark priority={item.priority} />}
       </td>
-      <td class="tight soft">{item.modality}</td>
-      <td class="tight soft">{first?.shape_kji.slice().reverse().join(' × ') ?? t().common.none}</td>
+      <td class="tight soft size">{item.modality}</td>
+      <td class="tight soft size">{first?.shape_kji.slice().reverse().join(' × ') ?? t().common.none}</td>
       <td class="tight">{item.annotated_slices > 0 ? text.annotatedOf(item.annotated_slices, slices) : <span class="faint">{t().common.none}</span>}</td>
       <td class="tight"><span class={item.state === 'new' ? 'tag' : 'tag strong'}>{stateName(item.state)}</span></td>
       <td class="tight above">
