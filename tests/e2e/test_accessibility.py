@@ -15,6 +15,11 @@ pytestmark = pytest.mark.e2e
 
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SWITCH_THEME = """async theme => {
+  document.documentElement.dataset.theme = theme
+  const changing = document.getAnimations().filter(animation => animation instanceof CSSTransition)
+  await Promise.allSettled(changing.map(({ finished }) => finished))
+}"""
 TABS = ("", "/labels", "/members", "/settings", "/statistics", "/evaluation", "/log")
 
 
@@ -48,6 +53,6 @@ def test_axe_finds_no_fault_on_the_pages(page: Page, installation: Installation,
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator(".skeleton")).to_have_count(0)
         for theme in ("light", "dark"):
-            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            page.evaluate(SWITCH_THEME, theme)
             found[f"{path} {theme}"] = faults(page)
     assert {where: what for where, what in found.items() if what} == {}
