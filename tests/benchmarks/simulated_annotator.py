@@ -6,8 +6,9 @@ It works through the HTTP API alone, three ways: plain clicks on every slice; SA
 slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposals are accepted or corrected.
 
 The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
-After so many clicks on a slice they give up and draw it by hand. An action is a click, an accepted slice, a proposal
-turned down, a press of "Segment the rest", or a twentieth of a contour drawn by hand. Turning to another slice is none.
+When two clicks in a row did not help, or after so many clicks on a slice, they undo what did not help and mend by hand
+what is wrong. An action is a click, an undo, an accepted slice, a proposal turned down, a press of "Segment the rest",
+or a twentieth of the slice's contour drawn by hand. Turning to another slice is none.
 Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
 """
 
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy import ndimage
 
 from backend.domain.ids import new_id
 from backend.imaging import masks
@@ -45,7 +47,9 @@ WAYS: dict[Way, str] = {"plain": "clicks", "assist": "SAM^assist", "auto": "SAM^
 GOOD_ENOUGH = 0.9
 CLICKS_A_SLICE = 10
 ACTIONS_A_CONTOUR = 20
-"""Drawing a slice by hand: one action for every twentieth of the contour's length."""
+"""Drawing by hand: one action for every twentieth of the contour's length that is wrong."""
+HELPS = 0.01
+"""A click that does not raise the best Dice so far by this much did not help."""
 LEARN_AT = (2, 5)
 """Accepted slices after which the label is learned. The page learns by itself whenever there are more; here at fixed
 moments, and waited for, so that the same seed gives the same actions."""
@@ -64,7 +68,7 @@ class Work:
     actions: int = 0
     clicks: int = 0
     drawn: int = 0
-    """slices that were drawn by hand"""
+    """slices that were mended by hand, or drawn from nothing"""
     taken: int = 0
     """proposals that were accepted as they were"""
     waiting_s: float = 0.0
@@ -180,8 +184,8 @@ class Annotator:
     def annotate(self, k: int, *, learned: bool, start: Mask | None = None, points: Sequence[Any] = ()) -> None:
         """Bring one slice to its end, from nothing or from the mask and the points of a proposal."""
         reference = self.reference[k]
-        mask = np.zeros_like(reference) if start is None else start
-        asked = list(points)
+        best = np.zeros_like(reference) if start is None else start
+        mask, asked, in_vain = best, list(points), 0
         rng = stream(self._seed, self.work.case, self.work.label, "clicks", k)
         for _ in range(self._most_clicks):
             click = next_correction(reference, mask, rng)
@@ -194,8 +198,14 @@ class Annotator:
                 self.desk.accept(k, mask, "assist" if learned else "sam")
                 self._count(actions=1)
                 return
+            if dice(mask, reference) >= dice(best, reference) + HELPS:
+                best, in_vain = mask, 0
+            else:
+                in_vain += 1
+            if in_vain == 2:
+                break
         self.desk.accept(k, reference, "manual")
-        self._count(actions=ACTIONS_A_CONTOUR + 1, drawn=1)
+        self._count(actions=in_vain + to_mend(best, reference) + 1, drawn=1)
 
     def annotate_all(self, slices: Sequence[int], *, learning: bool) -> None:
         """Slices one after the other; with learning, the label is learned at LEARN_AT."""
@@ -222,6 +232,28 @@ class Annotator:
 
     def _count(self, **more: int) -> None:
         self.work = replace(self.work, **{name: getattr(self.work, name) + count for name, count in more.items()})
+
+
+def to_mend(mask: Mask, reference: Mask) -> int:
+    """Actions until the mask is the reference, by hand: the stretch of the contour that is more than a pixel off, or of
+    the false contour where that is longer, in twentieths of the reference's contour; never more than all of it."""
+    wanted, drawn = contour(reference), contour(mask)
+    if not drawn.any():
+        return ACTIONS_A_CONTOUR
+    missed = np.count_nonzero(wanted & ~_dilated(drawn))
+    false = np.count_nonzero(drawn & ~_dilated(wanted))
+    share = min(1.0, max(missed, false) / np.count_nonzero(wanted))
+    return max(1, int(np.ceil(ACTIONS_A_CONTOUR * share)))
+
+
+def contour(mask: Mask) -> Mask:
+    """[H, W] bool: the pixels of the mask with a pixel outside among their eight neighbours; the picture's edge is
+    outside."""
+    return mask & ~ndimage.binary_erosion(mask, np.ones((3, 3), np.bool_))
+
+
+def _dilated(mask: Mask) -> Mask:
+    return ndimage.binary_dilation(mask, np.ones((3, 3), np.bool_))
 
 
 def annotate(
