@@ -39,9 +39,13 @@ def box_mask(shape_hw: tuple[int, ...], box_xyxy: FloatArray) -> BoolArray:
 
 def grabcut(image: NDArray[np.uint8], prompts: Prompts, iterations: int = 5) -> BoolArray:
     """OpenCV's GrabCut. Outside the box, and around background points, is certainly background; around foreground
-    points is certainly foreground; the rest of the box is probably foreground; without a box, probably background.
-    With foreground points, only parts that hold one are kept.  -> [H, W] bool. Raises InvalidPrompt."""
+    points, or in the middle of a bare box, is certainly foreground; the rest of the box is probably foreground; without
+    a box, probably background. With foreground points, only parts that hold one are kept.
+
+    -> [H, W] bool. Raises InvalidPrompt."""
     seeds = _seeds(image, prompts)
+    if not (seeds == _FOREGROUND).any():  # grey values of the object are seldom absent outside: it would lose them all
+        seeds[_middle_of_box(image.shape[:2], prompts)] = _FOREGROUND
     free = cv2.GC_PR_BGD if prompts.box_xyxy is None else cv2.GC_PR_FGD
     state = np.choose(seeds, [free, cv2.GC_FGD, cv2.GC_BGD]).astype(np.uint8)
     foreground: BoolArray = (state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)
