@@ -35,6 +35,7 @@ from backend.domain.learning import (
     Generator,
     LearnedNetwork,
     NotEnoughExamples,
+    PromptKind,
     ProposedSlice,
     Verdict,
 )
@@ -47,6 +48,7 @@ from backend.wiring import Services
 from workers.interactive import Interactive, learned_prompt_of
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
 from workers.sammed.auto import AutoConfig, auto_segment
+from workers.sammed.coarse import components
 from workers.sammed.guards import TRIALS, judge
 from workers.sammed.metrics import dice, iou
 from workers.sammed.propagation import propagate
@@ -62,6 +64,10 @@ JUDGING_SHARE = 0.6
 
 LEARNING_FIRST_SHARE = 0.3
 """Share of the progress of proposing that learning a prompt first counts for."""
+
+
+MANY_INSTANCES = 4
+"""Parts of a label on the middle one of the annotated pictures from which each is asked for with a box of its own."""
 
 
 class FrameSlices:
@@ -171,11 +177,12 @@ class Batch:
                 provenance=net.provenance,
             )
 
+        prompts, per_component = prompting(payload, [example.mask for example in examples])
         config = replace(
             self._auto,
             generator=payload.generator.value,
-            prompts=payload.prompts.value,
-            per_component=payload.per_component,
+            prompts=prompts.value,
+            per_component=per_component,
             positional=payload.volume_id is not None,
             top_k=payload.top_k,
         )
@@ -322,6 +329,14 @@ class Batch:
             model_checksum=plan.model_checksum,
             seed=payload.seed,
         )
+
+
+def prompting(payload: AutoSegmentPayload, drawn: Sequence[BoolArray]) -> tuple[PromptKind, bool]:
+    """What the model is asked with, and whether each part is asked for on its own: as the request says, else boxes one
+    by one where the annotated pictures ([H, W] bool each) show many instances, and points for all at once elsewhere."""
+    many = payload.volume_id is None and float(np.median([len(components(mask)) for mask in drawn])) >= MANY_INSTANCES
+    kind = payload.prompts or (PromptKind.BOXES if many else PromptKind.POINTS)
+    return kind, many if payload.per_component is None else payload.per_component
 
 
 def _spread(frames: Sequence[int]) -> list[int]:

@@ -54,8 +54,10 @@ class AutoSegmentJobIn(_LearningJobIn):
 
     kind: Literal["auto_segment"]
     generator: Generator = Generator.SAPNET
-    prompts: PromptKind = PromptKind.POINTS
-    per_component: bool = Field(default=False, description="One prompt for each part: for many instances")
+    prompts: PromptKind | None = Field(default=None, description="null: boxes for many instances, else points")
+    per_component: bool | None = Field(
+        default=None, description="One prompt for each part; null: if pictures show many instances of the label"
+    )
     top_k: int | None = Field(default=None, ge=1, le=1000, description="Most parts of the label on a slice")
     slices: list[int] | None = Field(default=None, max_length=4096, description="Only these; null: all")
 

@@ -201,11 +201,11 @@ class LearnPromptPayload(LearningPayload):
 
 class AutoSegmentPayload(LearningPayload):
     """`targets`: the slices to propose on, None for all that are not annotated. `top_k`: at most so many parts a slice;
-    `per_component`: one prompt for each part, for many instances."""
+    `per_component`: one prompt for each part, for many instances. If it or `prompts` is None, the examples decide."""
 
     generator: Generator = Generator.SAPNET
-    prompts: PromptKind = PromptKind.POINTS
-    per_component: bool = False
+    prompts: PromptKind | None = None
+    per_component: bool | None = None
     top_k: int | None = None
     targets: tuple[int, ...] | None = None
 

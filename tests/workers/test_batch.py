@@ -28,7 +28,7 @@ from backend.domain.jobs import (
     PropagatePayload,
     QueueName,
 )
-from backend.domain.learning import ProposalState, Verdict
+from backend.domain.learning import PromptKind, ProposalState, Verdict
 from backend.imaging import intensity, masks
 from backend.imaging.phantom import LIVER, Phantom, abdominal_phantom
 from backend.services.access import Principal
@@ -38,7 +38,7 @@ from backend.services.projects import LabelDraft
 from backend.services.proposals import Selection
 from backend.services.segmentation import slice_source
 from backend.wiring import Services
-from workers.batch import Batch, FrameSlices
+from workers.batch import Batch, FrameSlices, prompting
 from workers.interactive import Interactive
 from workers.runtime import Runtime
 from workers.sammed.assist import AssistConfig
@@ -280,6 +280,20 @@ def test_examples_that_were_taken_back_end_the_job_with_a_reason(
     runtime.run_job(job.id)
     failed = services.jobs.get(liver.who, job.id)
     assert failed.state == JobState.FAILED and failed.problem["code"] == "not_enough_slices"
+
+
+def test_many_instances_on_pictures_are_asked_for_one_by_one() -> None:
+    one, five = (np.zeros((40, 40), np.bool_) for _ in range(2))
+    one[4:30, 4:30] = True
+    for n in range(5):
+        five[2:30, 8 * n : 8 * n + 5] = True
+    anywhere = {"label_id": new_id(), "annotator_id": new_id()}
+    pictures = AutoSegmentPayload(volume_id=None, **anywhere)
+    assert prompting(pictures, [five, five, one]) == (PromptKind.BOXES, True)
+    assert prompting(pictures, [five, one, one]) == (PromptKind.POINTS, False)
+    assert prompting(AutoSegmentPayload(volume_id=new_id(), **anywhere), [five, five]) == (PromptKind.POINTS, False)
+    asked = pictures.model_copy(update={"prompts": PromptKind.COMPOSITE, "per_component": False})
+    assert prompting(asked, [five, five]) == (PromptKind.COMPOSITE, False)
 
 
 def test_pictures_are_proposed_on_together(

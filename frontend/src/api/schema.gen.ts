@@ -2397,12 +2397,11 @@ export interface components {
             readonly model?: string | null;
             /**
              * Per Component
-             * @description One prompt for each part: for many instances
-             * @default false
+             * @description One prompt for each part; null: if pictures show many instances of the label
              */
-            readonly per_component?: boolean;
-            /** @default points */
-            readonly prompts?: components["schemas"]["PromptKind"];
+            readonly per_component?: boolean | null;
+            /** @description null: boxes for many instances, else points */
+            readonly prompts?: components["schemas"]["PromptKind"] | null;
             /**
              * Seed
              * @default 0
