@@ -65,9 +65,9 @@ const hasDraft = (a: Annotator) => a.proposal.value?.kind === 'draft'
 const mayPropose = ({ learning: { label, proposing } }: Annotator) =>
   label.value !== null && (proposing.value === null || !isUnfinished(proposing.value))
 
-function edit(what: MaskEdit, key: string): Action {
+function edit(what: MaskEdit, key: string, repeats = false): Action {
   return {
-    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: [key], perform: (a) => a.editMask(what),
+    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: [key], repeats, perform: (a) => a.editMask(what),
     when: (a) => a.canDraw.value && (a.proposal.value !== null || (a.marks.value[a.slice.value]?.active ?? false)),
   }
 }
@@ -136,6 +136,11 @@ export const ACTIONS: readonly Action[] = [
   edit('fill', 'Shift+H'),
   edit('largest', 'Shift+L'),
   edit('smooth', 'Shift+S'),
+  edit('grow', 'Shift+G', true),
+  edit('shrink', 'Shift+T', true),
+  edit('removeSmall', 'Shift+X'),
+  edit('subtractOthers', 'Shift+W'),
+  edit('keepRange', 'Shift+E'),
   { id: 'edit.interpolate', label: 'action.interpolate_slices', group: 'edit', keys: ['Shift+I'], when: (a) => a.canInterpolate.value,
     perform: (a) => a.interpolate() },
   { id: 'edit.smallerBrush', label: 'action.smaller_brush', group: 'edit', keys: ['['], repeats: true,

@@ -7,6 +7,7 @@ import type { Prompt } from '../viewer/draft.ts'
 import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
 import type { Canvases } from '../viewer/renderer.ts'
 import type { LabelStyle, LaidOver } from '../viewer/session.ts'
+import type { MaskEdit } from '../viewer/slice_edits.ts'
 import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
@@ -17,6 +18,7 @@ import type { Review } from './review.ts'
 
 export type { BoxPrompt, PointPrompt, Prompt } from '../viewer/draft.ts'
 export type { Canvases } from '../viewer/renderer.ts'
+export type { MaskEdit } from '../viewer/slice_edits.ts'
 export type { ToolId } from '../viewer/tools/tool.ts'
 export type { WindowLevel } from '../viewer/windowing.ts'
 
@@ -127,9 +129,6 @@ export interface PageCommands {
   submit(): void
   addLabel(): void
 }
-
-/** Fill holes, keep the largest object, smooth the outline. */
-export type MaskEdit = 'fill' | 'largest' | 'smooth'
 
 export interface Annotator {
   readonly volume: VolumeInfo

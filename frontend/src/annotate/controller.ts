@@ -7,11 +7,10 @@ import type { AnnotationOut, Label, Me, Page, Problem, RevisionOut, VolumeOut } 
 import { screenPoint } from '../viewer/camera.ts'
 import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
-import { toCoco, type Mask } from '../viewer/mask.ts'
-import { filled, largestObject, smoothed } from '../viewer/morphology.ts'
+import { toCoco } from '../viewer/mask.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted, type LaidOver } from '../viewer/session.ts'
-import { clearSlice, copyFromSlice, editMask, gap, interpolate } from '../viewer/slice_edits.ts'
+import { clearSlice, copyFromSlice, editBy, gap, interpolate } from '../viewer/slice_edits.ts'
 import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
@@ -49,8 +48,6 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
-
-const EDITS: Readonly<Record<MaskEdit, (mask: Mask) => Mask>> = { fill: filled, largest: largestObject, smooth: smoothed }
 
 /** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
@@ -413,7 +410,7 @@ class OpenAnnotator implements Annotator {
   }
 
   editMask(edit: MaskEdit): void {
-    editMask(this.#session, EDITS[edit])
+    editBy(this.#session, edit)
   }
 
   interpolate(): void {

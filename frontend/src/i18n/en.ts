@@ -448,6 +448,8 @@ export const en = {
     'action.layout_one': 'Layout: one picture', 'action.layout_beside': 'Layout: three planes, one large', 'action.layout_four': 'Layout: three planes and the labels in space',
     'action.magnifier': 'Magnifier', 'action.neurological': 'Left and right as seen from the head (neurological)',
     'action.palette': 'Find a command', 'action.keys': 'Change the keys',
+    'action.grow_mask': 'Grow by a voxel', 'action.shrink_mask': 'Shrink by a voxel', 'action.removeSmall_mask': 'Remove objects smaller than the brush',
+    'action.subtractOthers_mask': 'Take away what other labels cover', 'action.keepRange_mask': 'Keep only values in the range',
     'tool.point': 'Points', 'tool.box': 'Box', 'tool.brush': 'Brush', 'tool.eraser': 'Eraser', 'tool.lasso': 'Lasso', 'tool.polygon': 'Polygon', 'tool.window': 'Window and level', 'tool.pan': 'Move',
     'action.move_pointer': 'Move the pointer by keys', 'action.move_pointer_finely': 'Move the pointer finely', 'action.press_pointer': 'Click there; begin or end a box or a stroke', 'action.press_opposite': 'The same as negative point, or as eraser',
     'action.fill_mask': 'Fill holes', 'action.largest_mask': 'Keep the largest object', 'action.smooth_mask': 'Smooth the outline', 'action.interpolate_slices': 'Fill the slices in between',

@@ -437,6 +437,8 @@ export const zh: Catalogue = {
     'action.layout_one': '布局：单幅图像', 'action.layout_beside': '布局：三平面，一大两小', 'action.layout_four': '布局：三平面与标签立体图',
     'action.magnifier': '放大镜', 'action.neurological': '从头侧看左右（神经科习惯）',
     'action.palette': '查找命令', 'action.keys': '更改按键',
+    'action.grow_mask': '扩大一个体素', 'action.shrink_mask': '缩小一个体素', 'action.removeSmall_mask': '去除小于画笔的区域',
+    'action.subtractOthers_mask': '减去其他标签覆盖的部分', 'action.keepRange_mask': '只保留范围内的数值',
     'tool.point': '点', 'tool.box': '框', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦',
     'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',

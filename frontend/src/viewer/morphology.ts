@@ -1,5 +1,5 @@
-// Edits of a mask as a whole: fill holes, keep the largest object, smooth, and the mask between two masks. Pure.
-import { area, ByteMask, difference, emptyMask, isEmpty, objectAt, type Box, type Mask } from './mask.ts'
+// Edits of a mask as a whole: fill holes, keep the largest object, smooth, grow, shrink, and the mask between two masks. Pure.
+import { area, ByteMask, difference, emptyMask, isEmpty, objectAt, xor, type Box, type Mask } from './mask.ts'
 
 export interface PixelMm { readonly row: number; readonly column: number }
 
@@ -72,6 +72,45 @@ export function smoothed(mask: Mask): Mask {
     }
   }
   return after.toMask()
+}
+
+/** With all voxels within a distance of the mask, measured in the patient. */
+export function expanded(mask: Mask, mm: number, pixelMm: PixelMm): Mask {
+  return nearer(mask, mm, pixelMm, 1)
+}
+
+/** Without the voxels within a distance of the outside; beyond the edge of the slice nothing is outside. */
+export function contracted(mask: Mask, mm: number, pixelMm: PixelMm): Mask {
+  return nearer(mask, mm, pixelMm, 0)
+}
+
+/** The voxels within `mm` of the mask (value 1), or all of the mask but those within `mm` of what is not (value 0). */
+function nearer(mask: Mask, mm: number, pixelMm: PixelMm, value: 0 | 1): Mask {
+  if (isEmpty(mask)) return mask
+  const { rows, columns } = mask
+  const bytes = new ByteMask(rows, columns).load(mask)
+  const box = grown(bytes.box, Math.ceil(mm / Math.min(pixelMm.row, pixelMm.column)) + 1, rows, columns)
+  const distance2 = squaredDistance(bytes, box, pixelMm, value)
+  const result = new ByteMask(rows, columns)
+  result.box = box
+  const width = box.x1 - box.x0 + 1, most = mm * mm * (1 + 1e-9)
+  for (let n = 0; n < distance2.length; n++) {
+    const y = Math.floor(n / width), x = n - y * width
+    result.bytes[(y + box.y0) * columns + x + box.x0] = (distance2[n] <= most) === (value === 1) ? 1 : 0
+  }
+  return result.toMask()
+}
+
+/** Without the objects (4-neighbours) of fewer voxels. */
+export function withoutSmall(mask: Mask, voxels: number): Mask {
+  let rest = mask, kept = emptyMask(mask.rows, mask.columns)
+  while (!isEmpty(rest)) {
+    const column = Math.floor(rest.toggles[0] / mask.rows)
+    const object = objectAt(rest, column, rest.toggles[0] - column * mask.rows)!
+    if (area(object) >= voxels) kept = xor(kept, object)
+    rest = difference(rest, object)
+  }
+  return kept
 }
 
 /** Shape-based interpolation: the zero line of the signed distances, weighted; `share` is 0 at `a` and 1 at `b`. */

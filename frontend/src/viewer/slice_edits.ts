@@ -2,8 +2,8 @@
 // Each is one step of the history and, outside of a draft, one revision.
 import { proposalOf, withStroke } from './draft.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
-import { difference, sameMask, union, xor, type Mask } from './mask.ts'
-import { between } from './morphology.ts'
+import { ByteMask, difference, emptyMask, intersection, sameMask, union, xor, type Mask } from './mask.ts'
+import { between, contracted, expanded, filled, largestObject, smoothed, withoutSmall } from './morphology.ts'
 import { polygonMask } from './polygon.ts'
 import type { Session } from './session.ts'
 import type { SliceFlips } from './session_types.ts'
@@ -45,6 +45,44 @@ export function editMask(session: Session, edit: (mask: Mask) => Mask): void {
     edits.change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
   }
   session.worked(slice, 'stroke')
+}
+
+/** Edits by command, of the proposal or the active label on the visible slice. */
+export type MaskEdit = 'fill' | 'largest' | 'smooth' | 'grow' | 'shrink' | 'removeSmall' | 'subtractOthers' | 'keepRange'
+
+/** Grow and shrink go by one voxel (the longer side of it); what is smaller than the brush is small; the range is that of
+ *  the brush, else the window's. */
+export function editBy(session: Session, what: MaskEdit): void {
+  const { view, strokes } = session
+  const pixelMm = slicePixelMm(view.volume, 0), voxelMm = Math.max(pixelMm.row, pixelMm.column)
+  const edits: Readonly<Record<MaskEdit, (mask: Mask) => Mask>> = {
+    fill: filled, largest: largestObject, smooth: smoothed,
+    grow: (mask) => expanded(mask, voxelMm, pixelMm),
+    shrink: (mask) => contracted(mask, voxelMm, pixelMm),
+    removeSmall: (mask) => withoutSmall(mask, (Math.PI * strokes.radiusMm.value ** 2) / (pixelMm.row * pixelMm.column)),
+    subtractOthers: (mask) => difference(mask, others(session)),
+    keepRange: (mask) => intersection(mask, inRange(session)),
+  }
+  editMask(session, edits[what])
+}
+
+/** What the other labels that are shown hold on the visible slice. */
+function others(session: Session): Mask {
+  const { labels, masks, view, activeLabelId } = session
+  const { rows, columns } = view.shape.value
+  return labels.value.filter(({ id }) => id !== activeLabelId.value && session.isVisible(id))
+    .reduce((sum, { id }) => union(sum, masks.get(id, view.slice.value)), emptyMask(rows, columns))
+}
+
+/** The voxels of the visible slice whose value lies in the range; all of a colour picture. */
+function inRange({ view, strokes }: Session): Mask {
+  const { rows, columns, channels, data } = view.image.value!
+  const { width, center } = view.window.value
+  const [low, high] = strokes.threshold.value ?? [center - width / 2, center + width / 2]
+  const bytes = new ByteMask(rows, columns)
+  bytes.box = { x0: 0, y0: 0, x1: columns - 1, y1: rows - 1 }
+  for (let n = 0; n < bytes.bytes.length; n++) bytes.bytes[n] = channels !== 1 || (data[n] >= low && data[n] <= high) ? 1 : 0
+  return bytes.toMask()
 }
 
 /** Adds what a closed outline encloses, or takes it away. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { area, emptyMask, isEmpty, sameMask } from '../../src/viewer/mask.ts'
-import { between, filled, largestObject, smoothed } from '../../src/viewer/morphology.ts'
-import { editMask, gap, interpolate } from '../../src/viewer/slice_edits.ts'
-import { LIVER, maskOf, openSession, rectangle, rowsOf, show } from './support.ts'
+import { area, emptyMask, isEmpty, sameMask, union, type Mask } from '../../src/viewer/mask.ts'
+import { between, contracted, expanded, filled, largestObject, smoothed, withoutSmall } from '../../src/viewer/morphology.ts'
+import { editBy, editMask, gap, interpolate, type MaskEdit } from '../../src/viewer/slice_edits.ts'
+import { KIDNEY, LIVER, maskOf, openSession, rectangle, rowsOf, show } from './support.ts'
 
 const SQUARE_MM = { row: 1, column: 1 }
 
@@ -110,3 +110,43 @@ function maskWithHole() {
   return maskOf(Array.from({ length: 24 }, (_, y) => Array.from({ length: 32 }, (_, x) =>
     (x >= 4 && x <= 8 && y >= 4 && y <= 8 && !(x === 6 && y === 6) ? '1' : '0')).join('')))
 }
+
+test('growing and shrinking go by millimetres, also where voxels are not square, and stop at the edge', () => {
+  const dot = maskOf(['0000000', '0000000', '0001000', '0000000', '0000000'])
+  assert.deepEqual(rowsOf(expanded(dot, 2, { row: 2, column: 1 })), ['0000000', '0001000', '0111110', '0001000', '0000000'])
+  const block = maskOf(['1111000', '1111000', '1111000', '1111000', '0000000'])
+  assert.deepEqual(rowsOf(contracted(block, 1, { row: 1, column: 1 })), ['1110000', '1110000', '1110000', '0000000', '0000000'])
+  const ball = rectangle(40, 40, 10, 10, 29, 29)
+  assert.ok(sameMask(contracted(expanded(ball, 3, { row: 1, column: 1 }), 3, { row: 1, column: 1 }), ball), 'closing a square keeps it')
+})
+
+test('objects with fewer voxels go, the others stay as they are', () => {
+  const mask = maskOf(['110010', '110000', '000011', '100011'])
+  assert.deepEqual(rowsOf(withoutSmall(mask, 2)), ['110000', '110000', '000011', '000011'])
+  assert.ok(sameMask(withoutSmall(mask, 1), mask))
+})
+
+test('each edit by command is one step that can be undone', () => {
+  const { session, accepted } = openSession()
+  const start = union(rectangle(24, 32, 4, 4, 9, 9), rectangle(24, 32, 20, 20, 20, 20))
+  session.edits.replaceMask(LIVER, 2, start)
+  session.edits.replaceMask(KIDNEY, 2, rectangle(24, 32, 8, 0, 31, 23))
+  session.strokes.setRadiusMm(1.5)
+  session.strokes.threshold.value = [6, 9] // the value of a voxel is its column
+  const expected: readonly (readonly [MaskEdit, Mask])[] = [
+    ['grow', expanded(start, 1, { row: 1, column: 1 })], ['shrink', rectangle(24, 32, 5, 5, 8, 8)],
+    ['removeSmall', rectangle(24, 32, 4, 4, 9, 9)], ['subtractOthers', rectangle(24, 32, 4, 4, 7, 9)],
+    ['keepRange', rectangle(24, 32, 6, 4, 9, 9)],
+  ]
+  for (const [what, mask] of expected) {
+    const before = accepted.length
+    editBy(session, what)
+    assert.ok(sameMask(session.masks.get(LIVER, 2), mask), what)
+    assert.equal(accepted.length, before + 1)
+    session.undo()
+    assert.ok(sameMask(session.masks.get(LIVER, 2), start), `${what} is taken back`)
+  }
+  session.setLabelVisible(KIDNEY, false)
+  editBy(session, 'subtractOthers')
+  assert.ok(sameMask(session.masks.get(LIVER, 2), start), 'a label that is not shown takes nothing')
+})

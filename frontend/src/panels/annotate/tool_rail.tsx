@@ -17,6 +17,7 @@ const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
 ]
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
+  ['edit.grow', 'plus'], ['edit.shrink', 'pan'], ['edit.removeSmall', 'trash'], ['edit.subtractOthers', 'layoutBeside'], ['edit.keepRange', 'window'],
   null, ['edit.interpolate', 'slices'], ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'],
   null, ['edit.clearSlice', 'trash'],
 ]
