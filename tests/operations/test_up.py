@@ -259,13 +259,13 @@ def test_kill_9_leaves_nothing_running_and_the_next_start_recovers(installation:
 
 def test_a_wrong_setting_is_named() -> None:
     refused = sammed("up", SAMMED_PORT="eighty")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "SAMMED_PORT" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
 def test_serving_alone_needs_addresses() -> None:
     refused = sammed("serve")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "SAMMED_DATABASE_URL" in refused.stderr
     assert TOKEN not in refused.stderr

@@ -8,6 +8,7 @@ import { t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import { ProjectExport } from './project_export.tsx'
+import { ProjectWebhooks } from './project_webhooks.tsx'
 import { hrefTo } from './router.ts'
 
 type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean }
@@ -61,6 +62,7 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
       </section>
       <ProjectExport project={project} />
+      <ProjectWebhooks projectId={project.id} />
       <section class="card pad stack">
         <h2>{text.archiveTitle}</h2>
         <p class="soft">{text.archiveDetail}</p>
