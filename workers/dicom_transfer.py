@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.db.tables import Job
-from backend.domain.jobs import PullPayload, PushPayload
+from backend.domain.jobs import JobMessage, PullPayload, PushPayload
 from backend.services.jobs import Progress
 from backend.wiring import Services
 from workers.export import Export
@@ -30,7 +30,7 @@ class DicomTransfer:
             try:
                 for count in remote.fetch(payload.server, study_uid, reception):
                     part = min(count / expected, 1.0) if expected else 0.0
-                    progress((n + part) / len(payload.study_uids), "pulling", done=count, of=expected or count)
+                    progress((n + part) / len(payload.study_uids), JobMessage.PULLING, done=count, of=expected or count)
                 report = store.keep(who, payload.project_id, reception)
             except BaseException:  # also when the job is cancelled: nothing half-received stays
                 reception.discard()
@@ -43,5 +43,5 @@ class DicomTransfer:
         payload = PushPayload.model_validate(job.payload)
         with tempfile.TemporaryDirectory(prefix="sammed-push-") as folder:
             files = Export(self._services).write(self._services.exports.plan(payload.export), Path(folder))
-            progress(0.5, "pushing")
+            progress(0.5, JobMessage.PUSHING)
             return {"stored": self._services.dicom_remote.send(payload.server, files)}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
 import httpx
@@ -94,9 +95,9 @@ class DicomRemote:
 
     # -- for people ---------------------------------------------------------------------------------------------------
     def names(self, who: Principal, project_id: UUID) -> list[str]:
-        """The servers from which the caller may pull into the project."""
+        """The servers that the caller may send masks of the project to; managers pull from them, too."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.UPLOAD)
+            require(session, who, project_id, Action.EXPORT)
         return sorted(self._servers)
 
     def search(
@@ -108,16 +109,11 @@ class DicomRemote:
         """
         with self._db.begin() as session:
             require(session, who, project_id, Action.UPLOAD)
-        parameters = httpx.QueryParams(
-            [
-                *wanted.parameters().items(),
-                *(("includefield", tag) for tag in SEARCHED),
-                ("limit", wanted.limit + 1),
-                ("offset", wanted.offset),
-            ]
-        )
+        parameters = [*wanted.parameters().items(), *(("includefield", tag) for tag in SEARCHED)]
+        parameters += [("limit", str(wanted.limit + 1)), ("offset", str(wanted.offset))]
+        query = urlencode(parameters, safe="*?", quote_via=quote)  # some archives know wildcards only as they are
         with self._asking(name) as client:
-            found = self._json(name, client.get("studies", params=parameters, headers=_ACCEPT_JSON))
+            found = self._json(name, client.get(f"studies?{query}", headers=_ACCEPT_JSON))
         studies = [_study(item) for item in found]
         return studies[: wanted.limit], len(studies) > wanted.limit
 

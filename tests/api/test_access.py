@@ -142,7 +142,7 @@ ALLOWED: dict[str, set[Role]] = {
     "get_evaluation": EXPORT,
     "download_evaluation": EXPORT,
     "get_evaluation_file": EXPORT,
-    "list_dicom_servers": MANAGER,
+    "list_dicom_servers": EXPORT,
     "search_dicom_server": MANAGER,
     "pull_from_dicom_server": MANAGER,
     "push_to_dicom_server": EXPORT,

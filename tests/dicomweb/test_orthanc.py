@@ -131,7 +131,11 @@ def test_a_study_is_found_pulled_and_its_result_pushed_back(server: Server, orth
     servers = f"/api/projects/{server.project_id}/dicom-servers"
     with server.client() as client:
         assert client.get(servers).json() == {"items": ["gone", "orthanc"]}
-        answer = client.post(f"{servers}/orthanc/search", json={"patient_id": "P-12", "limit": 1})
+        answer = client.post(
+            f"{servers}/orthanc/search", json={"patient_id": "P-1?", "patient_name": "doe*", "limit": 1}
+        )
+        assert len(answer.json()["items"]) == 1 and answer.json()["more"], "there are two such patients"
+        answer = client.post(f"{servers}/orthanc/search", json={"patient_id": "*12", "limit": 1})
         assert answer.status_code == 200, answer.text
         [found] = answer.json()["items"]
         assert found["patient_name"] == "Doe^Planted" and found["instances"] == SLICES and not answer.json()["more"]

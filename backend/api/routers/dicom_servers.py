@@ -81,7 +81,7 @@ class PushIn(Schema):
 
 @router.get("/projects/{project_id}/dicom-servers", operation_id="list_dicom_servers")
 def list_dicom_servers(project_id: UUID, user: CurrentUser, s: ServicesDep) -> DicomServers:
-    """The servers that studies can be pulled from, as SAMMED_DICOMWEB_SERVERS names them."""
+    """The servers to pull studies from and to push masks to, as SAMMED_DICOMWEB_SERVERS names them."""
     return DicomServers(items=s.dicom_remote.names(user, project_id))
 
 

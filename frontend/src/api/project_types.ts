@@ -43,6 +43,9 @@ export type LabelRules = Schemas['Label']['rules']
 export type LabelSetVersion = Schemas['LabelSetVersion']
 export type LabelsTaken = Schemas['TakenOut']
 export type WorkRow = Schemas['WorkOut']
+export type RemoteStudy = Schemas['RemoteStudyOut']
+export type RemoteStudies = Schemas['RemoteStudies']
+export type DicomServers = Schemas['DicomServers']
 export type Model = Schemas['ModelOut']
 
 export type FileOutcome = 'imported' | 'duplicate' | 'rejected' | 'ignored'

@@ -955,7 +955,7 @@ export interface paths {
         };
         /**
          * List Dicom Servers
-         * @description The servers that studies can be pulled from, as SAMMED_DICOMWEB_SERVERS names them.
+         * @description The servers to pull studies from and to push masks to, as SAMMED_DICOMWEB_SERVERS names them.
          */
         readonly get: operations["list_dicom_servers"];
         readonly put?: never;

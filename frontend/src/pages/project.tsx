@@ -1,7 +1,7 @@
 // One project: its head, its tabs, and dropping files on any of them.
 
 import { useEffect } from 'preact/hooks'
-import type { Project } from '../api/project_types.ts'
+import type { DicomServers, Project } from '../api/project_types.ts'
 import type { NamedFile } from '../api/upload.ts'
 import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
@@ -24,6 +24,7 @@ import { hrefTo, type ProjectTab } from './router.ts'
 import { useTitle } from './title.ts'
 import { useLoaded, type Loaded } from './use_loaded.ts'
 
+const ProjectServers = onDemand(async () => (await import('./project_servers.tsx')).ProjectServers)
 const ProjectEvaluation = onDemand(async () => (await import('./project_evaluation.tsx')).ProjectEvaluation)
 const ProjectModels = onDemand(async () => (await import('./project_models.tsx')).ProjectModels)
 
@@ -33,6 +34,10 @@ export function ProjectPage({ projectId, tab }: { projectId: string; tab: Projec
   const finishedImports = app.uploads.all.value
     .filter((upload) => upload.projectId === projectId && upload.job?.state === 'done').length
   useEffect(() => { if (finishedImports > 0) void project.reload() }, [finishedImports])
+  const mayExport = project.value !== null && may(project.value.role, 'export')
+  const servers = useLoaded<DicomServers>(async (signal) => (
+    mayExport ? app.api.get(`/api/projects/${projectId}/dicom-servers`, { signal }) : { data: { items: [] } }
+  ), [projectId, mayExport])
   useTitle(project.value?.name)
 
   const value = project.value
@@ -57,8 +62,8 @@ export function ProjectPage({ projectId, tab }: { projectId: string; tab: Projec
                 {mayUpload && value.counts.cases > 0 && <div class="actions"><UploadButton primary={tab === 'cases'} onFiles={upload} /></div>}
               </div>
               {value.archived && <div class="notice"><Icon name="archive" /><p>{t().project.archivedNotice}</p></div>}
-              <Tabs project={value} tab={tab} />
-              <TabContent project={project} value={value} tab={tab} imports={finishedImports} onUpload={mayUpload ? upload : null} />
+              <Tabs project={value} tab={tab} hasServers={(servers.value?.items.length ?? 0) > 0} />
+              <TabContent project={project} value={value} tab={tab} servers={servers.value?.items ?? []} imports={finishedImports} onUpload={mayUpload ? upload : null} />
             </>
           )}
         </div>
@@ -67,7 +72,7 @@ export function ProjectPage({ projectId, tab }: { projectId: string; tab: Projec
   )
 }
 
-function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
+function Tabs({ project, tab, hasServers }: { project: Project; tab: ProjectTab; hasServers: boolean }) {
   const text = t().project
   const tabs: ReadonlyArray<{ id: ProjectTab; label: string; count?: number }> = [
     { id: 'cases', label: text.tabCases, count: project.counts.cases },
@@ -76,6 +81,7 @@ function Tabs({ project, tab }: { project: Project; tab: ProjectTab }) {
     { id: 'models', label: text.tabModels },
     ...(may(project.role, 'review') ? [{ id: 'evaluation' as const, label: text.tabEvaluation }] : []),
     ...(may(project.role, 'review') ? [{ id: 'statistics' as const, label: team().statistics.tab }] : []),
+    ...(hasServers && may(project.role, 'upload') && !project.archived ? [{ id: 'servers' as const, label: team().servers.tab }] : []),
     ...(may(project.role, 'manage') ? [{ id: 'log' as const, label: team().statistics.logTab }, { id: 'settings' as const, label: text.tabSettings }] : []),
   ]
   return (
@@ -93,18 +99,20 @@ interface TabContentProps {
   project: Loaded<Project>
   value: Project
   tab: ProjectTab
+  servers: readonly string[]
   imports: number
   onUpload: ((files: NamedFile[]) => void) | null
 }
 
-function TabContent({ project, value, tab, imports, onUpload }: TabContentProps) {
+function TabContent({ project, value, tab, servers, imports, onUpload }: TabContentProps) {
   switch (tab) {
-    case 'cases': return <ProjectCases project={value} imports={imports} onUpload={onUpload} />
+    case 'cases': return <ProjectCases project={value} servers={servers} imports={imports} onUpload={onUpload} />
     case 'labels': return <ProjectLabels project={value} onChanged={project.put} />
     case 'members': return <ProjectMembers project={value} />
     case 'models': return <ProjectModels project={value} onChanged={project.put} />
     case 'evaluation': return <ProjectEvaluation project={value} />
     case 'statistics': return <ProjectStatistics project={value} />
+    case 'servers': return <ProjectServers key={servers.join()} project={value} servers={servers} onPulled={() => void project.reload()} />
     case 'log': return <AuditList projectId={value.id} />
     case 'settings': return <ProjectSettings project={value} onChanged={project.put} />
   }

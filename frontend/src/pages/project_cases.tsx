@@ -10,6 +10,7 @@ import { language, t } from '../i18n/text.ts'
 import { exportCase, type ExportFormat } from '../panels/export_case.ts'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
+import { pushCase } from '../panels/push_case.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { Thumbnail } from '../panels/thumbnail.tsx'
@@ -31,12 +32,14 @@ const STATES: readonly CaseState[] = ['new', 'assigned', 'in_progress', 'submitt
 
 export interface ProjectCasesProps {
   project: Project
+  /** DICOMweb servers that masks can be sent to. */
+  servers: readonly string[]
   /** Grows when an import finished: the list is read again. */
   imports: number
   onUpload: ((files: NamedFile[]) => void) | null
 }
 
-export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) {
+export function ProjectCases({ project, servers, imports, onUpload }: ProjectCasesProps) {
   const { api, toasts, uploads } = useApp()
   const text = t().project
   const words = team().cases
@@ -73,6 +76,13 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
     toasts.say(text.exportStarted(item.name))
     const problem = await exportCase(api, item.id, format)
     if (problem) toasts.problem(problem)
+  }
+
+  async function push(item: Case, server: string): Promise<void> {
+    toasts.say(team().servers.pushing(item.name, server))
+    const problem = await pushCase(api, item.id, server)
+    if (problem) toasts.problem(problem)
+    else toasts.say(team().servers.pushed(item.name, server))
   }
 
   const filtered = search !== '' || state !== '' || assignee !== '' || labelId !== ''
@@ -176,7 +186,7 @@ export function ProjectCases({ project, imports, onUpload }: ProjectCasesProps) 
               {cases.items.map((item) => (
                 <CaseRow key={item.id} item={item} project={project} members={manages ? members.value ?? [] : null}
                   selected={selects ? isSelected(item.id) : null} onSelect={(chosen) => select(item.id, chosen)}
-                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} />
+                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} servers={servers} onPush={(server) => void push(item, server)} />
               ))}
             </tbody>
           </table>
@@ -217,9 +227,11 @@ interface CaseRowProps {
   onSelect: (chosen: boolean) => void
   onChange: (part: { state?: CaseState; assignee_id?: string | null }) => void
   onExport: (format: ExportFormat) => void
+  servers: readonly string[]
+  onPush: (server: string) => void
 }
 
-function CaseRow({ item, project, members, selected, onSelect, onChange, onExport }: CaseRowProps) {
+function CaseRow({ item, project, members, selected, onSelect, onChange, onExport, servers, onPush }: CaseRowProps) {
   const { api } = useApp()
   const text = t().project
   const words = team().cases
@@ -270,6 +282,9 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
             {exports && <>
               <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('nifti')}><Icon name="download" />{text.exportNifti}</button>
               <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('dicom-seg')}><Icon name="download" />{text.exportSeg}</button>
+              {servers.map((server) => (
+                <button key={server} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onPush(server)}><Icon name="upload" />{team().servers.push(server)}</button>
+              ))}
               {item.annotated_slices === 0 && <div class="caption">{text.exportNothing}</div>}
             </>}
           </Menu>

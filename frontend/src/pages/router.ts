@@ -3,7 +3,7 @@
 
 import { signal, type ReadonlySignal } from '@preact/signals'
 
-export const PROJECT_TABS = ['cases', 'labels', 'members', 'models', 'evaluation', 'statistics', 'log', 'settings'] as const
+export const PROJECT_TABS = ['cases', 'labels', 'members', 'models', 'evaluation', 'statistics', 'servers', 'log', 'settings'] as const
 export type ProjectTab = (typeof PROJECT_TABS)[number]
 
 export type PeopleTab = 'accounts' | 'log'

@@ -19,7 +19,8 @@ export async function exportCase(api: Client, caseId: string, format: ExportForm
   return null
 }
 
-function finished(api: Client, job: Job): Promise<Job> {
+/** The job once it has ended. */
+export function finished(api: Client, job: Job): Promise<Job> {
   if (isOver(job)) return Promise.resolve(job)
   return new Promise((settle) => {
     watchJob(api, job.id, (now) => { if (isOver(now)) settle(now) })
