@@ -180,7 +180,7 @@ function PullNotice({ job, project, onCancel, onClose }: PullNoticeProps) {
   const result = job.state === 'done' ? (job.result as { stored: number; refused: number }) : null
   const { done = 0, of = 0 } = job.message_params
   return (
-    <div class="notice" aria-live="polite">
+    <div class="notice pull-notice" aria-live="polite">
       <Icon name={result ? 'check' : 'download'} />
       <div class="grow">
         <p>{result ? words.pulled(result.stored, result.refused) : job.state === 'cancelled' ? words.cancelled : words.pulling(done, of)}</p>
