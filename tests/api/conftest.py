@@ -78,7 +78,7 @@ def workers(settings: Settings, services: Services, tmp_path_factory: pytest.Tem
     """Real worker processes on all queues. Learning that nobody asked for is off: it would hold the worker of `io`."""
     services.accounts.change_me(services.accounts.administrator(), auto_learn=False)
     log = tmp_path_factory.mktemp("workers") / "log"
-    with running_workers(settings, services, log, "click,encode", "io,train"):
+    with running_workers(settings, services, log, "click,encode", "io,train,evaluate"):
         yield
 
 

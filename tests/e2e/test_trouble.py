@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from tests.e2e.annotating import AnnotatePage
-from tests.operations.installation import TOKEN, Installation
+from tests.e2e.test_outcome import sign_in
+from tests.operations.installation import Installation
 
 pytestmark = pytest.mark.e2e
 
@@ -35,11 +36,7 @@ def case_path(installation: Installation, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def signed_in(page: Page, installation: Installation) -> Page:
-    """Signed in by a session that a program made: signing in by hand is tested elsewhere."""
-    with installation.client() as client:
-        me = client.get("/api/me").json()
-    assert me["is_admin"]
-    page.context.set_extra_http_headers({"Authorization": f"Bearer {TOKEN}"})
+    sign_in(page, installation)
     return page
 
 

@@ -116,7 +116,7 @@ def case(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_click_is_answered_beside_a_training_that_never_ends(installation: Installation, case: Case) -> None:
     encoded, never_seen = (int(k) for k in np.flatnonzero(case.truth.any(axis=(1, 2)))[[0, -1]])
     assert case.click(encoded).status_code == 200
-    training, clicking = installation.worker("train"), installation.worker("click")
+    training, clicking = installation.worker("train,evaluate"), installation.worker("click")
     assert training.nice() > clicking.nice()
     if sys.platform == "linux" and Path("/proc/self/autogroup").exists():
         assert session_niceness(training) > session_niceness(clicking)
@@ -156,11 +156,11 @@ def test_the_worker_is_killed_in_trainings(installation: Installation, case: Cas
     found = next(proposal["slice"] for proposal in case.proposals() if proposal["voxels"] > 0)
     head = case.accept(parent=case.drawn()[0], slices=[found])
     before = case.drawn()
-    installation.worker("train").kill()
+    installation.worker("train,evaluate").kill()
     assert case.job(proposing)["state"] == "running"
     learning = case.start("learn_prompt")
     until(lambda: case.job(learning)["progress"] > 0, "the next worker learns")
-    installation.worker("train").kill()
+    installation.worker("train,evaluate").kill()
     assert case.job(learning)["state"] == "running"
 
     until(lambda: case.job(proposing)["state"] == "done", "proposing is done again")
@@ -176,7 +176,7 @@ def test_redis_is_wiped_while_proposals_arrive(installation: Installation, case:
     proposing = case.start("auto_segment")
     waiting = case.start("propagate", slice=int(next(iter(case.drawn()[1]))), most_slices=1)
     until(lambda: {p["job_id"] for p in case.proposals()} >= {proposing["id"]}, "proposals arrive")
-    environment = installation.worker("train").environ()
+    environment = installation.worker("train,evaluate").environ()
     for name in ("SAMMED_REDIS_URL", "SAMMED_CACHE_REDIS_URL"):
         with redis.Redis.from_url(environment[name]) as server:
             server.flushall()

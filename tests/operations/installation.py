@@ -79,7 +79,7 @@ class Installation:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def worker(self, queues: str) -> psutil.Process:
-        """The process that serves exactly these queues."""
+        """The process that serves exactly these queues, named as on its command line."""
         (found,) = [p for p in self.family if p.cmdline()[-2:] == ["--queues", queues]]
         return found
 

@@ -19,9 +19,9 @@ export function Thumbnail({ api, volumeId, name }: { api: Client; volumeId: stri
       if (!entries.some((entry) => entry.isIntersecting)) return
       sight.disconnect()
       const answer = await loadThumbnail(api, volumeId, controller.signal)
-      if (controller.signal.aborted) return
+      if (controller.signal.aborted || canvas.current === null) return
       if (answer.error) return setState('failed')
-      draw(canvas.current!, answer.data)
+      draw(canvas.current, answer.data)
       setState('shown')
     }, { rootMargin: '200px' })
     sight.observe(holder.current!)
