@@ -3,14 +3,14 @@
     python -m tests.benchmarks.simulated_annotator --cases 2 --sets msd_hippocampus --labels "anterior hippocampus"
 
 It works through the HTTP API alone, three ways: plain clicks on every slice; SAM^assist, which has learned from the
-slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposals are accepted or corrected. The first five are those that the
-page's key N leads to.
+slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposals are accepted or corrected. The first
+five are those that the page's key N leads to.
 
 The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
 When two clicks in a row did not help, or after so many clicks on a slice, they undo what did not help and mend by hand
 what is wrong, the largest parts first, until Dice is 0.9; at once where that is no more work than a click in vain. An
-action is a click, an undo, an accepted slice, a proposal turned down, a press of "Segment the rest",
-or a twentieth of the slice's contour drawn by hand. Turning to another slice is none.
+action is a click, an undo, an accepted slice, a proposal turned down, a press of "Segment the rest", or a twentieth of
+the slice's contour drawn by hand. Turning to another slice is none.
 Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
 """
 
