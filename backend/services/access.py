@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Case, Credential, Member, Project, Reading, User, VolumeRow
+from backend.db.tables import Case, Credential, Job, Member, Project, Reading, User, VolumeRow
 from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role, TokenScope
 from backend.errors import Conflict, Forbidden, NotFound
 
@@ -60,6 +60,13 @@ class CaseLocked(Conflict):
 
     code = "case_locked"
     title = "The case is locked"
+
+
+class JobOfOthers(Forbidden):
+    """Only who started a job and those who manage its project stop it. Raised by services.access."""
+
+    code = "job_of_others"
+    title = "Somebody else started this job"
 
 
 class AdministratorsOnly(Forbidden):
@@ -207,6 +214,16 @@ def sees_own_work_only(session: Session, who: Principal, project: Project) -> bo
     """Whether jobs and what was learned from others are hidden from the caller: what others import or learn from names
     their cases, and shows what they drew."""
     return own_cases_only(session, who, project) or reads_blind(session, who, project.id)
+
+
+def require_may_stop(session: Session, who: Principal, job: Job) -> None:
+    """Nothing, if the caller may stop this job, which they see: they started it, or they manage its project. Raises
+    JobOfOthers."""
+    manages = who.is_admin or (job.project_id is not None and may(session, who, job.project_id, Action.MANAGE))
+    if job.created_by != who.id and not manages:
+        raise JobOfOthers(
+            "You see this job, but you did not start it.", hint="Ask who started it, or a manager of the project."
+        )
 
 
 def require_admin(who: Principal) -> None:

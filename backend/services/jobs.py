@@ -34,7 +34,7 @@ from backend.domain.jobs import (
 from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit, outbox
-from backend.services.access import Principal, may, require, role_in, sees_own_work_only
+from backend.services.access import Principal, may, require, require_may_stop, role_in, sees_own_work_only
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
 
@@ -135,9 +135,10 @@ class Jobs:
             return page(session, query, Job.id, limit=limit, cursor=cursor)
 
     def cancel(self, who: Principal, job_id: UUID) -> Job:
-        """Cancel a queued job at once; ask a running one to stop. Raises JobIsOver."""
+        """Cancel a queued job at once; ask a running one to stop. Raises JobOfOthers, JobIsOver."""
         with self._db.begin() as session:
             job = self._visible(session, who, job_id, lock=True)
+            require_may_stop(session, who, job)
             if JobState(job.state).is_final:
                 raise JobIsOver(f"This job is {job.state} already.")
             if job.state == JobState.QUEUED:

@@ -134,7 +134,7 @@ ALLOWED: dict[str, set[Role]] = {
     "start_job": EXPORT,  # of kind export; those that learn: see below
     "list_jobs": ALL,
     "get_job": ALL,
-    "cancel_job": ALL,
+    "cancel_job": MANAGER,  # and who started it
     "watch_job": ALL,
     "download_job": ALL,
     "list_evaluation_cases": EXPORT,

@@ -12,6 +12,7 @@ import redis
 from backend.domain.ids import new_id
 from backend.domain.jobs import ImportPayload, JobCancelled, JobIsOver, JobKind, JobState
 from backend.errors import Rejected
+from backend.services.access import JobOfOthers, Principal
 from backend.services.jobs import SILENT_AFTER, JobNotFound, Jobs, Progress
 from backend.wiring import Services
 from tests.services.conftest import World
@@ -136,6 +137,25 @@ def test_cancelling(services: Services, world: World, jobs: Jobs, job_id: UUID) 
     assert state(services, world, job_id).state == JobState.CANCELLED
     with pytest.raises(JobIsOver):
         services.jobs.cancel(world.manager, job_id)
+
+
+def test_who_started_a_job_and_who_manages_stop_it(
+    services: Services, world: World, admin: Principal, jobs: Jobs
+) -> None:
+    def started_by(who: Principal) -> UUID:
+        payload = ImportPayload(project_id=world.project_id, samples=True)
+        with services.db.begin() as session:
+            return jobs.add(session, who, JobKind.IMPORT, payload, project_id=world.project_id, id=new_id()).id
+
+    of_the_manager = started_by(world.manager)
+    assert services.jobs.get(world.annotator, of_the_manager).state == JobState.QUEUED
+    with pytest.raises(JobOfOthers):
+        services.jobs.cancel(world.annotator, of_the_manager)
+    with pytest.raises(JobNotFound):
+        services.jobs.cancel(world.outsider, of_the_manager)
+    assert services.jobs.cancel(admin, of_the_manager).state == JobState.CANCELLED
+    for stops in (world.annotator, world.manager):
+        assert services.jobs.cancel(stops, started_by(world.annotator)).state == JobState.CANCELLED
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_claimed(

@@ -32,8 +32,10 @@ export function RunningEvaluation({ run, onOver }: { run: Evaluation; onOver: ()
   async function stop(): Promise<void> {
     setStopping(true)
     const answer = await api.delete<Job>(`/api/jobs/${run.id}`)
-    if (answer.error) toasts.problem(answer.error)
-    else if (answer.data.state === 'cancelled') await onOver()
+    if (answer.error) {
+      toasts.problem(answer.error)
+      setStopping(false)
+    } else if (answer.data.state === 'cancelled') await onOver()
   }
   return (
     <section class="card pad stack" aria-label={text.running}>
