@@ -1,6 +1,6 @@
 // One's own queue over all projects: what is assigned and open, the most urgent first. N opens the first.
 
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import type { WorkItem } from '../api/project_types.ts'
 import type { Page } from '../api/types.ts'
 import { team } from '../i18n/team.ts'
@@ -24,7 +24,7 @@ export function WorkPage() {
   const work = usePaged<WorkItem>((cursor, signal) => api.get<Page<WorkItem>>('/api/me/work', { query: { cursor, limit: 50 }, signal }), [])
   const first = work.items?.[0]?.case.id
 
-  useEffect(() => {
+  useLayoutEffect(() => { // the page says "press N": it must listen as soon as that can be read
     if (first === undefined) return
     const onKey = (event: KeyboardEvent) => {
       const typing = (event.target as Element).closest('input, select, textarea, [role="menu"]')
