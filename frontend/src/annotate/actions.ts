@@ -1,6 +1,7 @@
 // Every command of the annotate page, once: the toolbar, the menu, the keyboard and the help read this list. An action says
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
 import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
+import type { ObjectEdit } from './drawing.ts'
 import { isUnfinished } from './learning.ts'
 import type { Layout } from '../viewer/panes.ts'
 
@@ -72,6 +73,15 @@ function edit(what: MaskEdit, key: string, repeats = false): Action {
   }
 }
 
+const hasMaskHere = (a: Annotator) => a.canDraw.value && (a.marks.value[a.slice.value]?.active ?? false)
+
+function objects(what: ObjectEdit): Action {
+  return {
+    id: `edit.${what}Objects`, label: `action.${what}_objects`, group: 'edit', keys: [], perform: (a) => a.drawing.editObjects(what),
+    when: (a) => a.canDraw.value && a.labels.value.some((label) => label.active && label.slices > 0) && (what !== 'split' || a.labels.value.length > 1),
+  }
+}
+
 function layout(name: string, id: Layout, digit: number): Action {
   return {
     id: `view.layout${name}`, label: `action.layout_${id}`, group: 'view', keys: [`Shift+Digit${digit}`],
@@ -88,6 +98,9 @@ export const ACTIONS: readonly Action[] = [
   tool('eraser', ['e'], true),
   tool('lasso', ['j'], true),
   tool('polygon', ['g'], true),
+  tool('livewire', ['Shift+J'], true),
+  tool('trace', ['Shift+C'], true),
+  tool('scissors', ['c'], true),
   tool('window', ['l'], false),
   tool('pan', ['m'], false),
   tool('zoom', ['z'], false),
@@ -133,6 +146,10 @@ export const ACTIONS: readonly Action[] = [
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value - 1]?.active ?? false) },
   { id: 'edit.copyNext', label: 'action.copy_next', group: 'edit', keys: ['Shift+F'], perform: (a) => a.copyFromSlice(1),
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value + 1]?.active ?? false) },
+  { id: 'edit.copyToPrevious', label: 'action.copy_to_previous', group: 'edit', keys: ['Ctrl+ArrowUp'], repeats: true,
+    when: (a) => hasMaskHere(a) && a.slice.value > 0, perform: (a) => a.drawing.copyToSlice(-1) },
+  { id: 'edit.copyToNext', label: 'action.copy_to_next', group: 'edit', keys: ['Ctrl+ArrowDown'], repeats: true,
+    when: (a) => hasMaskHere(a) && a.slice.value < a.sliceCount.value - 1, perform: (a) => a.drawing.copyToSlice(1) },
   edit('fill', 'Shift+H'),
   edit('largest', 'Shift+L'),
   edit('smooth', 'Shift+S'),
@@ -141,12 +158,22 @@ export const ACTIONS: readonly Action[] = [
   edit('removeSmall', 'Shift+X'),
   edit('subtractOthers', 'Shift+W'),
   edit('keepRange', 'Shift+E'),
+  objects('largest'),
+  objects('removeSmall'),
+  objects('split'),
   { id: 'edit.interpolate', label: 'action.interpolate_slices', group: 'edit', keys: ['Shift+I'], when: (a) => a.canInterpolate.value,
     perform: (a) => a.interpolate() },
   { id: 'edit.smallerBrush', label: 'action.smaller_brush', group: 'edit', keys: ['['], repeats: true,
     perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value / BRUSH_STEP) },
   { id: 'edit.largerBrush', label: 'action.larger_brush', group: 'edit', keys: [']'], repeats: true,
     perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value * BRUSH_STEP) },
+  { id: 'edit.brushShape', label: 'action.brush_shape', group: 'edit', keys: ['Shift+B'], perform: (a) => a.drawing.nextShape() },
+  { id: 'edit.followEdges', label: 'action.follow_edges', group: 'edit', keys: ['Shift+O'], active: (a) => a.drawing.followsEdges.value,
+    when: (a) => a.volume.channels === 1, perform: (a) => a.drawing.setFollowsEdges(!a.drawing.followsEdges.value) },
+  { id: 'edit.insideLabel', label: 'action.inside_label', group: 'edit', keys: ['Shift+Y'], active: (a) => a.drawing.inside.value !== null,
+    when: (a) => a.activeLabelId.value !== null, perform: (a) => a.drawing.setInside(a.drawing.inside.value === null ? a.activeLabelId.value : null) },
+  { id: 'edit.exclusive', label: 'action.exclusive', group: 'edit', keys: ['Shift+Q'], active: (a) => a.drawing.exclusive.value,
+    when: (a) => a.labels.value.length > 1, perform: (a) => a.drawing.setExclusive(!a.drawing.exclusive.value) },
   { id: 'edit.save', label: 'action.save_now', group: 'edit', keys: ['Ctrl+s'], perform: (a) => a.flush() },
 
   ...numbered(LABEL_KEYS, (n): Action => ({

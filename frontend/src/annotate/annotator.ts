@@ -12,6 +12,7 @@ import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
 import type { WindowLevel } from '../viewer/windowing.ts'
+import type { Drawing } from './drawing.ts'
 import type { Learning } from './learning.ts'
 import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
@@ -167,7 +168,7 @@ export interface Annotator {
   /** Whether prompts and the brush work here: true in the acquisition plane with an active label. */
   readonly canDraw: ReadonlySignal<boolean>
   readonly brushRadiusMm: ReadonlySignal<number>
-  /** The brush only touches voxels whose value lies in this range. */
+  /** Drawing only touches voxels whose value lies in this range. */
   readonly threshold: ReadonlySignal<readonly [low: number, high: number] | null>
   /** The visible slice lies in a gap of the active label. */
   readonly canInterpolate: ReadonlySignal<boolean>
@@ -182,6 +183,7 @@ export interface Annotator {
   readonly learning: Learning
   readonly review: Review
   readonly panes: PaneViews
+  readonly drawing: Drawing
 
   // -- commands --
   attach(canvases: Canvases): () => void

@@ -19,6 +19,7 @@ import type {
   Annotator, AssistantState, Canvases, MaskEdit, PageCommands, PictureState, SavingState, ToolId, VolumeInfo, WindowPreset,
 } from './annotator.ts'
 import { Assistant, promptsOnWire } from './assistant.ts'
+import { Drawing } from './drawing.ts'
 import { uuid7Maker } from './ids.ts'
 import { bindKeys } from './keyboard.ts'
 import { showKeys } from './keymap.ts'
@@ -102,6 +103,7 @@ class OpenAnnotator implements Annotator {
   readonly learning: Learning
   readonly review: Review
   readonly panes: PaneViews
+  readonly drawing: Drawing
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
@@ -115,6 +117,7 @@ class OpenAnnotator implements Annotator {
       volume: this.volume, readOnly, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
       onDecision: (decision) => this.review.decided(decision), onWork: (slice, work) => this.#meter.did(slice, work),
+      pictureOf: (slice) => this.#slices.pictureOf(0, slice),
     })
     this.#session = session
     this.#host = new ToolHost(session)
@@ -160,7 +163,8 @@ class OpenAnnotator implements Annotator {
     this.tool = session.tool
     this.canDraw = session.canDraw
     this.brushRadiusMm = session.strokes.radiusMm
-    this.threshold = session.strokes.threshold
+    this.threshold = session.limits.range
+    this.drawing = new Drawing(session)
     this.canUndo = session.history.canUndo
     this.canRedo = session.history.canRedo
     this.saving = this.#outbox.saving
@@ -348,7 +352,7 @@ class OpenAnnotator implements Annotator {
   }
 
   setThreshold(range: readonly [low: number, high: number] | null): void {
-    this.#session.strokes.threshold.value = range
+    this.#session.limits.range.value = range
   }
 
   setLabels(labels: Parameters<Annotator['setLabels']>[0]): void {

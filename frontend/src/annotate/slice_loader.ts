@@ -62,6 +62,11 @@ export class SliceLoader {
     this.#fill()
   }
 
+  /** A picture that is in memory; it counts as used. */
+  pictureOf(axis: Axis, index: number): SliceImage | null {
+    return this.#use(keyOf({ axis, index })) ?? null
+  }
+
   close(): void {
     this.#closed = true
     for (const request of this.#running.values()) request.abort()

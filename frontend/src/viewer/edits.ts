@@ -15,6 +15,8 @@ export interface EditsOptions {
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
   readonly onDecision: (decision: Decision) => void
+  /** Labels that lose what another one gains. */
+  readonly yielding: (labelId: string) => readonly string[]
 }
 
 const BY_HAND = { prompts: [], model: null, learnedPrompt: null, suggestionId: null } as const
@@ -51,10 +53,22 @@ export class Edits {
     this.#masksVersion.value++
   }
 
-  /** Flips voxels of a label: one revision. */
+  /** Flips voxels of a label: one revision, and one of each label that loses what this one gains. */
   change(
     labelId: string, changed: readonly SliceFlips[], origin: Exclude<Accepted['origin'], 'undo'>,
     provenance: Pick<Accepted, 'prompts' | 'model' | 'learnedPrompt' | 'suggestionId'> = BY_HAND,
+  ): void {
+    const gained = changed.map(({ slice, flips }) => ({ slice, added: difference(flips, this.masks.get(labelId, slice)) }))
+    this.#changeOne(labelId, changed, origin, provenance)
+    for (const other of this.#options.yielding(labelId)) {
+      const lost = gained.map(({ slice, added }) => ({ slice, flips: intersection(this.masks.get(other, slice), added) }))
+      this.#changeOne(other, lost, 'manual', BY_HAND)
+    }
+  }
+
+  #changeOne(
+    labelId: string, changed: readonly SliceFlips[], origin: Exclude<Accepted['origin'], 'undo'>,
+    provenance: Pick<Accepted, 'prompts' | 'model' | 'learnedPrompt' | 'suggestionId'>,
   ): void {
     const slices = changed.filter(({ flips }) => !isEmpty(flips))
     if (slices.length === 0) return

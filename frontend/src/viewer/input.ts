@@ -12,6 +12,8 @@ const WHEEL_ZOOM_PER_PX = 0.0025
 const BRUSH_STEP = 1.1
 const OPACITY_STEP = 0.05
 const LINE_PX = 20
+/** Pens report 0..1, and half of it when they are held as for writing. */
+const USUAL_PRESSURE = 0.5
 
 /** Listens until the returned function is called. */
 export function mountInput(session: Session, view: ViewState, host: ToolHost, canvas: HTMLCanvasElement): () => void {
@@ -24,6 +26,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   }
   const raw = (event: PointerEvent): RawPointer => ({
     screen: at(event), alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey,
+    ...(event.pointerType === 'pen' && event.pressure > 0 ? { pressure: event.pressure / USUAL_PRESSURE } : {}),
   })
   const showCursor = () => {
     canvas.style.cursor = session.canDraw.peek() || host.cursor !== 'none' ? host.cursor : 'not-allowed'

@@ -1,7 +1,9 @@
 // What lies over the picture, as draw commands in screen coordinates: prompts, box, brush, crosshair, letters, scale bar,
 // ruler. A function of the session and one of its panes; renderer.ts puts the commands on a canvas.
 import { toScreen } from './camera.ts'
+import { traceRings } from './contour.ts'
 import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
+import { ByteMask } from './mask.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
 import type { ViewState } from './view_state.ts'
@@ -71,10 +73,15 @@ function prompts(session: Session, out: Draw[]): void {
   }
   const outline = session.outline.value
   if (outline && outline.slice === session.view.slice.value && session.view.axis.value === 0) {
-    const points = outline.points.map((p) => toScreen(view, p))
-    out.push({ kind: 'path', points, color: WHITE })
-    if (session.tool.value === 'polygon') {
-      for (const at of points.slice(0, -1)) out.push({ kind: 'ellipse', at, radiusX: 3, radiusY: 3, color: WHITE })
+    out.push({ kind: 'path', points: outline.points.map((p) => toScreen(view, p)), color: session.tool.value === 'scissors' ? ERASER : WHITE })
+    for (const anchor of outline.anchors) out.push({ kind: 'ellipse', at: toScreen(view, anchor), radiusX: 3, radiusY: 3, color: WHITE })
+  }
+  const traced = session.traced.value
+  if (traced && traced.slice === session.view.slice.value) {
+    const { bytes, columns, rows, box } = new ByteMask(traced.mask.rows, traced.mask.columns).load(traced.mask)
+    for (const ring of traceRings(bytes, columns, rows, box)) {
+      const points = Array.from({ length: ring.length / 2 + 1 }, (_, n) => toScreen(view, slicePoint(ring[(2 * n) % ring.length], ring[(2 * n + 1) % ring.length])))
+      out.push({ kind: 'path', points, color })
     }
   }
   const band = session.rubberBand.value
@@ -88,7 +95,12 @@ function brush(session: Session, out: Draw[]): void {
   if (!at || !session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
   const radius = session.strokes.radiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
   const color = tool === 'eraser' ? ERASER : labelColor(session, session.draft.value?.labelId ?? session.activeLabelId.value)
-  out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
+  const p = (dx: number, dy: number) => [at[0] + dx * radius, at[1] + dy * radius] as unknown as ScreenPoint
+  const { shape, followsEdges } = session.strokes
+  if (shape.value === 'square') out.push({ kind: 'rect', from: p(-1, -1), to: p(1, 1), color })
+  else out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius, color })
+  if (shape.value === 'ball') out.push({ kind: 'ellipse', at, radiusX: radius, radiusY: radius / 3, color })
+  if (followsEdges.value) out.push({ kind: 'ellipse', at, radiusX: 2, radiusY: 2, color })
 }
 
 function keyboardPointer(view: ViewState, out: Draw[]): void {

@@ -11,12 +11,14 @@ import { Edits } from './edits.ts'
 import type { SlicePoint } from './geometry.ts'
 import type { History } from './history.ts'
 import type { LabelMasks } from './label_masks.ts'
-import { objectAt } from './mask.ts'
-import type { Change, Decision, Grabbed, LabelStyle, LaidOver, SessionOptions, Work } from './session_types.ts'
+import { objectAt, type Mask } from './mask.ts'
+import { Limits } from './limits.ts'
+import type { Change, Decision, Grabbed, LabelStyle, LaidOver, OutlineInHand, SessionOptions, Work } from './session_types.ts'
 import { Strokes } from './strokes.ts'
 import type { Decline, Suggestion, Suggestions } from './suggestions.ts'
 import type { ToolId } from './tools/tool.ts'
 import { ViewState } from './view_state.ts'
+import type { SliceImage } from './windowing.ts'
 
 export type * from './session_types.ts'
 
@@ -24,6 +26,7 @@ export class Session {
   readonly view: ViewState
   readonly edits: Edits
   readonly strokes: Strokes
+  readonly limits: Limits
   // Parts of `edits`, to be read.
   readonly masks: LabelMasks
   readonly suggestions: Suggestions
@@ -45,19 +48,26 @@ export class Session {
   /** The box that is being drawn. */
   readonly rubberBand = signal<{ readonly from: SlicePoint; readonly to: SlicePoint } | null>(null)
   /** The outline that is being drawn, on this slice. */
-  readonly outline = signal<{ readonly slice: number; readonly points: readonly SlicePoint[] } | null>(null)
+  readonly outline = signal<OutlineInHand | null>(null)
+  /** The region that level tracing shows before it is taken. */
+  readonly traced = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
+  /** What is drawn for one label is taken from the others that are shown. */
+  readonly exclusive = signal(false)
   /** The prompt that is being dragged. */
   readonly grabbed = signal<Grabbed | null>(null)
 
   /** Somebody worked on a slice: for those who count. */
   readonly worked: (slice: number, work: Work) => void
+  /** The picture of a slice of the acquisition plane, if it is at hand. */
+  readonly pictureOf: (slice: number) => SliceImage | null
   readonly #readOnly: boolean
   readonly #onDecision: (decision: Decision) => void
   #nextDraftId = 1
 
-  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {} }: SessionOptions) {
+  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {}, pictureOf = () => null }: SessionOptions) {
     this.view = new ViewState(volume, window)
-    this.edits = new Edits({ view: this.view, newId, onAccepted, onDecision })
+    this.edits = new Edits({ view: this.view, newId, onAccepted, onDecision, yielding: (labelId) => this.#yielding(labelId) })
+    this.limits = new Limits(this.edits.masks)
     this.strokes = new Strokes(this)
     this.masks = this.edits.masks
     this.suggestions = this.edits.suggestions
@@ -66,6 +76,7 @@ export class Session {
     this.changes = this.edits.changes
     this.drafts = this.edits.drafts
     this.worked = onWork
+    this.pictureOf = (slice) => (this.view.axis.value === 0 && slice === this.view.slice.value ? this.view.image.value : pictureOf(slice))
     this.#readOnly = readOnly
     this.#onDecision = onDecision
   }
@@ -227,6 +238,12 @@ export class Session {
 
   redo(): void {
     batch(() => this.history.redo())
+  }
+
+  /** Labels that lose what is drawn for this one. */
+  #yielding(labelId: string): readonly string[] {
+    if (!this.exclusive.value) return []
+    return this.labels.value.map(({ id }) => id).filter((id) => id !== labelId && this.isVisible(id))
   }
 
   #openDraft(slice: number, labelId: string, first: Prompt): Draft {

@@ -1,11 +1,13 @@
 // What a session is opened with, what leaves it, and what its undo keeps: types only.
 import type { Answer, Draft, Prompt } from './draft.ts'
+import type { SlicePoint } from './geometry.ts'
 import type { LabelMasks } from './label_masks.ts'
+import type { Wire } from './livewire.ts'
 import type { Mask } from './mask.ts'
 import type { Decline, Suggestion } from './suggestions.ts'
 import type { Grip } from './tools/grip.ts'
 import type { ViewedVolume } from './view_state.ts'
-import type { WindowLevel } from './windowing.ts'
+import type { SliceImage, WindowLevel } from './windowing.ts'
 
 export interface LabelStyle {
   readonly id: string
@@ -82,7 +84,19 @@ export interface SessionOptions {
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
   readonly onDecision?: (decision: Decision) => void
+  /** The picture of another slice of the acquisition plane, if it is at hand. */
+  readonly pictureOf?: (slice: number) => SliceImage | null
   readonly onWork?: (slice: number, work: Work) => void
+}
+
+/** An outline that is being drawn on a slice. */
+export interface OutlineInHand {
+  readonly slice: number
+  readonly points: readonly SlicePoint[]
+  /** Corners that were set, shown as dots. */
+  readonly anchors: readonly SlicePoint[]
+  /** Of a livewire: the ways between its anchors, and the tree of ways from the last one. */
+  readonly laid?: { readonly anchors: readonly SlicePoint[]; readonly legs: readonly (readonly SlicePoint[])[]; readonly wire: Wire }
 }
 
 /** A prompt in the hand, as it is now. */

@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 import type { SliceFlips } from './session_types.ts'
 
 /** The label to edit, or null where nothing may be drawn. */
-function editable({ canDraw, activeLabelId }: Session): string | null {
+export function editable({ canDraw, activeLabelId }: Session): string | null {
   return canDraw.value ? activeLabelId.value : null
 }
 
@@ -31,11 +31,23 @@ export function copyFromSlice(session: Session, step: -1 | 1): void {
   edits.change(labelId, [{ slice, flips: difference(edits.masks.get(labelId, slice + step), current) }], 'manual')
 }
 
-/** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it. */
-export function editMask(session: Session, edit: (mask: Mask) => Mask): void {
+/** Adds what the label holds here to the neighbouring slice, and goes there. */
+export function copyToSlice(session: Session, step: -1 | 1): void {
+  const { view, edits } = session, labelId = editable(session)
+  const from = view.slice.value, to = from + step
+  if (labelId === null || to < 0 || to >= view.sliceCount.value) return
+  edits.history.mark()
+  edits.change(labelId, [{ slice: to, flips: difference(edits.masks.get(labelId, from), edits.masks.get(labelId, to)) }], 'manual')
+  view.setSlice(to)
+}
+
+/** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it; where limits are set,
+ *  voxels outside of them stay as they are unless `everywhere`. */
+export function editMask(session: Session, change: (mask: Mask) => Mask, everywhere = false): void {
   const { view, edits } = session, labelId = editable(session)
   if (labelId === null || view.image.value === null) return
   const draft = session.draft.value ?? session.taken(), slice = view.slice.value
+  const edit = (mask: Mask) => (everywhere ? change(mask) : session.limits.kept(mask, change(mask), slice, view.image.value))
   edits.history.mark()
   if (draft !== null) {
     const before = proposalOf(draft), after = edit(before)
@@ -50,8 +62,8 @@ export function editMask(session: Session, edit: (mask: Mask) => Mask): void {
 /** Edits by command, of the proposal or the active label on the visible slice. */
 export type MaskEdit = 'fill' | 'largest' | 'smooth' | 'grow' | 'shrink' | 'removeSmall' | 'subtractOthers' | 'keepRange'
 
-/** Grow and shrink go by one voxel (the longer side of it); what is smaller than the brush is small; the range is that of
- *  the brush, else the window's. */
+/** Grow and shrink go by one voxel (the longer side of it); what is smaller than the brush is small; the range is the
+ *  one that drawing is limited to, else the window's. */
 export function editBy(session: Session, what: MaskEdit): void {
   const { view, strokes } = session
   const pixelMm = slicePixelMm(view.volume, 0), voxelMm = Math.max(pixelMm.row, pixelMm.column)
@@ -63,7 +75,7 @@ export function editBy(session: Session, what: MaskEdit): void {
     subtractOthers: (mask) => difference(mask, others(session)),
     keepRange: (mask) => intersection(mask, inRange(session)),
   }
-  editMask(session, edits[what])
+  editMask(session, edits[what], what === 'keepRange')
 }
 
 /** What the other labels that are shown hold on the visible slice. */
@@ -75,10 +87,10 @@ function others(session: Session): Mask {
 }
 
 /** The voxels of the visible slice whose value lies in the range; all of a colour picture. */
-function inRange({ view, strokes }: Session): Mask {
+function inRange({ view, limits }: Session): Mask {
   const { rows, columns, channels, data } = view.image.value!
   const { width, center } = view.window.value
-  const [low, high] = strokes.threshold.value ?? [center - width / 2, center + width / 2]
+  const [low, high] = limits.range.value ?? [center - width / 2, center + width / 2]
   const bytes = new ByteMask(rows, columns)
   bytes.box = { x0: 0, y0: 0, x1: columns - 1, y1: rows - 1 }
   for (let n = 0; n < bytes.bytes.length; n++) bytes.bytes[n] = channels !== 1 || (data[n] >= low && data[n] <= high) ? 1 : 0
@@ -89,8 +101,26 @@ function inRange({ view, strokes }: Session): Mask {
 export function fillOutline(session: Session, points: readonly SlicePoint[], away: boolean): void {
   const { rows, columns } = session.view.shape.value
   if (points.length < 3) return
-  const region = polygonMask(rows, columns, points)
+  addRegion(session, polygonMask(rows, columns, points), away)
+}
+
+/** Adds a region of the visible slice, or takes it away. */
+export function addRegion(session: Session, region: Mask, away: boolean): void {
   editMask(session, (mask) => (away ? difference(mask, region) : union(mask, region)))
+}
+
+/** Takes what a closed outline encloses from the active label on all of its slices, or keeps only that: one revision. */
+export function cutThrough(session: Session, points: readonly SlicePoint[], keep: boolean): void {
+  const { view, edits } = session, labelId = editable(session)
+  if (labelId === null || points.length < 3) return
+  const { rows, columns } = view.shape.value
+  const region = polygonMask(rows, columns, points)
+  edits.history.mark()
+  edits.change(labelId, edits.masks.slices(labelId).map((slice) => {
+    const mask = edits.masks.get(labelId, slice)
+    return { slice, flips: keep ? difference(mask, region) : intersection(mask, region) }
+  }), 'manual')
+  session.worked(view.slice.value, 'stroke')
 }
 
 /** The slices of the active label below and above the visible one, when that one lies in a gap between them. */

@@ -1,14 +1,23 @@
-// Brush and eraser: the stroke that is being painted, and what it becomes when the pointer goes up.
+// Brush and eraser: their size, shape and manner, the stroke that is being painted, and what it becomes when the pointer
+// goes up.
 //
 // Where the brush goes: into the open draft of the visible slice when there is one (so click, fix by brush and Enter are
 // one revision), else straight into the active label, as a revision of its own at pointer-up.
 import { batch, signal } from '@preact/signals-core'
 
+import { BallTrack } from './ball.ts'
 import { proposalOf, withStroke, type Draft } from './draft.ts'
+import { paintAlongEdges } from './edge_brush.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
-import { ByteMask, sameMask, xor, type Mask } from './mask.ts'
+import { ByteMask, difference, isEmpty, sameMask, union, xor, type Mask } from './mask.ts'
 import type { Session } from './session.ts'
+import type { SliceFlips } from './session_types.ts'
 import { paint, type Brush } from './stroke.ts'
+import type { SliceImage } from './windowing.ts'
+
+/** A ball reaches into the slices above and below; into an open proposal it paints like a circle. */
+export type BrushShape = 'circle' | 'square' | 'ball'
+export const BRUSH_SHAPES: readonly BrushShape[] = ['circle', 'square', 'ball']
 
 interface Stroke {
   readonly slice: number
@@ -16,6 +25,9 @@ interface Stroke {
   readonly before: Mask
   readonly work: ByteMask
   readonly brush: Brush
+  /** The picture, where the brush follows its edges. */
+  readonly edges: SliceImage | null
+  readonly ball: BallTrack | null
   last: SlicePoint
 }
 
@@ -23,11 +35,14 @@ interface Stroke {
 const FIRST_BRUSH_SHARE = 0.02
 export const BRUSH_LEAST_MM = 0.05
 export const BRUSH_MOST_MM = 150
+/** A pen that barely touches still paints. */
+const LEAST_PRESSURE = 0.25
 
 export class Strokes {
   readonly radiusMm
-  /** Only voxels whose value lies in the range are touched. */
-  readonly threshold = signal<readonly [low: number, high: number] | null>(null)
+  readonly shape = signal<BrushShape>('circle')
+  /** Paints only what looks like the middle of the brush. */
+  readonly followsEdges = signal(false)
 
   readonly #session: Session
   readonly #work: ByteMask
@@ -47,8 +62,23 @@ export class Strokes {
     this.radiusMm.value = Math.min(BRUSH_MOST_MM, Math.max(BRUSH_LEAST_MM, radius))
   }
 
-  /** False where nothing can be painted: nobody paints on what is not shown. */
-  begin(at: SlicePoint, erase: boolean): boolean {
+  /** A brush that follows edges is a flat circle. */
+  setShape(shape: BrushShape): void {
+    batch(() => {
+      this.shape.value = shape
+      this.followsEdges.value = false
+    })
+  }
+
+  setFollowsEdges(on: boolean): void {
+    batch(() => {
+      this.followsEdges.value = on
+      if (on) this.shape.value = 'circle'
+    })
+  }
+
+  /** False where nothing can be painted: nobody paints on what is not shown. `pressure` makes the brush larger or smaller. */
+  begin(at: SlicePoint, erase: boolean, pressure = 1): boolean {
     const session = this.#session, { view, edits } = session
     const labelId = session.activeLabelId.value
     const image = view.image.value
@@ -56,24 +86,33 @@ export class Strokes {
     const taken = session.taken(), draft = taken ?? session.draft.value
     const slice = view.slice.value
     const before = draft ? proposalOf(draft) : edits.masks.get(labelId, slice)
-    const threshold = this.threshold.value
-    const range = threshold && image.channels === 1 ? { values: image.data, low: threshold[0], high: threshold[1] } : null
-    const brush = { radiusMm: this.radiusMm.value, pixelMm: slicePixelMm(view.volume, 0), erase, range }
+    const shape = this.shape.value
+    const brush: Brush = {
+      radiusMm: this.radiusMm.value, pixelMm: slicePixelMm(view.volume, 0), shape: shape === 'square' ? 'square' : 'circle', erase,
+      allowed: session.limits.allowed(slice, image.rows, image.columns, image)?.bytes ?? null,
+    }
+    const edges = this.followsEdges.value && image.channels === 1 ? image : null
+    const ball = shape === 'ball' && draft === null ? new BallTrack(image.rows, image.columns) : null
     batch(() => {
       session.masksVisible.value = true
       session.setLabelVisible(draft?.labelId ?? labelId, true)
       edits.history.mark()
       if (taken) edits.changeDraft(taken.slice, taken)
-      this.#stroke = { slice, draft, before, work: this.#work.load(before), brush, last: at }
-      this.extend(at)
+      this.#stroke = { slice, draft, before, work: this.#work.load(before), brush, edges, ball, last: at }
+      this.extend(at, pressure)
     })
     return true
   }
 
-  extend(to: SlicePoint): void {
+  extend(to: SlicePoint, pressure = 1): void {
     const stroke = this.#stroke
     if (stroke === null) return
-    paint(stroke.work, stroke.last, to, stroke.brush)
+    const radiusMm = Math.min(BRUSH_MOST_MM, stroke.brush.radiusMm * Math.max(LEAST_PRESSURE, pressure))
+    const brush = { ...stroke.brush, radiusMm }
+    const [lowest, highest] = this.#session.view.volume.valueRange
+    if (stroke.edges === null) paint(stroke.work, stroke.last, to, brush)
+    else paintAlongEdges(stroke.work, stroke.last, to, brush, stroke.edges, highest - lowest)
+    stroke.ball?.extend(stroke.last, to, radiusMm, brush.pixelMm)
     stroke.last = to
     this.#session.edits.touch()
   }
@@ -85,8 +124,8 @@ export class Strokes {
     batch(() => {
       this.#stroke = null
       edits.touch()
-      const after = stroke.work.toMask()
-      if (sameMask(stroke.before, after)) return
+      const after = stroke.work.toMask(), beside = this.#besideOf(stroke)
+      if (sameMask(stroke.before, after) && beside.length === 0) return
       const { slice, draft } = stroke
       session.worked(slice, 'stroke')
       if (draft !== null) {
@@ -95,9 +134,25 @@ export class Strokes {
         if (newest !== undefined) edits.changeDraft(draft.slice, withStroke(newest, stroke.before, after))
       } else {
         const flips = xor(stroke.before, after)
-        edits.change(session.activeLabelId.value!, [{ slice, flips }], 'manual')
+        edits.change(session.activeLabelId.value!, [{ slice, flips }, ...beside], 'manual')
       }
     })
+  }
+
+  /** What a ball changes above and below its slice. */
+  #besideOf({ slice, ball, brush: { erase } }: Stroke): readonly SliceFlips[] {
+    if (ball === null) return []
+    const session = this.#session, { masks } = session.edits, { shapeKji: [slices], spacingKjiMm: [stepMm] } = session.view.volume
+    const reach = Math.floor(ball.mostMm / stepMm), labelId = session.activeLabelId.value!
+    const found: SliceFlips[] = []
+    for (let other = Math.max(0, slice - reach); other <= Math.min(slices - 1, slice + reach); other++) {
+      if (other === slice) continue
+      const before = masks.get(labelId, other), touched = ball.at((other - slice) * stepMm)
+      const after = session.limits.kept(before, erase ? difference(before, touched) : union(before, touched), other, session.pictureOf(other))
+      const flips = xor(before, after)
+      if (!isEmpty(flips)) found.push({ slice: other, flips })
+    }
+    return found
   }
 
   cancel(): void {

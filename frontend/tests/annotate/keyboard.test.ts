@@ -34,7 +34,7 @@ test('the customary keys do what people expect', () => {
     [press('D', { shiftKey: true }), 'edit.copyPrevious'], [press('D'), 'slices.previous'], [press('b'), 'tool.brush'],
   ]
   for (const [event, id] of expected) assert.equal(actionFor(event)?.id, id, JSON.stringify(event))
-  for (const event of [press('c'), press('b', { ctrlKey: true }), press('F5'), press('r', { ctrlKey: true })]) {
+  for (const event of [press('c', { ctrlKey: true }), press('b', { ctrlKey: true }), press('F5'), press('r', { ctrlKey: true })]) {
     assert.equal(actionFor(event), null, `${event.key} belongs to the browser`)
   }
 })

@@ -132,7 +132,6 @@ test('each edit by command is one step that can be undone', () => {
   session.edits.replaceMask(LIVER, 2, start)
   session.edits.replaceMask(KIDNEY, 2, rectangle(24, 32, 8, 0, 31, 23))
   session.strokes.setRadiusMm(1.5)
-  session.strokes.threshold.value = [6, 9] // the value of a voxel is its column
   const expected: readonly (readonly [MaskEdit, Mask])[] = [
     ['grow', expanded(start, 1, { row: 1, column: 1 })], ['shrink', rectangle(24, 32, 5, 5, 8, 8)],
     ['removeSmall', rectangle(24, 32, 4, 4, 9, 9)], ['subtractOthers', rectangle(24, 32, 4, 4, 7, 9)],
@@ -140,6 +139,7 @@ test('each edit by command is one step that can be undone', () => {
   ]
   for (const [what, mask] of expected) {
     const before = accepted.length
+    session.limits.range.value = what === 'keepRange' ? [6, 9] : null // the value of a voxel is its column
     editBy(session, what)
     assert.ok(sameMask(session.masks.get(LIVER, 2), mask), what)
     assert.equal(accepted.length, before + 1)

@@ -6,7 +6,7 @@ import { ByteMask } from '../../src/viewer/mask.ts'
 import { paint, type Brush } from '../../src/viewer/stroke.ts'
 import { rectangle, rowsOf } from './support.ts'
 
-const ROUND: Brush = { radiusMm: 3.3, pixelMm: { row: 1, column: 1 }, erase: false, range: null }
+const ROUND: Brush = { radiusMm: 3.3, pixelMm: { row: 1, column: 1 }, shape: 'circle', erase: false, allowed: null }
 
 /** The definition: a voxel is painted when its centre is within the radius of the line, in millimetres. */
 function expected(mask: ByteMask, from: readonly [number, number], to: readonly [number, number], brush: Brush): string[] {
@@ -33,6 +33,22 @@ test('discs and capsules hold exactly the voxels whose centres they cover, at su
   }
 })
 
+test('a square sweeps every voxel that it covers somewhere on its way, its sides measured in millimetres', () => {
+  for (const [from, to] of [[[10, 8], [10, 8]], [[5.3, 4.2], [17.8, 12.6]], [[4, 9], [18, 9]], [[12, 15], [12, 3]]] as [[number, number], [number, number]][]) {
+    const mask = new ByteMask(20, 24), pixelMm = { row: 2, column: 1 }, radiusMm = 3
+    paint(mask, slicePoint(...from), slicePoint(...to), { ...ROUND, shape: 'square', radiusMm, pixelMm })
+    const steps = Array.from({ length: 2001 }, (_, n) => [from[0] + ((to[0] - from[0]) * n) / 2000, from[1] + ((to[1] - from[1]) * n) / 2000])
+    const reached = (x: number, y: number, half: number) => steps.some(([sx, sy]) => Math.abs(x - sx) * pixelMm.column <= half && Math.abs(y - sy) * pixelMm.row <= half)
+    for (let y = 0; y < 20; y++) {
+      for (let x = 0; x < 24; x++) {
+        const painted = mask.bytes[y * 24 + x] === 1
+        if (reached(x, y, radiusMm - 0.02)) assert.ok(painted, `${x}, ${y}`)
+        if (painted) assert.ok(reached(x, y, radiusMm + 0.02), `${x}, ${y}`)
+      }
+    }
+  }
+})
+
 test('a fast stroke leaves no gaps', () => {
   const mask = new ByteMask(64, 64)
   const brush = { ...ROUND, radiusMm: 1 }
@@ -51,14 +67,14 @@ test('the smallest brush paints exactly the voxels under the pointer', () => {
   assert.deepEqual(rowsOf(mask.toMask()), ['000000', '010000', '000000', '000111', '000000'])
 })
 
-test('erasing takes away, and a range keeps other values untouched', () => {
+test('erasing takes away, and voxels that are not allowed to change do not', () => {
   const full = () => new ByteMask(6, 6).load(rectangle(6, 6, 0, 0, 5, 5))
-  const values = Int16Array.from({ length: 36 }, (_, n) => n % 6) // the value is the column
+  const allowed = Uint8Array.from({ length: 36 }, (_, n) => (n % 6 >= 3 ? 1 : 0))
   const erased = full()
   paint(erased, slicePoint(2, 2), slicePoint(2, 2), { ...ROUND, radiusMm: 1, erase: true })
   assert.deepEqual(rowsOf(erased.toMask()), ['111111', '110111', '100011', '110111', '111111', '111111'])
   const limited = full()
-  paint(limited, slicePoint(2, 2), slicePoint(2, 2), { ...ROUND, radiusMm: 1, erase: true, range: { values, low: 3, high: 9 } })
+  paint(limited, slicePoint(2, 2), slicePoint(2, 2), { ...ROUND, radiusMm: 1, erase: true, allowed })
   assert.deepEqual(rowsOf(limited.toMask()), ['111111', '111111', '111011', '111111', '111111', '111111'])
 })
 

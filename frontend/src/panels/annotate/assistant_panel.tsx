@@ -74,7 +74,7 @@ function TroubleText({ title, detail }: { title: string; detail: string }) {
 
 /** Below this the model's own estimate says: do not accept without looking twice. */
 const UNSURE_BELOW = 60
-const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser', 'lasso', 'polygon']
+const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser', 'lasso', 'polygon', 'livewire', 'trace', 'scissors']
 
 function Idle({ annotator, state }: { annotator: Annotator; state: AssistantState }) {
   const text = t().annotate

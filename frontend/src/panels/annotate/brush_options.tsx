@@ -1,16 +1,20 @@
-// What the brush and the eraser need to know, over the picture's corner while one of them is in hand: the size, and a
-// range of values outside of which nothing is painted.
+// What the brush and the eraser need to know, over the picture's corner while one of them is in hand: size, shape, manner,
+// and a range of values outside of which nothing is drawn.
 
+import { actionById } from '../../annotate/actions.ts'
 import type { Annotator } from '../../annotate/annotator.ts'
+import { BRUSH_SHAPES } from '../../annotate/drawing.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { radiusOfSlider, sliderOfRadius } from './brush_scale.ts'
+import { keepFocus } from './action_button.tsx'
+import { actionTip } from './action_text.ts'
 import { ownKeys } from './own_keys.ts'
 
 export function BrushOptions({ annotator }: { annotator: Annotator }) {
   const tool = annotator.tool.value
   if ((tool !== 'brush' && tool !== 'eraser') || !annotator.canDraw.value) return null
-  const text = t().annotate
+  const text = t().annotate, { drawing } = annotator
   const radius = annotator.brushRadiusMm.value
   const threshold = annotator.threshold.value
   return (
@@ -21,6 +25,20 @@ export function BrushOptions({ annotator }: { annotator: Annotator }) {
           onInput={(event) => annotator.setBrushRadiusMm(radiusOfSlider(event.currentTarget.valueAsNumber))} />
         <output>{formatNumber(2 * radius, language.value, radius < 5 ? 1 : 0)} mm</output>
       </label>
+      <span class="plane-switch" role="group" aria-label={text.brushShape} onMouseDown={keepFocus}>
+        {BRUSH_SHAPES.map((shape) => (
+          <button key={shape} type="button" aria-pressed={drawing.shape.value === shape && !drawing.followsEdges.value} title={text.brushShapeHints[shape]}
+            onClick={() => drawing.setShape(shape)}>
+            {text.brushShapes[shape]}
+          </button>
+        ))}
+        {annotator.volume.channels === 1 && (
+          <button type="button" aria-pressed={drawing.followsEdges.value} title={`${text.followEdgesHint} ${actionTip(actionById('edit.followEdges'))}`}
+            onClick={() => drawing.setFollowsEdges(!drawing.followsEdges.value)}>
+            {text.followEdges}
+          </button>
+        )}
+      </span>
       {annotator.volume.channels === 1 && (
         <label title={text.thresholdHint}>
           <input type="checkbox" checked={threshold !== null}

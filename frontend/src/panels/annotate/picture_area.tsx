@@ -10,6 +10,7 @@ import { Icon, type IconName } from '../icon.tsx'
 import { onDemand } from '../on_demand.tsx'
 import { actionName, actionTip } from './action_text.ts'
 import { BrushOptions } from './brush_options.tsx'
+import { LimitsBanner } from './limits_banner.tsx'
 import { PictureStateView } from './picture_state.tsx'
 import { WindowMenu } from './window_menu.tsx'
 
@@ -36,6 +37,7 @@ export function PictureArea({ annotator, page }: { annotator: Annotator; page: P
             <LayoutSwitch annotator={annotator} page={page} />
           </div>
           <BrushOptions annotator={annotator} />
+          <LimitsBanner annotator={annotator} />
         </div>
         <div class="corner top-right"><WindowMenu annotator={annotator} /></div>
         <PictureStateView state={annotator.picture.value} />

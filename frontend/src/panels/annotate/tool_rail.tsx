@@ -10,15 +10,18 @@ import { actionKey, actionName } from './action_text.ts'
 
 const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.point', 'points'], ['tool.box', 'box'], ['tool.brush', 'brush'], ['tool.eraser', 'eraser'],
-  ['tool.polygon', 'polygon'], ['tool.lasso', 'lasso'],
+  ['tool.polygon', 'polygon'], ['tool.lasso', 'lasso'], ['tool.livewire', 'livewire'],
 ]
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],
 ]
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
-  ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
+  ['tool.trace', 'trace'], ['tool.scissors', 'scissors'],
+  null, ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
   ['edit.grow', 'plus'], ['edit.shrink', 'pan'], ['edit.removeSmall', 'trash'], ['edit.subtractOthers', 'layoutBeside'], ['edit.keepRange', 'window'],
-  null, ['edit.interpolate', 'slices'], ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'],
+  null, ['edit.largestObjects', 'tag'], ['edit.removeSmallObjects', 'trash'], ['edit.splitObjects', 'compare'],
+  null, ['edit.interpolate', 'slices'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
+  null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
   null, ['edit.clearSlice', 'trash'],
 ]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [

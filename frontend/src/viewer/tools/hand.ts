@@ -5,7 +5,7 @@ import type { Session } from '../session.ts'
 import type { RawPointer, ToolHost } from './host.ts'
 import type { ToolId } from './tool.ts'
 
-const CLICKING: ReadonlySet<ToolId> = new Set(['point', 'probe', 'polygon'])
+const CLICKING: ReadonlySet<ToolId> = new Set(['point', 'probe', 'polygon', 'livewire'])
 
 export class KeyboardHand {
   readonly #session: Session

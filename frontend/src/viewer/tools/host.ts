@@ -3,15 +3,17 @@
 import { toSlice } from '../camera.ts'
 import { voxelAt, type ScreenPoint } from '../geometry.ts'
 import type { Session } from '../session.ts'
+import { livewire } from './livewire.ts'
 import { pan, probe, ruler, scroll, window, zoom } from './navigation.ts'
-import { lasso, polygon } from './outlines.ts'
+import { lasso, polygon, scissors } from './outlines.ts'
 import { brush, eraser } from './painting.ts'
 import { box, point } from './prompts.ts'
+import { trace } from './tracing.ts'
 import { movedFar, type PointerEventType, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
 import type { ViewState } from '../view_state.ts'
 
 export const TOOLS: Readonly<Record<ToolId, Tool>> = {
-  pan, zoom, window, scroll, probe, ruler, brush, eraser, lasso, polygon, point, box,
+  pan, zoom, window, scroll, probe, ruler, brush, eraser, lasso, polygon, livewire, scissors, trace, point, box,
 } as Readonly<Record<ToolId, Tool>> // the one cast: a table of states is closed inside its tool
 
 export type Button = 'left' | 'middle' | 'right'
@@ -21,6 +23,8 @@ export interface RawPointer {
   readonly alt: boolean
   readonly ctrl: boolean
   readonly shift: boolean
+  /** Of a pen: how hard it is pressed, in parts of the usual; 1 if not given. */
+  readonly pressure?: number
 }
 
 interface Gesture {
@@ -156,6 +160,6 @@ export class ToolHost {
     const view = this.#view
     const slicePoint = toSlice(view.view.value, raw.screen)
     const voxel = voxelAt(view.volume, view.axis.value, view.slice.value, slicePoint)
-    return { ...raw, point: slicePoint, voxel }
+    return { pressure: 1, ...raw, point: slicePoint, voxel }
   }
 }

@@ -9,15 +9,15 @@ function painter(id: ToolId & ('brush' | 'eraser')): Tool<Painting> {
     on: {
       idle: {
         pointerDown: ({ session }, e) =>
-          session.strokes.begin(e.point, (id === 'eraser') !== e.alt) ? 'painting' : 'idle',
+          session.strokes.begin(e.point, (id === 'eraser') !== e.alt, e.pressure) ? 'painting' : 'idle',
       },
       painting: {
         pointerMove: ({ session }, e) => {
-          session.strokes.extend(e.point)
+          session.strokes.extend(e.point, e.pressure)
           return 'painting'
         },
         pointerUp: ({ session }, e) => {
-          session.strokes.extend(e.point)
+          session.strokes.extend(e.point, e.pressure)
           session.strokes.end()
           return 'idle'
         },

@@ -7,7 +7,7 @@ import type { ViewState } from '../view_state.ts'
 import type { WindowLevel } from '../windowing.ts'
 
 export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'lasso' | 'polygon'
-  | 'ruler'
+  | 'ruler' | 'livewire' | 'scissors' | 'trace'
 
 export interface PointerInfo {
   readonly screen: ScreenPoint
@@ -17,6 +17,8 @@ export interface PointerInfo {
   readonly alt: boolean
   readonly ctrl: boolean
   readonly shift: boolean
+  /** Of a pen, 1 for what has none: how hard it is pressed, in parts of the usual. */
+  readonly pressure: number
 }
 
 /** What was true when the button went down: gestures are measured from it, and `cancel` goes back to it. */

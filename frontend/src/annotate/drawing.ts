@@ -1,0 +1,59 @@
+// How drawing by hand works just now: shape and manner of the brush, the editable area, and whether labels share voxels.
+import type { ReadonlySignal } from '@preact/signals-core'
+
+import { editObjects, type ObjectEdit } from '../viewer/object_edits.ts'
+import type { Session } from '../viewer/session.ts'
+import { copyToSlice } from '../viewer/slice_edits.ts'
+import { BRUSH_SHAPES, type BrushShape } from '../viewer/strokes.ts'
+
+export type { ObjectEdit } from '../viewer/object_edits.ts'
+export { BRUSH_SHAPES, type BrushShape } from '../viewer/strokes.ts'
+
+export class Drawing {
+  readonly shape: ReadonlySignal<BrushShape>
+  /** The brush paints only what looks like its middle. */
+  readonly followsEdges: ReadonlySignal<boolean>
+  /** Only inside of this label is anything changed. */
+  readonly inside: ReadonlySignal<string | null>
+  /** What is drawn for one label is taken from the others that are shown. */
+  readonly exclusive: ReadonlySignal<boolean>
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+    this.shape = session.strokes.shape
+    this.followsEdges = session.strokes.followsEdges
+    this.inside = session.limits.inside
+    this.exclusive = session.exclusive
+  }
+
+  setShape(shape: BrushShape): void {
+    this.#session.strokes.setShape(shape)
+  }
+
+  nextShape(): void {
+    this.setShape(BRUSH_SHAPES[(BRUSH_SHAPES.indexOf(this.shape.peek()) + 1) % BRUSH_SHAPES.length])
+  }
+
+  setFollowsEdges(on: boolean): void {
+    this.#session.strokes.setFollowsEdges(on)
+  }
+
+  setInside(labelId: string | null): void {
+    this.#session.limits.inside.value = labelId
+  }
+
+  setExclusive(on: boolean): void {
+    this.#session.exclusive.value = on
+  }
+
+  /** Copies the active label onto the neighbouring slice and goes there. */
+  copyToSlice(step: -1 | 1): void {
+    copyToSlice(this.#session, step)
+  }
+
+  /** Of the active label in the whole volume, as one step. */
+  editObjects(what: ObjectEdit): void {
+    editObjects(this.#session, what)
+  }
+}
