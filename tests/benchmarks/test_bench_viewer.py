@@ -32,7 +32,8 @@ addEventListener('keydown', (event) => requestAnimationFrame(() => setTimeout(()
   window.paints.push([event.key, performance.now() - event.timeStamp]))), true)
 new MutationObserver(() => {
   if (window.shownAt !== null || !document.querySelector('.pane.main canvas')) return
-  if (!document.querySelector('.pane.main .picture-state')) requestAnimationFrame(() => { window.shownAt ??= performance.now() })
+  if (document.querySelector('.pane.main .picture-state')) return
+  requestAnimationFrame(() => { window.shownAt ??= performance.now() })
 }).observe(document, { childList: true, subtree: true })
 """
 
