@@ -24,6 +24,8 @@ LEFT_OUT = {
     "users": "people are matched by e-mail and written apart",
     "credentials": "secrets stay where they are",
     "agreements": "they are computed again from the masks",
+    "annotation_work": "it is counted again from the history",
+    "counted_annotations": "they tell what has been counted here",
     "webhooks": "their secrets stay where they are",
     "webhook_deliveries": "they tell of addresses that stay where they are",
     "leases": "who has a case open is not to be kept",

@@ -349,6 +349,54 @@ class CurrentMask(Base):
     voxels: Mapped[int] = mapped_column(Integer)
 
 
+class AnnotationWork(Base):
+    """What an annotation took one person one way (origin and model): a cache of history for statistics. Project, case
+    and label are the annotation's, written again so that a project's rows are summed without joins."""
+
+    __tablename__ = "annotation_work"
+
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id", ondelete="CASCADE"), primary_key=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(16), primary_key=True)
+    model: Mapped[str] = mapped_column(Text, primary_key=True)  # empty: none
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"))
+    label_id: Mapped[UUID] = mapped_column(ForeignKey("labels.id", ondelete="CASCADE"))
+    revisions: Mapped[int] = mapped_column(Integer)
+    slices: Mapped[int] = mapped_column(Integer)  # of which this was the newest change
+    seconds: Mapped[float] = mapped_column(Float)
+    clicks: Mapped[int] = mapped_column(Integer)
+    boxes: Mapped[int] = mapped_column(Integer)
+    strokes: Mapped[int] = mapped_column(Integer)
+    undos: Mapped[int] = mapped_column(Integer)
+    slices_by_model: Mapped[int] = mapped_column(Integer)  # that a model drew
+    edits_after_model: Mapped[int] = mapped_column(Integer)  # of these, changed by hand afterwards
+    voxels_by_model: Mapped[int] = mapped_column(BigInteger)
+    voxels_changed: Mapped[int] = mapped_column(BigInteger)  # flipped by hand on these slices afterwards
+
+
+class CountedAnnotation(Base):
+    """An annotation whose AnnotationWork tells of its newest revision: appending takes the row away."""
+
+    __tablename__ = "counted_annotations"
+
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id", ondelete="CASCADE"), primary_key=True)
+
+
+class AnnotationEffort(Base):
+    """How directly an annotation came about, as it was when its case was submitted last: sums over the slices that had
+    a mask (services.effort)."""
+
+    __tablename__ = "annotation_efforts"
+
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id", ondelete="CASCADE"), primary_key=True)
+    slices: Mapped[int] = mapped_column(Integer)
+    seconds: Mapped[float] = mapped_column(Float)
+    actions: Mapped[int] = mapped_column(Integer)
+    actions_until_nearly: Mapped[int] = mapped_column(Integer)
+    measured_at: Mapped[datetime] = _now()
+
+
 class Agreement(Base):
     """How far two people's masks of a label on a volume agree: a cache, computed from the revisions named. The person
     with the lower id comes first."""

@@ -22,7 +22,7 @@ from backend.domain.ids import new_id
 from backend.domain.workflow import Action, CaseState
 from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
-from backend.services import readings
+from backend.services import readings, work
 from backend.services.access import Principal, require_unlocked, require_volume, role_in
 from backend.services.learning import Learning
 from backend.services.projects import label_on
@@ -329,6 +329,7 @@ class Annotations:
             for k, rle in sorted(flips.items())
         ]
         session.add(revision)
+        work.changed(session, annotation.id)
         try:
             session.flush()
         except IntegrityError as error:

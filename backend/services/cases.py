@@ -32,7 +32,7 @@ from backend.db.tables import (
 from backend.domain.assignment import deal, deal_to_several
 from backend.domain.workflow import ALLOWED, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
 from backend.errors import AppError, Conflict, Rejected
-from backend.services import audit, readings
+from backend.services import audit, effort, readings
 from backend.services.access import (
     Principal,
     RoleForbids,
@@ -379,6 +379,7 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
                 _check_reading_taken_back(session, who, reading, to)
                 if to is CaseState.SUBMITTED:
                     require_ready(session, case, who.id, confirmed=confirmed)
+                    effort.measure(session, case.id, who.id)
                 readings.move(session, who, case, reading, to)
         return
     people, test, gold = (changes.pop(name, None) for name in ("readers", "test", "gold"))
@@ -389,7 +390,9 @@ def _apply(session: Session, who: Principal, case: Case, changes: dict[str, Any]
     columns = _changed(role, case, changes)
     _check_taken_back(session, who, role, case, columns["state"])
     if columns["state"] is CaseState.SUBMITTED and case.state != CaseState.SUBMITTED:
-        require_ready(session, case, case.assignee_id or who.id, confirmed=confirmed)
+        annotator_id = case.assignee_id or who.id
+        require_ready(session, case, annotator_id, confirmed=confirmed)
+        effort.measure(session, case.id, annotator_id)
     _write(session, who, case, columns)
     if people:
         readings.give(session, who, case, people)

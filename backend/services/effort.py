@@ -1,21 +1,24 @@
 """What a case cost: time, and on each slice how many actions until it was nearly what it ended as.
 
-From the history and what the pages counted (domain.telemetry); masks are decoded, so this is asked case by case.
+From the history and what the pages counted (domain.telemetry). Masks are decoded, so this is asked case by case; the
+sums of what was submitted are kept for the statistics of the project.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, groupby
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Revision, RevisionSlice, VolumeRow
+from backend.db.tables import Annotation, AnnotationEffort, Revision, RevisionSlice, VolumeRow
 from backend.domain.effort import Step, actions_until
 from backend.domain.telemetry import SliceWork
 from backend.domain.workflow import Action
@@ -39,7 +42,7 @@ class SliceEffort:
 
 @dataclass(frozen=True, slots=True)
 class CaseEffort:
-    """All work on a case; `seconds` without idling, also of slices that ended empty."""
+    """All work on a case, or on one annotation of it; `seconds` without idling, also of slices that ended empty."""
 
     seconds: float
     slices: Sequence[SliceEffort]
@@ -53,54 +56,80 @@ class Efforts:
         """For those who review. Raises CaseNotFound, RoleForbids."""
         with self._db.begin() as session:
             require_case(session, who, case_id, Action.REVIEW)
-            found = session.execute(
-                select(Annotation, VolumeRow.rows, VolumeRow.columns)
-                .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
-                .where(VolumeRow.case_id == case_id)
-                .order_by(Annotation.volume_id, Annotation.label_id, Annotation.id)
-            ).all()
-            seconds, slices = 0.0, []
-            for annotation, rows, columns in found:
-                spent: dict[int, list[SliceWork]] = defaultdict(list)
-                steps: dict[int, list[Step]] = defaultdict(list)
-                revisions = session.execute(
-                    select(Revision.id, Revision.telemetry)
-                    .where(Revision.annotation_id == annotation.id)
-                    .order_by(Revision.sequence)
-                ).all()
-                changed: dict[UUID, list[Any]] = defaultdict(list)
-                for change in session.scalars(
-                    select(RevisionSlice)
-                    .join(Revision, Revision.id == RevisionSlice.revision_id)
-                    .where(Revision.annotation_id == annotation.id)
-                ):
-                    changed[change.revision_id].append(change)
-                for revision_id, telemetry in revisions:
-                    counted = [SliceWork.model_validate(entry) for entry in telemetry.get("slices", [])]
-                    for work in counted:
-                        spent[work.slice].append(work)
-                    for change in changed[revision_id]:
-                        k = change.slice_index
-                        before = steps[k][-1].mask if steps[k] else np.zeros((rows, columns), np.bool_)
-                        flips = {"size": [rows, columns], "counts": change.counts}
-                        here = sum(_actions(work) for work in counted if work.slice == k)
-                        steps[k].append(Step(masks.apply_flips(before, flips), here))
-                seconds += sum(work.seconds for works in spent.values() for work in works)
-                for k in sorted(steps):
-                    until = actions_until(steps[k])
-                    if until is not None:
-                        slices.append(
-                            SliceEffort(
-                                volume_id=annotation.volume_id,
-                                label_id=annotation.label_id,
-                                annotator_id=annotation.annotator_id,
-                                slice_index=k,
-                                seconds=sum(work.seconds for work in spent[k]),
-                                actions=sum(step.actions for step in steps[k]),
-                                actions_until_nearly=until,
-                            )
-                        )
-            return CaseEffort(seconds, slices)
+            found = [_effort(session, annotation, size) for annotation, size in _annotations(session, case_id)]
+            return CaseEffort(sum(one.seconds for one in found), [part for one in found for part in one.slices])
+
+
+def measure(session: Session, case_id: UUID, annotator_id: UUID) -> None:
+    """Somebody submits a case: keep for the statistics how directly their masks came about."""
+    for annotation, size in _annotations(session, case_id, annotator_id):
+        slices = _effort(session, annotation, size).slices
+        values = {
+            "slices": len(slices),
+            "seconds": sum(one.seconds for one in slices),
+            "actions": sum(one.actions for one in slices),
+            "actions_until_nearly": sum(one.actions_until_nearly for one in slices),
+            "measured_at": func.now(),
+        }
+        session.execute(
+            insert(AnnotationEffort)
+            .values(annotation_id=annotation.id, **values)
+            .on_conflict_do_update(index_elements=["annotation_id"], set_=values)
+        )
+
+
+def _annotations(
+    session: Session, case_id: UUID, annotator_id: UUID | None = None
+) -> Iterator[tuple[Annotation, tuple[int, int]]]:
+    """The annotations of a case, of one person or of all, each with its slices' (rows, columns)."""
+    query = (
+        select(Annotation, VolumeRow.rows, VolumeRow.columns)
+        .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
+        .where(VolumeRow.case_id == case_id)
+        .order_by(Annotation.volume_id, Annotation.label_id, Annotation.id)
+    )
+    if annotator_id is not None:
+        query = query.where(Annotation.annotator_id == annotator_id)
+    for annotation, rows, columns in session.execute(query).all():
+        yield annotation, (rows, columns)
+
+
+def _effort(session: Session, annotation: Annotation, size_hw: tuple[int, int]) -> CaseEffort:
+    """Of one annotation. One slice after the other, since all masks of a long history are much memory."""
+    own = Revision.annotation_id == annotation.id
+    counted = {
+        revision_id: [SliceWork.model_validate(entry) for entry in telemetry.get("slices", [])]
+        for revision_id, telemetry in session.execute(select(Revision.id, Revision.telemetry).where(own))
+    }
+    spent: dict[int, float] = defaultdict(float)
+    for work in chain.from_iterable(counted.values()):
+        spent[work.slice] += work.seconds
+    changes = session.execute(
+        select(RevisionSlice.slice_index, RevisionSlice.revision_id, RevisionSlice.counts)
+        .join(Revision, Revision.id == RevisionSlice.revision_id)
+        .where(own)
+        .order_by(RevisionSlice.slice_index, Revision.sequence)
+    )
+    slices = []
+    for k, changed in groupby(changes, key=lambda row: int(row.slice_index)):
+        mask, steps = np.zeros(size_hw, np.bool_), []
+        for _, revision_id, counts in changed:
+            mask = masks.apply_flips(mask, {"size": list(size_hw), "counts": counts})
+            steps.append(Step(mask, sum(_actions(work) for work in counted[revision_id] if work.slice == k)))
+        until = actions_until(steps)
+        if until is not None:
+            slices.append(
+                SliceEffort(
+                    volume_id=annotation.volume_id,
+                    label_id=annotation.label_id,
+                    annotator_id=annotation.annotator_id,
+                    slice_index=k,
+                    seconds=spent[k],
+                    actions=sum(step.actions for step in steps),
+                    actions_until_nearly=until,
+                )
+            )
+    return CaseEffort(sum(spent.values()), slices)
 
 
 def _actions(work: SliceWork) -> int:

@@ -36,7 +36,8 @@ def test_what_was_done_is_counted_by_person_and_label(services: Services, world:
     ]
     for row, (origin, slices, telemetry) in enumerate(steps):
         flips = tuple(change(row, k) for k in slices)
-        draft = RevisionDraft(new_id(), parent, origin, flips, telemetry=telemetry)
+        model = {"name": "small"} if origin is Origin.SAM else None
+        draft = RevisionDraft(new_id(), parent, origin, flips, telemetry=telemetry, model=model)
         parent = services.annotations.append(world.annotator, annotation.id, draft).revision.id
     services.cases.change(world.annotator, world.case_id, {"state": "submitted"})
     services.cases.change(world.manager, world.case_id, {"state": "accepted"})
@@ -44,9 +45,18 @@ def test_what_was_done_is_counted_by_person_and_label(services: Services, world:
     found = services.statistics.of_project(world.manager, world.project_id)
 
     [work] = found.work
+    sums = work.sums
     assert (work.person.id, work.label.id) == (world.annotator.id, world.labels[0])
-    assert (work.cases, work.slices, work.revisions, work.edits_after_model) == (1, 3, 3, 1)
-    assert (work.seconds, work.clicks, work.strokes, work.undos, work.boxes) == (14.5, 5, 4, 1, 0)
+    assert (work.cases, sums.slices, sums.revisions) == (1, 3, 3)
+    assert (sums.seconds, sums.clicks, sums.strokes, sums.undos, sums.boxes) == (14.5, 5, 4, 1, 0)
+    # of the two slices that the model drew, one was changed, by two revisions of 10 voxels each
+    assert (sums.slices_by_model, sums.edits_after_model) == (2, 1)
+    assert (sums.voxels_by_model, sums.voxels_changed) == (2 * SHAPE_KJI[2], 2 * SHAPE_KJI[2])
+    assert (found.cases_of_person, found.cases_of_label) == ({world.annotator.id: 1}, {world.labels[0]: 1})
+    ways = {(way.origin, way.model): (way.sums.slices, way.sums.clicks, way.sums.strokes) for way in found.ways}
+    assert ways == {(Origin.SAM, "small"): (1, 5, 0), (Origin.MANUAL, ""): (2, 0, 4)}
+    assert work.effort is not None
+    assert (work.effort.slices, work.effort.actions, work.effort.actions_until_nearly) == (3, 9, 9)
     [day] = found.days
     assert (day.day, day.submitted, day.accepted) == (datetime.now(UTC).date(), 1, 1)
 
@@ -57,6 +67,37 @@ def test_what_was_done_is_counted_by_person_and_label(services: Services, world:
         "14.5",
         "5",
     )
+
+
+def test_what_is_undone_is_no_edit_and_what_came_since_is_counted(services: Services, world: World) -> None:
+    stored = services.imports.store(world.project_id, new_volume(services, seed=78, study_key="undone"))
+    annotation = services.annotations.create(world.manager, stored.volume_id, world.labels[1], None).annotation
+    made: list[UUID] = []
+
+    def append(origin: Origin, row: int, reverts: int | None = None) -> None:
+        draft = RevisionDraft(
+            new_id(),
+            made[-1] if made else None,
+            origin,
+            (change(row, 1),),
+            reverts=None if reverts is None else made[reverts],
+        )
+        made.append(services.annotations.append(world.manager, annotation.id, draft).revision.id)
+
+    def edited() -> tuple[int, int]:
+        found = services.statistics.of_project(world.manager, world.project_id)
+        (mine,) = [work.sums for work in found.work if work.label.id == world.labels[1]]
+        assert (mine.revisions, mine.slices_by_model, found.pending) == (len(made), 1, 0)
+        return mine.edits_after_model, mine.voxels_changed
+
+    append(Origin.AUTO, 0)
+    assert edited() == (0, 0)
+    append(Origin.MANUAL, 1)
+    assert edited() == (1, SHAPE_KJI[2])
+    append(Origin.UNDO, 1, reverts=1)
+    assert edited() == (0, 0)
+    append(Origin.UNDO, 1, reverts=2)  # done again
+    assert edited() == (1, SHAPE_KJI[2])
 
 
 def test_how_long_others_take_is_for_those_who_review(services: Services, world: World) -> None:

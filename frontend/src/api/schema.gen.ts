@@ -2634,6 +2634,19 @@ export interface components {
          * @enum {string}
          */
         readonly ConsensusMethod: "majority" | "staple" | "reader";
+        /**
+         * CountedOut
+         * @description How many cases somebody drew in, or a label was drawn in.
+         */
+        readonly CountedOut: {
+            /** Cases */
+            readonly cases: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+        };
         /** DayOut */
         readonly DayOut: {
             /** Accepted */
@@ -2695,6 +2708,26 @@ export interface components {
              * @description Names of the configured servers
              */
             readonly items: readonly string[];
+        };
+        /**
+         * DirectnessOut
+         * @description Of slices with a mask that were submitted.
+         */
+        readonly DirectnessOut: {
+            /**
+             * Actions
+             * @description Points, boxes and strokes
+             */
+            readonly actions: number;
+            /**
+             * Actions Until Nearly
+             * @description Until the mask had a Dice of 0.9 with what was submitted
+             */
+            readonly actions_until_nearly: number;
+            /** Seconds */
+            readonly seconds: number;
+            /** Slices */
+            readonly slices: number;
         };
         /** EffortOut */
         readonly EffortOut: {
@@ -4873,6 +4906,17 @@ export interface components {
         readonly StatisticsOut: {
             /** Days */
             readonly days: readonly components["schemas"]["DayOut"][];
+            /** Labels */
+            readonly labels: readonly components["schemas"]["CountedOut"][];
+            /**
+             * Pending
+             * @description Annotations that are not counted yet; asking again counts more of them
+             */
+            readonly pending: number;
+            /** People */
+            readonly people: readonly components["schemas"]["CountedOut"][];
+            /** Ways */
+            readonly ways: readonly components["schemas"]["WayOut"][];
             /** Work */
             readonly work: readonly components["schemas"]["WorkOut"][];
         };
@@ -5249,6 +5293,55 @@ export interface components {
              */
             readonly warm_start: boolean;
         };
+        /**
+         * WayOut
+         * @description What came about one way.
+         */
+        readonly WayOut: {
+            /** Boxes */
+            readonly boxes: number;
+            /** Clicks */
+            readonly clicks: number;
+            /**
+             * Edits After Model
+             * @description Of these, slices that were changed by hand afterwards
+             */
+            readonly edits_after_model: number;
+            /**
+             * Model
+             * @description That answered; empty where none did
+             */
+            readonly model: string;
+            readonly origin: components["schemas"]["Origin"];
+            /** Revisions */
+            readonly revisions: number;
+            /**
+             * Seconds
+             * @description Worked, without idle time
+             */
+            readonly seconds: number;
+            /**
+             * Slices
+             * @description Changed at least once
+             */
+            readonly slices: number;
+            /**
+             * Slices By Model
+             * @description Slices that a model drew
+             */
+            readonly slices_by_model: number;
+            /** Strokes */
+            readonly strokes: number;
+            /** Undos */
+            readonly undos: number;
+            /** Voxels By Model */
+            readonly voxels_by_model: number;
+            /**
+             * Voxels Changed
+             * @description What hands flipped on these slices afterwards
+             */
+            readonly voxels_changed: number;
+        };
         /** Webhook */
         readonly Webhook: {
             /**
@@ -5329,9 +5422,10 @@ export interface components {
             readonly clicks: number;
             /**
              * Edits After Model
-             * @description Changes by hand of a slice that a model had drawn last
+             * @description Of these, slices that were changed by hand afterwards
              */
             readonly edits_after_model: number;
+            readonly effort: components["schemas"]["DirectnessOut"] | null;
             readonly label: components["schemas"]["Label"];
             readonly person: components["schemas"]["Person"];
             /** Revisions */
@@ -5346,10 +5440,22 @@ export interface components {
              * @description Changed at least once
              */
             readonly slices: number;
+            /**
+             * Slices By Model
+             * @description Slices that a model drew
+             */
+            readonly slices_by_model: number;
             /** Strokes */
             readonly strokes: number;
             /** Undos */
             readonly undos: number;
+            /** Voxels By Model */
+            readonly voxels_by_model: number;
+            /**
+             * Voxels Changed
+             * @description What hands flipped on these slices afterwards
+             */
+            readonly voxels_changed: number;
         };
     };
     responses: never;

@@ -5,26 +5,38 @@ import type { ProjectStatistics, WorkRow } from '../api/project_types.ts'
 export interface Sum {
   readonly id: string
   readonly name: string
+  readonly cases: number
   readonly slices: number
   readonly seconds: number
   readonly clicks: number
   readonly strokes: number
+  /** Slices that a model drew, and of these how many were changed by hand afterwards. */
+  readonly byModel: number
   readonly edits: number
+  /** Slices that were submitted, and the actions on them until the mask was nearly what was submitted. */
+  readonly submitted: number
+  readonly actionsUntilNearly: number
 }
 
-/** Work summed by person or by label, the most time first. */
-export function sumBy(work: readonly WorkRow[], key: 'person' | 'label'): Sum[] {
+/** Work summed by person or by label, the most time first. `counted`: how many cases each has. */
+export function sumBy(work: readonly WorkRow[], key: 'person' | 'label', counted: ProjectStatistics['people']): Sum[] {
+  const cases = new Map(counted.map(({ id, cases }) => [id, cases]))
   const sums = new Map<string, Sum>()
   for (const row of work) {
     const { id, name } = row[key]
-    const old = sums.get(id) ?? { id, name, slices: 0, seconds: 0, clicks: 0, strokes: 0, edits: 0 }
+    const old = sums.get(id) ?? {
+      id, name, cases: cases.get(id) ?? 0, slices: 0, seconds: 0, clicks: 0, strokes: 0, byModel: 0, edits: 0, submitted: 0, actionsUntilNearly: 0,
+    }
     sums.set(id, {
       ...old,
       slices: old.slices + row.slices,
       seconds: old.seconds + row.seconds,
       clicks: old.clicks + row.clicks + row.boxes,
       strokes: old.strokes + row.strokes,
+      byModel: old.byModel + row.slices_by_model,
       edits: old.edits + row.edits_after_model,
+      submitted: old.submitted + (row.effort?.slices ?? 0),
+      actionsUntilNearly: old.actionsUntilNearly + (row.effort?.actions_until_nearly ?? 0),
     })
   }
   return [...sums.values()].toSorted((a, b) => b.seconds - a.seconds || b.slices - a.slices)

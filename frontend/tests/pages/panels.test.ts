@@ -94,10 +94,13 @@ test('work is summed by person and by label', () => {
   const label = (id: string) => ({ id, name: `label ${id}` }) as WorkRow['label']
   const row = (person: string, of: string, seconds: number, slices: number): WorkRow => ({
     person: { id: person, name: person, email: '' }, label: label(of), cases: 1, revisions: 2, edits_after_model: 1, clicks: 3, boxes: 1, strokes: 2, undos: 0, seconds, slices,
+    slices_by_model: 2, voxels_by_model: 90, voxels_changed: 9, effort: of === 'x' ? { slices: 2, seconds: 4, actions: 9, actions_until_nearly: 7 } : null,
   })
   const work = [row('ann', 'x', 10, 2), row('bob', 'x', 40, 3), row('ann', 'y', 20, 1)]
-  assert.deepEqual(sumBy(work, 'person').map(({ id, seconds, slices, clicks }) => [id, seconds, slices, clicks]), [['bob', 40, 3, 4], ['ann', 30, 3, 8]])
-  assert.deepEqual(sumBy(work, 'label').map(({ id, edits }) => [id, edits]), [['x', 2], ['y', 1]])
+  const people = [{ id: 'ann', cases: 1 }, { id: 'bob', cases: 5 }]
+  assert.deepEqual(sumBy(work, 'person', people).map(({ id, cases, submitted, actionsUntilNearly }) => [id, cases, submitted, actionsUntilNearly]), [['bob', 5, 2, 7], ['ann', 1, 2, 7]])
+  assert.deepEqual(sumBy(work, 'person', people).map(({ id, seconds, slices, clicks }) => [id, seconds, slices, clicks]), [['bob', 40, 3, 4], ['ann', 30, 3, 8]])
+  assert.deepEqual(sumBy(work, 'label', []).map(({ id, edits, byModel }) => [id, edits, byModel]), [['x', 2, 4], ['y', 1, 2]])
 })
 
 test('days without a case are shown as well, and only the newest', () => {
