@@ -23,8 +23,8 @@ class Frames:
     """One entry per frame that the page drew."""
 
     work_ms: list[float] = field(default_factory=list)
-    """Processor time of the frame's task: events that were waiting, scripts, style, layout, paint. What the machine does
-    besides does not count."""
+    """Processor time of the frame's task: events that were waiting, scripts, style, layout, paint. What the machine
+    does besides does not count."""
 
     wall_ms: list[float] = field(default_factory=list)
     """The same by the clock."""
