@@ -145,7 +145,7 @@ class PicturePainter {
     const [a, b, c, d] = matrix
     const pxPerVoxel = Math.min(Math.hypot(a, b), Math.hypot(c, d))
     target.imageSmoothingEnabled = this.#view.interpolated.peek() && pxPerVoxel < SQUARE_FROM_PX
-    target.imageSmoothingQuality = 'high'
+    target.imageSmoothingQuality = pxPerVoxel < ratio ? 'high' : 'low' // enlarged, 'high' takes half as much time again
     target.setTransform(...matrix)
     target.globalAlpha = this.#stale ? STALE_ALPHA : 1
     target.drawImage(this.#slice.canvas, -0.5, -0.5) // integers are voxel centres
