@@ -30,6 +30,7 @@ from backend.services.label_sets import LabelSets
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.leases import Leases
+from backend.services.measurements import Measurements
 from backend.services.networks import Networks
 from backend.services.people import People
 from backend.services.projects import Projects
@@ -76,6 +77,7 @@ class Services:
     consensus: ConsensusProposals
     leases: Leases
     comments: Comments
+    measurements: Measurements
     statistics: Statistics
     efforts: Efforts
     volumes: Volumes
@@ -119,6 +121,7 @@ def build_services(settings: Settings) -> Services:
     embeddings = Embeddings(settings.cache_redis_url, ttl_s=settings.embedding_ttl_s)
     queue = JobQueue(settings.redis_url)
     planes = Planes(objects, settings.data_dir / "cache" / "planes", max_bytes=settings.plane_cache_bytes)
+    volumes = Volumes(db, planes)
     jobs = Jobs(db, queue)
     learned_prompts = LearnedPrompts(db)
     segmentation = Segmentation(
@@ -146,9 +149,10 @@ def build_services(settings: Settings) -> Services:
         consensus=ConsensusProposals(db, jobs, proposals),
         leases=Leases(db),
         comments=Comments(db),
+        measurements=Measurements(db, volumes, objects),
         statistics=Statistics(db),
         efforts=Efforts(db),
-        volumes=Volumes(db, planes),
+        volumes=volumes,
         annotations=annotations,
         segmentation=segmentation,
         learned_prompts=learned_prompts,

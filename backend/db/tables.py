@@ -454,6 +454,24 @@ class Comment(Base):
     )
 
 
+class Measurement(Base):
+    """Something measured on a slice, with what came out: what a person read is what is kept."""
+
+    __tablename__ = "measurements"
+
+    id: Mapped[UUID] = _id()
+    volume_id: Mapped[UUID] = mapped_column(ForeignKey("volumes.id", ondelete="CASCADE"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    axis: Mapped[int] = mapped_column(SmallInteger)
+    slice_index: Mapped[int] = mapped_column(Integer)
+    points: Mapped[list[Any]]  # [column, row] each
+    figures: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (Index("measurements_by_volume", "volume_id", "id"),)
+
+
 # -- learning ---------------------------------------------------------------------------------------------------------
 class LearnedPromptRow(Base):
     """What SAM^assist learned of a label. Without a volume it was learned on the project's pictures."""

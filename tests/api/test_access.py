@@ -15,6 +15,7 @@ from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
 from backend.domain.webhooks import WebhookEvent
 from backend.domain.workflow import Role, TokenScope
+from backend.imaging.measure import MeasureKind
 from backend.main import create_app
 from backend.services.access import Principal
 from backend.services.comments import Pin
@@ -100,6 +101,11 @@ ALLOWED: dict[str, set[Role]] = {
     "add_comment": ANNOTATE,
     "answer_comment": ANNOTATE,
     "resolve_comment": ANNOTATE,
+    "list_measurements": ALL,
+    "get_measurements_csv": ALL,
+    "get_label_figures": ALL,
+    "add_measurement": ANNOTATE,
+    "remove_measurement": ANNOTATE,
     "take_lease": ANNOTATE,
     "release_lease": ANNOTATE,
     "export_case": EXPORT,
@@ -160,6 +166,7 @@ class Actor:
     client: TestClient
     annotation_id: str | None
     learned_prompt_id: str
+    measurement_id: str
 
 
 @pytest.fixture(scope="module")
@@ -225,16 +232,18 @@ def world(services: Services) -> dict[str, Any]:
     for role in (*Role, None):
         name = role or "outsider"
         who = person(services, admin, f"{name}@access.example.org")
-        annotation_id, learned_prompt_id = str(boss_annotation.annotation.id), learned
+        annotation_id, learned_prompt_id, measuring = str(boss_annotation.annotation.id), learned, boss
         if role is not None:
             services.projects.set_member(boss, view.project.id, who.email, role)
             if role is not Role.VIEWER:
                 mine = services.annotations.create(who, stored.volume_id, label.id, None)
                 annotation_id = str(mine.annotation.id)
                 learned_prompt_id = learned_prompt(services, view.project.id, label.id, who)
+                measuring = who
+        measured = services.measurements.add(measuring, stored.volume_id, MeasureKind.LENGTH, 0, 0, [(1, 1), (4, 5)])
         token = services.accounts.create_token(who, "test", None).value
         client = TestClient(app, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
-        actors[name] = Actor(client, annotation_id, learned_prompt_id)
+        actors[name] = Actor(client, annotation_id, learned_prompt_id, str(measured.measurement.id))
     hook = services.webhooks.create(boss, view.project.id, "https://example.org/", [WebhookEvent.COMMENT_ADDED])
     return {
         "actors": actors,
@@ -253,6 +262,7 @@ def world(services: Services) -> dict[str, Any]:
 def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
     values = {key: value for key, value in world.items() if isinstance(value, str)}
     values |= {"annotation_id": actor.annotation_id, "learned_prompt_id": actor.learned_prompt_id}
+    values["measurement_id"] = actor.measurement_id
     if name in OF_AN_EVALUATION:
         values |= {"job_id": world["evaluation_id"], "name": "report.md"}
     values |= {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "frame": "1", "place": "7FE00010"}
@@ -290,6 +300,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "start_agreement": {"tolerance_mm": 1.5},
         "start_consensus": {"method": "staple", "reader_ids": []},
         "resolve_comment": {"resolved": True},
+        "add_measurement": {"kind": "length", "slice": 0, "points": [{"x": 1, "y": 1}, {"x": 4, "y": 5}]},
         "predict_mask": {"slice": 0, "points": []},
         "encode_ahead": {"slices": [99999]},
         "create_annotation": {"volume_id": world["volume_id"], "label_id": world["label_id"]},
@@ -323,7 +334,7 @@ def test_every_route_is_in_exactly_one_list(routes: dict[str, Route]) -> None:
 
 
 def test_nobody_gets_in_anywhere(routes: dict[str, Route], world: dict[str, Any], anonymous: TestClient) -> None:
-    nobody = Actor(anonymous, str(new_id()), str(new_id()))
+    nobody = Actor(anonymous, str(new_id()), str(new_id()), str(new_id()))
     for name, route in routes.items():
         if name not in PUBLIC:
             assert ask(route, name, world, nobody) == 401, name

@@ -334,6 +334,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/measurements": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Measurements
+         * @description All measurements of a case, oldest first.
+         */
+        readonly get: operations["list_measurements"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/measurements.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Measurements Csv
+         * @description The measurements of a case and the figures of the labels that the caller drew, one row each.
+         */
+        readonly get: operations["get_measurements_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/place": {
         readonly parameters: {
             readonly query?: never;
@@ -718,6 +758,23 @@ export interface paths {
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/measurements/{measurement_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Remove Measurement */
+        readonly delete: operations["remove_measurement"];
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -1537,6 +1594,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/volumes/{volume_id}/label-figures": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Label Figures
+         * @description Volume and values of every label that the caller drew on the volume.
+         */
+        readonly get: operations["get_label_figures"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/volumes/{volume_id}/learning": {
         readonly parameters: {
             readonly query?: never;
@@ -1575,6 +1652,26 @@ export interface paths {
          * @description Let what the project keeps for the label answer one's clicks on a volume, or the plain model.
          */
         readonly patch: operations["switch_warm_start"];
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/measurements": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Add Measurement
+         * @description Measure on a slice; the figures are computed from the volume and kept.
+         */
+        readonly post: operations["add_measurement"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/volumes/{volume_id}/predictions": {
@@ -3241,6 +3338,21 @@ export interface components {
              */
             readonly project_id: string;
         };
+        /** LabelFiguresOut */
+        readonly LabelFiguresOut: {
+            /**
+             * Figures
+             * @description volume_ml, voxels, mean, sd, minimum, maximum
+             */
+            readonly figures: {
+                readonly [key: string]: number;
+            };
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+        };
         /** LabelIn */
         readonly LabelIn: {
             readonly code?: components["schemas"]["CodeValue"] | null;
@@ -3693,6 +3805,64 @@ export interface components {
             /** Volume Difference Percent */
             readonly volume_difference_percent: number;
         };
+        /**
+         * MeasureKind
+         * @enum {string}
+         */
+        readonly MeasureKind: "length" | "angle" | "bidirectional" | "rectangle" | "ellipse";
+        /** MeasurementIn */
+        readonly MeasurementIn: {
+            /**
+             * Axis
+             * @description 0: the acquisition plane; 1 and 2: across it
+             * @default 0
+             */
+            readonly axis?: number;
+            readonly kind: components["schemas"]["MeasureKind"];
+            /**
+             * Points
+             * @description Columns and rows of the raw slice: 2 for a length, 3 for an angle (its vertex second), 4 for bidirectional (long axis, short axis), 2 opposite corners for a rectangle or an ellipse
+             */
+            readonly points: readonly components["schemas"]["PlaceXY"][];
+            /**
+             * Slice
+             * @description Along the axis, counted from 0
+             */
+            readonly slice: number;
+        };
+        /** MeasurementOut */
+        readonly MeasurementOut: {
+            readonly author: components["schemas"]["Person"];
+            /** Axis */
+            readonly axis: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Figures
+             * @description length_mm, long_mm, short_mm, angle_deg, area_mm2; and of the values inside: voxels, mean, sd, minimum, maximum
+             */
+            readonly figures: {
+                readonly [key: string]: number;
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            readonly kind: components["schemas"]["MeasureKind"];
+            /** Points */
+            readonly points: readonly components["schemas"]["PlaceXY"][];
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+        };
         /** Member */
         readonly Member: {
             readonly role: components["schemas"]["Role"];
@@ -3921,6 +4091,13 @@ export interface components {
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
+        /** Page[LabelFiguresOut] */
+        readonly Page_LabelFiguresOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["LabelFiguresOut"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
         /** Page[LabelLearningOut] */
         readonly Page_LabelLearningOut_: {
             /** Items */
@@ -3946,6 +4123,13 @@ export interface components {
         readonly Page_LearnedPrompt_: {
             /** Items */
             readonly items: readonly components["schemas"]["LearnedPrompt"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[MeasurementOut] */
+        readonly Page_MeasurementOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["MeasurementOut"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -6181,6 +6365,68 @@ export interface operations {
             };
         };
     };
+    readonly list_measurements: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_MeasurementOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_measurements_csv: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly get_case_place: {
         readonly parameters: {
             readonly query?: never;
@@ -6950,6 +7196,35 @@ export interface operations {
                 content: {
                     readonly "application/json": components["schemas"]["Page_WorkItem_"];
                 };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly remove_measurement: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly measurement_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             readonly 422: {
@@ -8667,6 +8942,37 @@ export interface operations {
             };
         };
     };
+    readonly get_label_figures: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_LabelFiguresOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_learning: {
         readonly parameters: {
             readonly query?: never;
@@ -8720,6 +9026,41 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly add_measurement: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MeasurementIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MeasurementOut"];
+                };
             };
             /** @description Validation Error */
             readonly 422: {
