@@ -35,7 +35,6 @@ from backend.domain.learning import (
     Generator,
     LearnedNetwork,
     NotEnoughExamples,
-    PromptKind,
     ProposedSlice,
     Verdict,
 )
@@ -45,10 +44,10 @@ from backend.services.learned_prompts import NewLearnedPrompt
 from backend.services.learning import Frame, LearningPlan
 from backend.services.proposals import Run
 from backend.wiring import Services
+from workers.instances import one_by_one, prompting, shows_many
 from workers.interactive import Interactive, learned_prompt_of
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
 from workers.sammed.auto import AutoConfig, auto_segment
-from workers.sammed.coarse import components
 from workers.sammed.guards import TRIALS, judge
 from workers.sammed.metrics import dice, iou
 from workers.sammed.propagation import propagate
@@ -64,10 +63,6 @@ JUDGING_SHARE = 0.6
 
 LEARNING_FIRST_SHARE = 0.3
 """Share of the progress of proposing that learning a prompt first counts for."""
-
-
-MANY_INSTANCES = 4
-"""Parts of a label on the middle one of the annotated pictures from which each is asked for with a box of its own."""
 
 
 class FrameSlices:
@@ -267,6 +262,9 @@ class Batch:
             payload.label_id, payload.annotator_id, model.checksum, pictures=pictures
         )
         start = learned_prompt_of(warm) if warm else None
+        lessons = examples
+        if shows_many(payload.volume_id, [example.mask for example in examples]):
+            lessons = one_by_one(examples, np.random.default_rng([payload.seed, len(examples)]))
 
         def judging(step: int, steps: int) -> None:
             progress(share * JUDGING_SHARE * step / steps, JobMessage.TRYING, slices=len(examples))
@@ -279,11 +277,11 @@ class Batch:
             )
 
         with _translated():
-            said = judge(model, examples, config, seed=payload.seed, start=start, on_step=judging)
+            said = judge(model, lessons, config, seed=payload.seed, start=start, on_step=judging)
             learned = learn_prompt(
-                model, examples, config, seed=payload.seed, label=plan.label, start=start, on_step=learning
+                model, lessons, config, seed=payload.seed, label=plan.label, start=start, on_step=learning
             )
-            gain = _gain(model, start, examples, payload.seed) if start else None
+            gain = _gain(model, start, lessons, payload.seed) if start else None
         verdict = Verdict(**said.to_json(), warm_start_gain=gain)
         row = self._services.learned_prompts.keep(
             NewLearnedPrompt(
@@ -298,6 +296,7 @@ class Batch:
                 tensors=learned.to_bytes(),
                 provenance={
                     **learned.provenance,
+                    "instances": len(lessons) if lessons is not examples else None,
                     "warm_start": str(warm.id) if warm else None,
                     "examples": [_example(plan, annotated.index) for annotated in examples],
                 },
@@ -331,29 +330,22 @@ class Batch:
         )
 
 
-def prompting(payload: AutoSegmentPayload, drawn: Sequence[BoolArray]) -> tuple[PromptKind, bool]:
-    """What the model is asked with, and whether each part is asked for on its own: as the request says, else boxes one
-    by one where the annotated pictures ([H, W] bool each) show many instances, and points for all at once elsewhere."""
-    many = payload.volume_id is None and float(np.median([len(components(mask)) for mask in drawn])) >= MANY_INSTANCES
-    kind = payload.prompts or (PromptKind.BOXES if many else PromptKind.POINTS)
-    return kind, many if payload.per_component is None else payload.per_component
-
-
 def _spread(frames: Sequence[int]) -> list[int]:
     """At most MAX_EXAMPLES of them, evenly spread, first and last included."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), MAX_EXAMPLES)).round().astype(int)
     return [frames[n] for n in chosen]
 
 
-def _gain(model: SamModel, prompt: LearnedPrompt, examples: Sequence[AnnotatedSlice], seed: int) -> float:
-    """Mean Dice that a learned prompt, as it is, gains over the plain model on slices it did not learn from."""
+def _gain(model: SamModel, prompt: LearnedPrompt, lessons: Sequence[AnnotatedSlice], seed: int) -> float:
+    """Mean Dice that a learned prompt, as it is, gains over the plain model on slices it did not learn from; of each
+    slice the first lesson counts."""
     rng = np.random.default_rng(seed)
     taught = model.with_prompt(prompt)
     gains = []
-    for example in examples:
+    for lesson in {lesson.index: lesson for lesson in reversed(lessons)}.values():
         for kind, n_positive, n_negative in TRIALS:
-            prompts = draw_prompts(example.mask, kind, n_positive, n_negative, rng)
-            plain, learned = (dice(m.decode(example.embedding, prompts).mask, example.mask) for m in (model, taught))
+            prompts = draw_prompts(lesson.mask, kind, n_positive, n_negative, rng)
+            plain, learned = (dice(m.decode(lesson.embedding, prompts).mask, lesson.mask) for m in (model, taught))
             gains.append(learned - plain)
     return round(float(np.mean(gains)), 4)
 

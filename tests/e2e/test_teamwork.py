@@ -161,5 +161,5 @@ def test_a_case_goes_from_the_manager_to_the_annotator_to_the_reviewer_and_back(
     expect(reviewer.get_by_text("accepted").first).to_be_visible()
     manager.goto(f"{project_path}/statistics")
     row = manager.get_by_role("row").filter(has_text="Ann Lee")
-    expect(row.get_by_role("cell").nth(5)).to_have_text("2")  # strokes
+    expect(row.get_by_role("cell").nth(6)).to_have_text("2")  # strokes
     manager.screenshot(path=screenshots / "teamwork-statistics.png")

@@ -40,6 +40,17 @@ def test_one_slice_cannot_be_judged(small_model: SamModel) -> None:
         judge(small_model, [first, replace(second, mask=np.zeros_like(second.mask))], QUICK)
 
 
+def test_instances_of_one_slice_are_left_out_together(small_model: SamModel) -> None:
+    first, second = annotated(small_model)
+    with pytest.raises(NotEnoughSlices):
+        judge(small_model, [first, replace(second, index=first.index)], QUICK)
+    steps: list[tuple[int, int]] = []
+    lessons = [first, first, second, second]
+    verdict = judge(small_model, lessons, QUICK, on_step=lambda step, of: steps.append((step, of)))
+    assert verdict.folds == 2 and steps[-1][0] == steps[-1][1]
+    assert verdict.plain == judge(small_model, [first, second], QUICK).plain  # asked for with the same prompts
+
+
 def test_a_prompt_that_answers_always_alike_is_deaf(bundled_model: SamModel) -> None:
     """Embeddings of all point labels made equal and overwhelming: the mask no longer depends on the point's label."""
     slices: list[AnnotatedSlice] = annotated(bundled_model, shape_hw=(96, 128))

@@ -38,12 +38,14 @@ from backend.services.projects import LabelDraft
 from backend.services.proposals import Selection
 from backend.services.segmentation import slice_source
 from backend.wiring import Services
-from workers.batch import Batch, FrameSlices, prompting
+from workers.batch import Batch, FrameSlices
+from workers.instances import LEARNED_A_PICTURE, one_by_one, prompting
 from workers.interactive import Interactive
 from workers.runtime import Runtime
 from workers.sammed.assist import AssistConfig
 from workers.sammed.auto import AutoConfig
 from workers.sammed.sapnet import SapNet, SapNetConfig
+from workers.sammed.types import AnnotatedSlice, SliceEmbedding
 
 SHAPE_KJI = (10, 96, 96)
 FEW = 12
@@ -294,6 +296,44 @@ def test_many_instances_on_pictures_are_asked_for_one_by_one() -> None:
     assert prompting(AutoSegmentPayload(volume_id=new_id(), **anywhere), [five, five]) == (PromptKind.POINTS, False)
     asked = pictures.model_copy(update={"prompts": PromptKind.COMPOSITE, "per_component": False})
     assert prompting(asked, [five, five]) == (PromptKind.COMPOSITE, False)
+
+
+def blobs(count: int, shape_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Squares of 8 x 8 pixels in a row."""
+    mask = np.zeros(shape_hw, np.bool_)
+    for n in range(count):
+        mask[20:28, 4 + 12 * n : 12 + 12 * n] = True
+    return mask
+
+
+def test_instances_are_learned_one_by_one_but_not_slips_of_the_hand() -> None:
+    mask = blobs(5, (96, 160))
+    mask[80, 3] = True
+    embedding = SliceEmbedding(np.zeros((2, 4, 4), np.float16), (96, 160), (96, 160), "a")
+    lessons = one_by_one([AnnotatedSlice(3, embedding, mask)], np.random.default_rng(0))
+    assert [(lesson.index, int(lesson.mask.sum())) for lesson in lessons] == [(3, 64)] * 5
+    assert not np.logical_or.reduce([lesson.mask for lesson in lessons])[80, 3]
+    many = one_by_one([AnnotatedSlice(3, embedding, blobs(12, (96, 160)))], np.random.default_rng(0))
+    assert len(many) == LEARNED_A_PICTURE
+
+
+def test_many_instances_on_pictures_are_learned_one_by_one(
+    services: Services, admin: Principal, runtime: Runtime, phantom: Phantom
+) -> None:
+    liver = Liver(services, admin, phantom)
+    for k in liver.slices[:2]:
+        picture = liver.add(phantom.volume.voxels[k : k + 1])
+        annotation = services.annotations.create(admin, picture, liver.label, None).annotation.id
+        flips = SliceFlips(0, SHAPE_KJI[1:], masks.encode(blobs(5, SHAPE_KJI[1:]))["counts"])
+        draft = RevisionDraft(id=new_id(), parent=None, origin=Origin.MANUAL, slices=(flips,))
+        services.annotations.append(admin, annotation, draft)
+    scope = {"volume_id": picture, "label_id": liver.label, "annotator_id": admin.id}
+    job = liver.run(runtime, LearnPromptPayload(**scope))
+    assert job.state == JobState.DONE, job.problem
+    assert job.result["verdict"]["folds"] == 2
+    learned = services.learned_prompts.of_project(admin, liver.project_id, label_id=None, limit=5, cursor=None).items
+    provenance = learned[0].row.provenance
+    assert (len(provenance["examples"]), len(provenance["slices"]), provenance["instances"]) == (2, 2, 10)
 
 
 def test_pictures_are_proposed_on_together(

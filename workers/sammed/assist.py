@@ -188,7 +188,8 @@ def learn_prompt(
     learned on an earlier case (warm start), else with SAM's own. Raises NotEnoughSlices when no slice has a
     foreground, CheckpointError when an embedding is of other weights."""
     config = config or AssistConfig()
-    lessons = [_Lesson.of(model, s) for s in slices if s.mask.any()]
+    features: dict[int, Tensor] = {}  # by embedding: instances on one slice share them
+    lessons = [_Lesson.of(model, s, features) for s in slices if s.mask.any()]
     if not lessons:
         raise NotEnoughSlices("None of the annotated slices shows the label.", "Annotate one slice at least.")
     started = time.perf_counter()
@@ -231,7 +232,7 @@ def learn_prompt(
         "model": model.name,
         "model_checksum": model.checksum,
         "label": label,
-        "slices": [lesson.index for lesson in lessons],
+        "slices": list(dict.fromkeys(lesson.index for lesson in lessons)),
         "seed": seed,
         "started_from": start.checksum if start else None,
         "config": asdict(config),
@@ -264,9 +265,10 @@ class _Lesson:
     """[h4, w4] float32, 1 where the cell shows the slice, 0 where it is padding"""
 
     @classmethod
-    def of(cls, model: SamModel, annotated: AnnotatedSlice) -> _Lesson:
+    def of(cls, model: SamModel, annotated: AnnotatedSlice, features: dict[int, Tensor]) -> _Lesson:
         embedding = annotated.embedding
-        features = model.features(embedding)
+        if id(embedding) not in features:
+            features[id(embedding)] = model.features(embedding)
         side = model.network.prompt_encoder.mask_input_size[0]
         (height, width), size = embedding.input_hw, model.image_size
 
@@ -280,7 +282,7 @@ class _Lesson:
             annotated.index,
             annotated.mask,
             embedding,
-            features,
+            features[id(embedding)],
             on_the_square(mask),
             (on_the_square(torch.ones_like(mask)) > 0.5).float(),
         )

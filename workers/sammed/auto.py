@@ -97,7 +97,7 @@ class SliceProposal:
     mask: BoolArray
     """[H, W] bool; empty when nothing was found"""
     confidence: float
-    """in [0, 1]; ranks the slices of one run by how good their masks probably are"""
+    """in [0, 1]; ranks the slices of one run by how good their masks probably are, roughly as a Dice"""
     prompts: Prompts | None
     """what SAM was asked; with one prompt per component, all their points or the box around all; None: nothing found"""
     coarse: BoolArray | None
@@ -270,7 +270,8 @@ def _propose(
     logits = model.upscale(low[None, None].to(model.device), embedding)[0, 0].cpu().numpy()
     mask = logits + coarse_weight * coarse.logits > 0
     score = float(np.mean([answer.score for answer in answers]))
-    confidence = float(np.sqrt(iou(coarse.mask, logits > 0) * score))
+    alike = float(np.sqrt(iou(coarse.mask, logits > 0) * score))
+    confidence = 2 * alike / (1 + alike)  # from the scale of the IoU, which SAM estimates, to that of Dice
     return SliceProposal(index, mask, confidence, _united(asked), coarse.mask)
 
 

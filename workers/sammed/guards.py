@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -70,36 +71,39 @@ def judge(
     start: LearnedPrompt | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Verdict:
-    """Leave-one-slice-out estimate of what SAM^assist gains with these slices, config and seed.
+    """Leave-one-slice-out estimate of what SAM^assist gains with these slices, config and seed. Several of one index
+    are instances on one slice: they are left out together and asked for one after the other.
 
     `on_step(step, steps)` counts over all folds and may raise to abort. Raises NotEnoughSlices with fewer than two
     slices that show the label."""
     config = config or AssistConfig()
     shown = [s for s in slices if s.mask.any()]
-    if len(shown) < 2:
+    indices = list(dict.fromkeys(s.index for s in shown))
+    if len(indices) < 2:
         raise NotEnoughSlices("One annotated slice cannot be left out and learned from.", "Annotate a second slice.")
     fold_config = replace(config, steps=max(1, int(config.steps * FOLD_STEPS_SHARE)))
-    held_out = np.unique(np.linspace(0, len(shown) - 1, min(MOST_FOLDS, len(shown))).round().astype(int))
+    held_out = np.unique(np.linspace(0, len(indices) - 1, min(MOST_FOLDS, len(indices))).round().astype(int))
     plain: list[float] = []
     learned: list[float] = []
     heard: list[bool] = []
-    for fold, index in enumerate(held_out):
-        others = [s for i, s in enumerate(shown) if i != index]
+    for fold, position in enumerate(held_out):
+        others = [s for s in shown if s.index != indices[position]]
+        left_out = [s for s in shown if s.index == indices[position]]
 
         def count(step: int, steps: int, before: int = fold) -> None:
             if on_step:
                 on_step(before * steps + step, len(held_out) * steps)
 
         prompt = learn_prompt(model, others, fold_config, seed=seed, start=start, on_step=count)
-        with_prompt, left_out = model.with_prompt(prompt), shown[index]
-        rng = np.random.default_rng([seed, int(index)])
-        for kind, n_positive, n_negative in TRIALS * 2:
+        with_prompt = model.with_prompt(prompt)
+        rng = np.random.default_rng([seed, int(position)])
+        for asked, (kind, n_positive, n_negative) in zip(cycle(left_out), TRIALS * 2, strict=False):
             if config.kind not in ("any", kind):
                 continue
-            prompts = draw_prompts(left_out.mask, kind, n_positive, n_negative, rng)
-            plain.append(dice(model.decode(left_out.embedding, prompts).mask, left_out.mask))
-            learned.append(dice(with_prompt.decode(left_out.embedding, prompts).mask, left_out.mask))
-        heard.append(listens(with_prompt, left_out, rng))
+            prompts = draw_prompts(asked.mask, kind, n_positive, n_negative, rng)
+            plain.append(dice(model.decode(asked.embedding, prompts).mask, asked.mask))
+            learned.append(dice(with_prompt.decode(asked.embedding, prompts).mask, asked.mask))
+        heard.append(listens(with_prompt, left_out[0], rng))
     before, after = float(np.mean(plain)), float(np.mean(learned))
     sensitive = all(heard)
     reason = "deaf" if not sensitive else "better" if after - before >= min_gain else "no_gain"

@@ -112,6 +112,8 @@ export interface SliceMark {
   readonly drafted: boolean
   /** How sure the machine is of the mask that it proposes for the active label here, 0..1; null without one. */
   readonly suggested: number | null
+  /** What it proposes is that the label is not here. */
+  readonly unfound: boolean
   /** What a job proposed here for the active label was turned down. */
   readonly declined: Decline | null
   /** The model has read this slice: a click here is answered at once. */

@@ -4,7 +4,7 @@ import { computed, type ReadonlySignal } from '@preact/signals-core'
 import type { VolumeOut } from '../api/types.ts'
 import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
 import { patientPoint, voxelMl, type AxisLetters, type Triple } from '../viewer/geometry.ts'
-import { area } from '../viewer/mask.ts'
+import { area, isEmpty } from '../viewer/mask.ts'
 import type { Session } from '../viewer/session.ts'
 import type { Cursor, LabelState, ProposalState, SliceMark, VolumeInfo } from './annotator.ts'
 import type { Assistant } from './assistant.ts'
@@ -55,6 +55,7 @@ export function marksOf(session: Session, volume: VolumeInfo, review: Review, as
       active: activeLabelId.value !== null && masks.has(activeLabelId.value, k),
       drafted: drafts.value.has(k),
       suggested: open.get(k)?.confidence ?? null,
+      unfound: open.has(k) && isEmpty(open.get(k)!.mask),
       declined: declined.get(k) ?? null,
       encoded: encoded.has(k),
     }))

@@ -70,7 +70,8 @@ export class Review {
   /** The next in the walk from least to most certain; it begins anew when one has left it. */
   readonly leastCertain = computed(() => {
     const progress = this.progress.value
-    return nextLeastCertain(this.#walkedTo.value === progress.current ? progress : { ...progress, current: -1 })
+    const first = nextLeastCertain({ ...progress, current: -1 })
+    return this.#walkedTo.value === progress.current || first === progress.current ? nextLeastCertain(progress) : first
   })
   readonly useful = computed(() => nextUseful(this.progress.value))
 

@@ -45,12 +45,13 @@ test('the bars of the strip cover it without overlap, and a bar is found under i
 })
 
 test('the strip tells the states of a slice by shape and height, the surer the higher', () => {
-  const mark = { labels: 0, active: false, drafted: false, suggested: null, declined: null, encoded: false }
+  const mark = { labels: 0, active: false, drafted: false, suggested: null, unfound: false, declined: null, encoded: false }
   assert.equal(lookOf(mark).kind, 'untouched')
   assert.equal(lookOf({ ...mark, labels: 2 }).kind, 'others')
   assert.equal(lookOf({ ...mark, labels: 2, declined: 'rejected' }).kind, 'declined')
   assert.equal(lookOf({ ...mark, declined: 'absent', suggested: 0.5 }).kind, 'suggested', 'a newer run asks again')
   assert.equal(lookOf({ ...mark, suggested: 0.5, active: true }).kind, 'accepted')
+  assert.equal(lookOf({ ...mark, suggested: 0.9, unfound: true }).kind, 'unfound')
   const looks = [0, 0.3, 0.6, 0.99, 1].map((suggested) => lookOf({ ...mark, suggested }))
   assert.deepEqual(looks.map((look) => look.kind === 'suggested' && look.color), [...SURE_COLORS, SURE_COLORS.at(-1)])
   for (const [n, look] of looks.slice(1).entries()) assert.ok(look.share > looks[n].share && look.share <= 1)

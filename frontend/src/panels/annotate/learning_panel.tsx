@@ -12,6 +12,7 @@ import { Sentence } from '../sentence.tsx'
 import { ActionButton, keepFocus } from './action_button.tsx'
 import { actionKey, actionTip } from './action_text.ts'
 import { ownKeys } from './own_keys.ts'
+import { isEmpty } from '../../viewer/mask.ts'
 
 export interface LearningPanelProps {
   annotator: Annotator
@@ -194,6 +195,7 @@ function Deciding({ annotator, page }: PartProps) {
   const waiting = review.open.value.size
   const sure = actionById('learning.acceptSure')
   const percent = Math.round(100 * review.confidence.value)
+  const empty = review.sure.value.filter(({ mask }) => isEmpty(mask)).length
   return (
     <>
       <div class="sure">
@@ -201,7 +203,7 @@ function Deciding({ annotator, page }: PartProps) {
         <input type="range" min={0} max={100} step={5} value={percent} aria-label={text.from} title={text.from} onKeyDown={ownKeys}
           onInput={(event) => { review.confidence.value = event.currentTarget.valueAsNumber / 100 }} />
         <output>≥ {percent} %</output>
-        <button type="button" class="button" title={actionTip(sure)} disabled={!isEnabled(sure, annotator)} onClick={() => sure.perform(annotator, page)}>
+        <button type="button" class="button" title={`${actionTip(sure)}\n${text.sureOf(review.sure.value.length - empty, empty)}`} disabled={!isEnabled(sure, annotator)} onClick={() => sure.perform(annotator, page)}>
           {text.acceptSure(review.sure.value.length)}
         </button>
       </div>

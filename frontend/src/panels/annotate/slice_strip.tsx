@@ -42,6 +42,7 @@ export function SliceStrip({ annotator }: { annotator: Annotator }) {
         <li><i class="legend accepted" />{text.stripLegend.accepted}</li>
         <li><i class="legend proposed" style={{ '--from': SURE_COLORS[0], height: '4px' }} />{text.stripLegend.unsure}</li>
         <li><i class="legend proposed" style={{ '--from': SURE_COLORS.at(-1) }} />{text.stripLegend.sure}</li>
+        <li><i class="legend unfound" style={{ '--from': SURE_COLORS.at(-1) }} />{text.stripLegend.unfound}</li>
         <li><i class="legend declined" />{text.stripLegend.declined}</li>
         <li><i class="legend encoded" />{text.stripLegend.encoded}</li>
       </ul>
@@ -102,6 +103,9 @@ function paintBar(context: CanvasRenderingContext2D, x: number, width: number, m
     context.fillStyle = look.color
     context.fillRect(x, bottom - tall, width, 3)
     for (let y = bottom - tall + 5; y < bottom; y += 4) context.fillRect(x, y, width, 1)
+  } else if (look.kind === 'unfound') {
+    context.fillStyle = look.color
+    context.fillRect(x, bottom - 2, width, 2)
   } else if (look.kind === 'declined') {
     context.fillStyle = ink.text
     context.fillRect(x, bottom - tall, width, 2)

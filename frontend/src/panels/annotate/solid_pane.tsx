@@ -1,6 +1,6 @@
 // The visible labels as bodies in space. A drag turns them, the wheel is zoom; arrow keys do the same for those who use keys.
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { effect, signal } from '@preact/signals'
 import type { Annotator } from '../../annotate/annotator.ts'
 import { t } from '../../i18n/text.ts'
@@ -17,8 +17,9 @@ const FILLS = 1.1
 export function SolidPane({ annotator }: { annotator: Annotator }) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const turn = useRef<(dxPx: number, dyPx: number) => void>(() => {})
+  const [bodies, setBodies] = useState<number | null>(null)
   useEffect(() => {
-    const space = new Space(annotator, canvas.current!)
+    const space = new Space(annotator, canvas.current!, setBodies)
     turn.current = (dx, dy) => space.turn(dx, dy)
     return () => space.close()
   }, [annotator])
@@ -35,7 +36,7 @@ export function SolidPane({ annotator }: { annotator: Annotator }) {
     <div class="pane solid">
       <canvas ref={canvas} tabIndex={0} role="img" aria-label={text.solid} onKeyDown={onKeyDown} />
       <div class="pane-name"><b>{text.solid}</b></div>
-      <p class="pane-empty">{annotator.labels.value.every(({ voxels }) => voxels === 0) && text.solidEmpty}</p>
+      <p class="pane-empty">{annotator.labels.value.every(({ voxels }) => voxels === 0) ? text.solidEmpty : bodies === 0 && text.solidThin}</p>
     </div>
   )
 }
@@ -54,7 +55,8 @@ class Space {
   #pixels: { readonly data: ImageData; readonly image: SolidImage } | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(annotator: Annotator, canvas: HTMLCanvasElement) {
+  /** `onBodies` is told how many there are to draw. */
+  constructor(annotator: Annotator, canvas: HTMLCanvasElement, onBodies: (count: number) => void) {
     this.#annotator = annotator
     this.#canvas = canvas
     this.#context = canvas.getContext('2d')!
@@ -68,7 +70,10 @@ class Space {
       effect(() => {
         void annotator.labels.value // changes with every change of a mask
         clearTimeout(this.#timer)
-        this.#timer = setTimeout(() => { this.#shown.value = this.#solids() }, SETTLE_MS)
+        this.#timer = setTimeout(() => {
+          this.#shown.value = this.#solids()
+          onBodies(this.#shown.value.filter(({ solid }) => solid.points.length > 0).length)
+        }, SETTLE_MS)
       }),
       () => clearTimeout(this.#timer),
       effect(() => this.#draw()),
