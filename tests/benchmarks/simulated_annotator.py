@@ -58,6 +58,7 @@ LEARN_AT = (2, 5, 10, 20, 40)
 """Accepted slices after which the label is learned. The page learns by itself whenever there are more; here at fixed
 moments, and waited for, so that the same seed gives the same actions."""
 BEFORE_AUTO = 5
+CORRECTED_BEFORE_AGAIN = 5
 JOB_TIMEOUT_S = 1800.0
 
 
@@ -222,20 +223,32 @@ class Annotator:
                 self.desk.learn(self._seed)
 
     def segment_the_rest(self) -> None:
-        """Have the other slices proposed, and go through the proposals from the least certain to the most."""
-        self._count(actions=1)
-        for proposal in self.desk.propose(self._seed):
-            k, mask = proposal["slice"], masks.decode(proposal["mask"])
-            if k not in self.reference:
-                if mask.any():
-                    self.desk.reject_proposal(proposal)
-                    self._count(actions=1)
-            elif dice(mask, self.reference[k]) >= GOOD_ENOUGH:
-                self.desk.accept_proposal(proposal)
-                self._count(actions=1, taken=1)
-            else:
-                prompts = proposal["prompts"] or {"points": []}
-                self.annotate(k, learned=True, start=mask, points=prompts["points"])
+        """Have the other slices proposed, go through the proposals from the least certain to the most, and have the
+        rest proposed again whenever CORRECTED_BEFORE_AGAIN of them were corrected."""
+        corrected = CORRECTED_BEFORE_AGAIN
+        while corrected >= CORRECTED_BEFORE_AGAIN:
+            self._count(actions=1)
+            corrected = 0
+            for proposal in self.desk.propose(self._seed):
+                corrected += self._go_through(proposal)
+                if corrected == CORRECTED_BEFORE_AGAIN:
+                    break
+
+    def _go_through(self, proposal: dict[str, Any]) -> bool:
+        """Accept, turn down or correct a proposal.  -> whether it was corrected"""
+        k, mask = proposal["slice"], masks.decode(proposal["mask"])
+        if k not in self.reference:
+            if mask.any():
+                self.desk.reject_proposal(proposal)
+                self._count(actions=1)
+            return False
+        if dice(mask, self.reference[k]) >= GOOD_ENOUGH:
+            self.desk.accept_proposal(proposal)
+            self._count(actions=1, taken=1)
+            return False
+        prompts = proposal["prompts"] or {"points": []}
+        self.annotate(k, learned=True, start=mask, points=prompts["points"])
+        return True
 
     def _count(self, **more: int) -> None:
         self.work = replace(self.work, **{name: getattr(self.work, name) + count for name, count in more.items()})
