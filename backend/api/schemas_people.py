@@ -190,7 +190,10 @@ class AuditEvent(Schema):
     project_id: UUID | None
     subject: str
     detail: dict[str, Any]
-    names: dict[str, str] = Field(description="Of the people and cases that subject and detail mention by id")
+    names: dict[str, str] = Field(
+        description="Of the people, projects, cases, labels and volumes that subject and detail mention by id"
+    )
+    case_id: UUID | None = Field(description="The case that it is about, if it still exists")
 
     @classmethod
     def of(cls, view: EventView) -> AuditEvent:
@@ -204,4 +207,5 @@ class AuditEvent(Schema):
             subject=event.subject,
             detail=event.detail,
             names=dict(view.names),
+            case_id=view.case_id,
         )

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import AuditEvent, Case, User
+from backend.db.tables import AuditEvent, Case, LabelRow, Project, User, VolumeRow
 from backend.domain.webhooks import event_of
 from backend.domain.workflow import Action
 from backend.services import outbox
@@ -50,11 +50,13 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event and who caused it; nobody: the system itself. `names`: of people and cases that it mentions by id."""
+    """An event, who caused it (nobody: the system itself) and the case that it is about, if it still exists. `names`:
+    of people, projects, cases, labels and volumes (by their cases) that it mentions by id."""
 
     event: AuditEvent
     actor: User | None
     names: Mapping[str, str]
+    case_id: UUID | None
 
 
 class AuditLog:
@@ -74,13 +76,18 @@ class AuditLog:
             mentioned = {event.id: _ids(event) for event in found.items}
             ids = set().union(*mentioned.values(), (event.actor_id for event in found.items if event.actor_id))
             users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
-            names = {user.id: user.name for user in users.values()}
-            names |= dict(session.execute(select(Case.id, Case.name).where(Case.id.in_(ids))).all())
+            of_volume = select(VolumeRow.id, Case.id, Case.name).join(Case, Case.id == VolumeRow.case_id)
+            cases = {id: (id, name) for id, name in session.execute(select(Case.id, Case.name).where(Case.id.in_(ids)))}
+            cases |= {v: (id, name) for v, id, name in session.execute(of_volume.where(VolumeRow.id.in_(ids)))}
+            names = {user.id: user.name for user in users.values()} | {id: name for id, (_, name) in cases.items()}
+            for table in (Project, LabelRow):
+                names |= dict(session.execute(select(table.id, table.name).where(table.id.in_(ids))).all())
             views = [
                 EventView(
                     event,
                     users.get(event.actor_id) if event.actor_id else None,
                     {str(id): names[id] for id in mentioned[event.id] if id in names},
+                    next((cases[id][0] for id in mentioned[event.id] if id in cases), None),
                 )
                 for event in found.items
             ]

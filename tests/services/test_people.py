@@ -100,3 +100,4 @@ def test_managers_read_what_happened_in_their_project(services: Services, world:
     assigned = next(view for view in seen if view.event.action == "case.changed")
     assert assigned.names[str(world.case_id)] == "case 1.2.3"
     assert "Leaver" in assigned.names.values()
+    assert assigned.case_id == world.case_id

@@ -2452,6 +2452,11 @@ export interface components {
              * Format: date-time
              */
             readonly at: string;
+            /**
+             * Case Id
+             * @description The case that it is about, if it still exists
+             */
+            readonly case_id: string | null;
             /** Detail */
             readonly detail: {
                 readonly [key: string]: unknown;
@@ -2463,7 +2468,7 @@ export interface components {
             readonly id: string;
             /**
              * Names
-             * @description Of the people and cases that subject and detail mention by id
+             * @description Of the people, projects, cases, labels and volumes that subject and detail mention by id
              */
             readonly names: {
                 readonly [key: string]: string;

@@ -2,15 +2,17 @@
 
 import type { AuditEvent } from '../api/project_types.ts'
 import type { Page } from '../api/types.ts'
+import { auditTexts } from '../i18n/audit_text.ts'
 import { formatMoment } from '../i18n/format.ts'
 import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
-import { describe } from './audit_detail.ts'
+import { describe, phraseOf } from './audit_detail.ts'
 import { hrefTo } from './router.ts'
 import { usePaged } from './use_paged.ts'
+import { roleName, stateName } from './words.ts'
 
 export function AuditList({ projectId }: { projectId: string | null }) {
   const { api } = useApp()
@@ -38,8 +40,8 @@ export function AuditList({ projectId }: { projectId: string | null }) {
                 <tr key={event.id}>
                   <td class="tight soft">{formatMoment(event.at, language.value)}</td>
                   <td class="tight">{event.actor?.name ?? <span class="faint">{text.system}</span>}</td>
-                  <td class="tight"><code>{event.action}</code></td>
-                  <td class="soft detail"><Subject event={event} /> {describe(event.detail, event.names)}</td>
+                  <td class="tight" title={event.action}>{phraseOf(event.action, auditTexts())}</td>
+                  <td class="soft detail"><Subject event={event} /> {describe(event.detail, event.names, auditTexts(), said)}</td>
                 </tr>
               ))}
             </tbody>
@@ -51,9 +53,12 @@ export function AuditList({ projectId }: { projectId: string | null }) {
   )
 }
 
-/** Whom or what it happened to, where it has a name; a case leads to itself. */
+/** Whom or what it happened to, where it has a name; a case, and what belongs to one, leads there. */
 function Subject({ event }: { event: AuditEvent }) {
   const name = event.names[event.subject]
-  if (name === undefined) return null
-  return event.action.startsWith('case.') ? <a href={hrefTo.annotate(event.subject)}>{name}</a> : <strong>{name}</strong>
+  if (event.case_id !== null && name !== undefined) return <a href={hrefTo.annotate(event.case_id)}>{name}</a>
+  return name === undefined ? null : <strong>{name}</strong>
 }
+
+const said = (fact: string, value: string): string =>
+  fact === 'state' ? stateName(value) : fact === 'role' ? roleName(value) : value

@@ -5,7 +5,8 @@ import { test } from 'node:test'
 
 import { ACTIONS } from '../../src/annotate/actions.ts'
 import type { ImportedFile, WorkRow } from '../../src/api/project_types.ts'
-import { describe } from '../../src/pages/audit_detail.ts'
+import { AUDIT_TEXTS } from '../../src/i18n/audit_text.ts'
+import { describe, phraseOf } from '../../src/pages/audit_detail.ts'
 import { browserName } from '../../src/pages/browser_name.ts'
 import { passwordFault } from '../../src/pages/session.ts'
 import { everyDay, sumBy } from '../../src/pages/statistics_sums.ts'
@@ -119,7 +120,14 @@ test('a browser is named as people name it', () => {
 })
 
 test('a change in the log says what was and what is', () => {
-  assert.equal(describe({ state: ['new', 'assigned'], assignee: [null, 'u1'], count: 3 }, { u1: 'Ann' }), 'state: new → assigned · assignee: – → Ann · count: 3')
+  const { en, zh } = AUDIT_TEXTS
+  assert.equal(describe({ state: ['new', 'assigned'], assignee: [null, 'u1'], count: 3 }, { u1: 'Ann' }, en), 'state: new → assigned · assignee: – → Ann · number: 3')
+  assert.equal(describe({ readers: ['u1', 'u2'], gold: true }, { u1: 'Ann', u2: 'Bo' }, en), 'readers: Ann, Bo · test case: yes')
+  assert.equal(describe({ role: 'viewer', newly: 1 }, {}, zh, (_, value) => value.toUpperCase()), '角色: VIEWER · newly: 1')
+  assert.equal(phraseOf('label.deleted', en), 'Deleted a label')
+  assert.equal(phraseOf('moon.landed', en), 'moon.landed')
+  assert.deepEqual(Object.keys(zh.actions).sort(), Object.keys(en.actions).sort())
+  assert.deepEqual(Object.keys(zh.facts).sort(), Object.keys(en.facts).sort())
 })
 
 test('a new password is long enough and twice the same', () => {
