@@ -14,6 +14,7 @@ import type { ViewedVolume } from '../viewer/view_state.ts'
 import type { WindowLevel } from '../viewer/windowing.ts'
 import type { Drawing } from './drawing.ts'
 import type { Learning } from './learning.ts'
+import type { Measurements } from './measurements.ts'
 import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
 
@@ -28,8 +29,6 @@ export interface VolumeInfo extends ViewedVolume {
   readonly caseId: string
   readonly name: string
   readonly modality: string
-  /** Unit of the values for the readout: 'HU' for CT, else ''. */
-  readonly unit: string
   readonly warnings: readonly string[]
 }
 
@@ -130,6 +129,10 @@ export interface PageCommands {
   nextCase(): void
   previousCase(): void
   submit(): void
+  /** What was measured on this series, and the figures of its labels. */
+  measurements(): void
+  /** Something could not be done; the page says so. */
+  problem(problem: Problem): void
   addLabel(): void
 }
 
@@ -186,6 +189,7 @@ export interface Annotator {
   readonly review: Review
   readonly panes: PaneViews
   readonly drawing: Drawing
+  readonly measurements: Measurements
 
   // -- commands --
   attach(canvases: Canvases): () => void

@@ -24,6 +24,7 @@ import { uuid7Maker } from './ids.ts'
 import { bindKeys } from './keyboard.ts'
 import { showKeys } from './keymap.ts'
 import { Learning } from './learning.ts'
+import { Measurements } from './measurements.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
 import { PaneViews } from './pane_views.ts'
@@ -104,6 +105,7 @@ class OpenAnnotator implements Annotator {
   readonly review: Review
   readonly panes: PaneViews
   readonly drawing: Drawing
+  readonly measurements: Measurements
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
@@ -117,6 +119,7 @@ class OpenAnnotator implements Annotator {
       volume: this.volume, readOnly, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
       onDecision: (decision) => this.review.decided(decision), onWork: (slice, work) => this.#meter.did(slice, work),
+      onMeasured: (measuring) => void this.measurements.add(measuring),
       pictureOf: (slice) => this.#slices.pictureOf(0, slice),
     })
     this.#session = session
@@ -165,6 +168,9 @@ class OpenAnnotator implements Annotator {
     this.brushRadiusMm = session.strokes.radiusMm
     this.threshold = session.limits.range
     this.drawing = new Drawing(session)
+    this.measurements = new Measurements({
+      api, volumeId, caseId: volume.case_id, session, readOnly, onProblem: (problem) => page.problem(problem),
+    })
     this.canUndo = session.history.canUndo
     this.canRedo = session.history.canRedo
     this.saving = this.#outbox.saving
@@ -190,6 +196,7 @@ class OpenAnnotator implements Annotator {
   // -- opening and closing --
   /** Loads the masks of these annotations. `own`: the caller's, with what waits for the server; work begins. */
   async start(annotations: readonly AnnotationOut[], own: boolean): Promise<void> {
+    void this.measurements.start()
     if (!own) return this.#stored.show(annotations)
     await this.#stored.load(annotations)
     this.#outbox.start()

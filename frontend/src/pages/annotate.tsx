@@ -101,6 +101,8 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     help: () => setDialog('help'),
     palette: () => setDialog('palette'),
     keys: () => setDialog('keys'),
+    measurements: () => setDialog('measurements'),
+    problem: (found) => toasts.problem(found),
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },

@@ -1,9 +1,10 @@
 // What lies over the picture, as draw commands in screen coordinates: prompts, box, brush, crosshair, letters, scale bar,
-// ruler. A function of the session and one of its panes; renderer.ts puts the commands on a canvas.
+// measurements. A function of the session and one of its panes; renderer.ts puts the commands on a canvas.
 import { toScreen } from './camera.ts'
 import { traceRings } from './contour.ts'
-import { planeOf, sliceAxes, sliceOf, slicePixelMm, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
+import { planeOf, sliceAxes, sliceOf, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
 import { ByteMask } from './mask.ts'
+import { figuresOf, linesOf, type Figures, type Measuring } from './measuring.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
 import type { ViewState } from './view_state.ts'
@@ -26,6 +27,7 @@ export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c',
 
 const WHITE = '#f2f4f7'
 const ERASER = '#ffb4a8'
+const MEASURED = '#ffe066'
 const EDGE_PX = 18
 /** The controls over the picture's upper edge need this much. */
 const CONTROLS_PX = 640
@@ -44,7 +46,7 @@ export function drawOverlay(session: Session, view: ViewState = session.view): r
     letters(view, out)
     scaleBar(view, out)
   }
-  ruler(view, out)
+  measurements(session, view, out)
   if (view === session.view) {
     prompts(session, out)
     brush(session, out)
@@ -174,16 +176,32 @@ function scaleBar(view: ViewState, out: Draw[]): void {
   out.push({ kind: 'text', text: formatMm(mm), at: p(length / 2, -12), color: WHITE, align: 'center' })
 }
 
-function ruler(view: ViewState, out: Draw[]): void {
-  const measured = view.ruler.value
-  if (!measured || measured.axis !== view.axis.value || measured.index !== view.slice.value) return
-  const from = toScreen(view.view.value, measured.from), to = toScreen(view.view.value, measured.to)
-  const pixelMm = slicePixelMm(view.volume, measured.axis)
-  const mm = Math.hypot((measured.to[0] - measured.from[0]) * pixelMm.column, (measured.to[1] - measured.from[1]) * pixelMm.row)
-  if (mm === 0) return
-  out.push({ kind: 'line', from, to, color: '#ffe066', width: 1.5 })
-  const text = view.volume.anatomical ? `${mm.toFixed(1)} mm` : `${mm.toFixed(1)} px`
-  out.push({ kind: 'text', text, at: [to[0] + 10, to[1] - 12] as unknown as ScreenPoint, color: '#ffe066', align: 'left' })
+function measurements(session: Session, view: ViewState, out: Draw[]): void {
+  const here = ({ axis, index }: Measuring) => axis === view.axis.value && index === view.slice.value
+  for (const kept of session.measurements.value) if (here(kept)) measured(view, kept, kept.figures, out)
+  const now = view.measuring.value
+  if (now && here(now)) measured(view, now, figuresOf(view.volume, now), out)
+}
+
+function measured(view: ViewState, { kind, points }: Measuring, figures: Figures, out: Draw[]): void {
+  const screen = (p: SlicePoint) => toScreen(view.view.value, p)
+  const line = (a: SlicePoint, b: SlicePoint) => out.push({ kind: 'line', from: screen(a), to: screen(b), color: MEASURED, width: 1.5 })
+  if (kind === 'rectangle' || kind === 'ellipse') {
+    const from = screen(points[0]), to = screen(points[1])
+    if (kind === 'rectangle') out.push({ kind: 'rect', from, to, color: MEASURED })
+    else {
+      const at = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2] as unknown as ScreenPoint
+      out.push({ kind: 'ellipse', at, radiusX: Math.abs(to[0] - from[0]) / 2, radiusY: Math.abs(to[1] - from[1]) / 2, color: MEASURED })
+    }
+  } else if (kind === 'bidirectional') {
+    line(points[0], points[1])
+    if (points.length === 4) line(points[2], points[3])
+  } else for (let n = 1; n < points.length; n++) line(points[n - 1], points[n])
+  if (kind !== 'rectangle' && kind !== 'ellipse') for (const p of points) out.push({ kind: 'ellipse', at: screen(p), radiusX: 2.5, radiusY: 2.5, color: MEASURED })
+  const [x, y] = screen(points[1])
+  for (const [n, text] of linesOf(figures, view.volume.unit, view.volume.anatomical).entries()) {
+    out.push({ kind: 'text', text, at: [x + 10, y - 12 + 18 * n] as unknown as ScreenPoint, color: MEASURED, align: 'left' })
+  }
 }
 
 function labelColor(session: Session, labelId: string | null): string {

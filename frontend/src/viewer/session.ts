@@ -12,6 +12,7 @@ import type { SlicePoint } from './geometry.ts'
 import type { History } from './history.ts'
 import type { LabelMasks } from './label_masks.ts'
 import { objectAt, type Mask } from './mask.ts'
+import type { Measured, Measuring } from './measuring.ts'
 import { Limits } from './limits.ts'
 import type { Change, Decision, Grabbed, LabelStyle, LaidOver, OutlineInHand, SessionOptions, Work } from './session_types.ts'
 import { Strokes } from './strokes.ts'
@@ -53,9 +54,13 @@ export class Session {
   readonly traced = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
   /** What is drawn for one label is taken from the others that are shown. */
   readonly exclusive = signal(false)
+  /** What is kept, of all planes. */
+  readonly measurements = signal<readonly Measured[]>([])
   /** The prompt that is being dragged. */
   readonly grabbed = signal<Grabbed | null>(null)
 
+  /** Something was measured: for those who keep it. */
+  readonly measured: (measuring: Measuring) => void
   /** Somebody worked on a slice: for those who count. */
   readonly worked: (slice: number, work: Work) => void
   /** The picture of a slice of the acquisition plane, if it is at hand. */
@@ -64,7 +69,7 @@ export class Session {
   readonly #onDecision: (decision: Decision) => void
   #nextDraftId = 1
 
-  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {}, pictureOf = () => null }: SessionOptions) {
+  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {}, pictureOf = () => null, onMeasured = () => {} }: SessionOptions) {
     this.view = new ViewState(volume, window)
     this.edits = new Edits({ view: this.view, newId, onAccepted, onDecision, yielding: (labelId) => this.#yielding(labelId) })
     this.limits = new Limits(this.edits.masks)
@@ -76,6 +81,7 @@ export class Session {
     this.changes = this.edits.changes
     this.drafts = this.edits.drafts
     this.worked = onWork
+    this.measured = onMeasured
     this.pictureOf = (slice) => (this.view.axis.value === 0 && slice === this.view.slice.value ? this.view.image.value : pictureOf(slice))
     this.#readOnly = readOnly
     this.#onDecision = onDecision

@@ -4,6 +4,7 @@ import type { SlicePoint } from './geometry.ts'
 import type { LabelMasks } from './label_masks.ts'
 import type { Wire } from './livewire.ts'
 import type { Mask } from './mask.ts'
+import type { Measuring } from './measuring.ts'
 import type { Decline, Suggestion } from './suggestions.ts'
 import type { Grip } from './tools/grip.ts'
 import type { ViewedVolume } from './view_state.ts'
@@ -86,6 +87,7 @@ export interface SessionOptions {
   readonly onDecision?: (decision: Decision) => void
   /** The picture of another slice of the acquisition plane, if it is at hand. */
   readonly pictureOf?: (slice: number) => SliceImage | null
+  readonly onMeasured?: (measuring: Measuring) => void
   readonly onWork?: (slice: number, work: Work) => void
 }
 

@@ -9,6 +9,7 @@ import {
   AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, planeOf, slicePixelMm, sliceShape, turnedClockwise,
   voxelAt, type Axis, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
 } from './geometry.ts'
+import type { Measuring } from './measuring.ts'
 import type { SliceImage, WindowLevel } from './windowing.ts'
 
 export interface ViewedVolume extends VolumeGrid {
@@ -16,6 +17,8 @@ export interface ViewedVolume extends VolumeGrid {
   readonly valueRange: readonly [lowest: number, highest: number]
   /** False for pictures that are no cross-section of a patient (photographs, microscopy): shown as they are stored. */
   readonly anatomical: boolean
+  /** Of the values: 'HU' for CT, else ''. */
+  readonly unit: string
 }
 
 /** A slice that has arrived, with what it is a slice of. */
@@ -24,8 +27,6 @@ export interface LoadedSlice {
   readonly index: number
   readonly image: SliceImage
 }
-
-export interface Ruler { readonly axis: Axis; readonly index: number; readonly from: SlicePoint; readonly to: SlicePoint }
 
 type PerAxis<T> = readonly [T, T, T]
 
@@ -38,7 +39,8 @@ class Shared {
   readonly crosshair = signal(false)
   /** Seen from the head, the patient's right on the right; radiologists look from the feet. */
   readonly neurological = signal(false)
-  readonly ruler = signal<Ruler | null>(null)
+  /** What is being measured, or was last and is not kept. */
+  readonly measuring = signal<Measuring | null>(null)
 
   constructor(volume: ViewedVolume, window: WindowLevel) {
     this.window = signal(window)
@@ -52,7 +54,7 @@ export class ViewState {
   readonly volume: ViewedVolume
   readonly axis = signal<Axis>(0)
   readonly position; readonly window; readonly inverted; readonly interpolated; readonly crosshair; readonly neurological
-  readonly ruler
+  readonly measuring
   readonly viewport = signal<Size>({ width: 0, height: 0 })
   readonly loaded = signal<LoadedSlice | null>(null)
   readonly pointer = signal<ScreenPoint | null>(null)
@@ -76,7 +78,7 @@ export class ViewState {
     this.interpolated = shared.interpolated
     this.crosshair = shared.crosshair
     this.neurological = shared.neurological
-    this.ruler = shared.ruler
+    this.measuring = shared.measuring
     this.#orientations = signal(this.#customary())
   }
 
@@ -159,7 +161,7 @@ export class ViewState {
       this.#turn(this.#swapped(this.#customary()[this.axis.value]))
       this.window.value = this.#firstWindow
       this.inverted.value = false
-      this.ruler.value = null
+      this.measuring.value = null
     })
   }
 

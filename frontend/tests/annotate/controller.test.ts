@@ -5,6 +5,7 @@ import { openAnnotator, type AnnotatorOptions } from '../../src/annotate/control
 import { MemoryStorage } from '../../src/annotate/outbox_storage.ts'
 import { ApiError } from '../../src/api/client.ts'
 import type { RevisionIn } from '../../src/api/types.ts'
+import { slicePoint } from '../../src/viewer/geometry.ts'
 import { toCoco } from '../../src/viewer/mask.ts'
 import { rectangle } from '../viewer/support.ts'
 import { FakeServer, Refusal, settle } from './support.ts'
@@ -20,6 +21,13 @@ function sliceBytes(): ArrayBuffer {
   view.setUint32(12, COLUMNS, true)
   new Uint8Array(buffer, 16).fill(7)
   return buffer
+}
+
+function measurement(id: string) {
+  return {
+    id, volume_id: 'v', author: { id: 'me', name: 'Me', email: 'm' }, created_at: '2026-01-01T00:00:00Z', kind: 'length', axis: 0, slice: 3,
+    points: [{ x: 1, y: 1 }, { x: 4, y: 5 }], figures: { length_mm: 7.2 },
+  }
 }
 
 /** A volume of 6 slices with two labels; the liver has an annotation with one object on slice 3. */
@@ -40,6 +48,9 @@ function world() {
       { id: 'kidney', name: 'kidney', color: '#00ff00', value: 2, code: null, shortcut: '7' },
     ] }))
     .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true, keys: {} }))
+    .on('GET', /c\/measurements$/, () => ({ items: [measurement('m0')], next_cursor: null }))
+    .on('POST', /v\/measurements$/, ({ json }) => ({ ...measurement('m1'), ...(json as object) }))
+    .on('DELETE', /measurements\/m1$/, () => undefined)
     .on('GET', /v\/learning$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /v\/proposals$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /api\/annotations$/, () => ({ items: [annotation], next_cursor: null }))
@@ -54,7 +65,7 @@ function world() {
   return { server, revisions }
 }
 
-const page = { palette() {}, keys() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {} }
+const page = { palette() {}, keys() {}, measurements() {}, problem() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {} }
 
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()
@@ -166,4 +177,16 @@ test('other planes go through the crosshair and are for looking', async (t) => {
   annotator.setAxis(0)
   assert.deepEqual([...annotator.position.value], [3, 9, 6])
   assert.equal(annotator.slice.value, 3)
+})
+
+test('what is measured is kept by the server and shown with its figures; removing takes it away', async (t) => {
+  const { server } = world()
+  const annotator = await open(server)
+  t.after(() => annotator.close())
+  assert.deepEqual(annotator.measurements.list.value.map(({ id }) => id), ['m0'])
+  await annotator.measurements.add({ kind: 'length', axis: 0, index: 2, points: [slicePoint(1, 2), slicePoint(3, 4)] })
+  assert.deepEqual(server.asked.find(({ method, path }) => method === 'POST' && path.endsWith('measurements'))!.json,
+    { kind: 'length', axis: 0, slice: 2, points: [{ x: 1, y: 2 }, { x: 3, y: 4 }] })
+  await annotator.measurements.remove('m1')
+  assert.deepEqual(annotator.measurements.list.value.map(({ id }) => id), ['m0'])
 })

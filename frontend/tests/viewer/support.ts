@@ -24,7 +24,7 @@ export function volume(
 ): ViewedVolume {
   const columns = axisLetters.map((letter, axis) => DIRECTION[letter].map((part) => part * spacingKjiMm[axis]))
   const affineLps: Affine = [0, 1, 2].map((row) => [columns[0][row], columns[1][row], columns[2][row], 0])
-  return { shapeKji, spacingKjiMm, axisLetters, affineLps, channels: 1, valueRange: [0, 100], anatomical: true }
+  return { shapeKji, spacingKjiMm, axisLetters, affineLps, channels: 1, valueRange: [0, 100], anatomical: true, unit: 'HU' }
 }
 
 export const LIVER = 'label-liver'
@@ -32,7 +32,7 @@ export const KIDNEY = 'label-kidney'
 
 /** A session with two labels, a viewport, and the visible slice loaded (values 0..). `accepted` grows as revisions leave. */
 export function openSession(
-  viewed: ViewedVolume = volume(), listeners: Pick<SessionOptions, 'onDecision' | 'onWork'> = {},
+  viewed: ViewedVolume = volume(), listeners: Pick<SessionOptions, 'onDecision' | 'onWork' | 'onMeasured'> = {},
 ): { session: Session; accepted: Accepted[] } {
   const accepted: Accepted[] = []
   let ids = 0

@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { KeyboardHand } from '../../src/viewer/tools/hand.ts'
 import { TOOLS, ToolHost } from '../../src/viewer/tools/host.ts'
 import { area } from '../../src/viewer/mask.ts'
+import { figuresOf, linesOf, type Measuring } from '../../src/viewer/measuring.ts'
 import type { ToolId } from '../../src/viewer/tools/tool.ts'
-import { LIVER, moved, openSession, over } from './support.ts'
+import { LIVER, moved, openSession, over, volume } from './support.ts'
 
 function open(tool: ToolId) {
   const opened = openSession()
@@ -176,17 +177,47 @@ test('probe moves the crosshair of all planes', () => {
   assert.equal(session.view.slice.value, 11)
 })
 
-test('ruler: a drag measures on its slice, a click takes it away', () => {
+test('length: a drag measures on its slice, a click takes away what is not kept', () => {
   const { session, host } = open('ruler')
   host.down('left', over(session, 2, 2))
   host.move(over(session, 5, 6))
   host.up(over(session, 5, 6))
-  const { from, to, index } = session.view.ruler.value!
-  assert.equal(index, 2)
-  assert.ok(Math.abs(Math.hypot(to[0] - from[0], to[1] - from[1]) - 5) < 1e-6)
+  const { kind, index, points } = session.view.measuring.value!
+  assert.deepEqual([kind, index, points.length], ['length', 2, 2])
+  assert.ok(Math.abs(figuresOf(session.view.volume, session.view.measuring.value!)['length_mm'] - 5) < 1e-6)
   host.down('left', over(session, 2, 2))
   host.up(over(session, 2, 2))
-  assert.equal(session.view.ruler.value, null)
+  assert.equal(session.view.measuring.value, null)
+})
+
+test('an angle is a drag and a click, two axes are two drags; Escape in between leaves nothing', () => {
+  const done: Measuring[] = []
+  const { session } = openSession(volume({ spacingKjiMm: [3, 1, 1] }), { onMeasured: (measuring) => done.push(measuring) })
+  const host = new ToolHost(session)
+  const drag = (x0: number, y0: number, x1: number, y1: number) => {
+    host.down('left', over(session, x0, y0))
+    host.move(over(session, x1, y1))
+    host.up(over(session, x1, y1))
+  }
+  session.tool.value = 'angle'
+  drag(12, 4, 4, 4)
+  host.move(over(session, 4, 14))
+  assert.ok(Math.abs(figuresOf(session.view.volume, session.view.measuring.value!)['angle_deg'] - 90) < 1e-6, 'seen before the click')
+  drag(12, 12, 12, 12)
+  session.tool.value = 'bidirectional'
+  drag(4, 8, 24, 8)
+  drag(14, 4, 14, 12)
+  assert.deepEqual(done.map(({ kind, points }) => [kind, points.length]), [['angle', 3], ['bidirectional', 4]])
+  assert.ok(Math.abs(figuresOf(session.view.volume, done[0])['angle_deg'] - 45) < 1e-6)
+  assert.deepEqual(linesOf(figuresOf(session.view.volume, done[1]), 'HU', true), ['20.0 × 8.0 mm'])
+  drag(4, 8, 24, 8)
+  assert.ok(host.cancel())
+  assert.equal(session.view.measuring.value, null)
+})
+
+test('figures read with their units, in pixels where there is no patient', () => {
+  assert.deepEqual(linesOf({ area_mm2: 1234.5, voxels: 40, mean: 57.26, sd: 3.14 }, 'HU', true), ['1235 mm²', '57.3 ± 3.1 HU'])
+  assert.deepEqual(linesOf({ length_mm: 12.34 }, '', false), ['12.3 px'])
 })
 
 test('a second button during a gesture is ignored', () => {

@@ -20,9 +20,10 @@ const loadPalette = async () => (await import('./command_palette.tsx')).CommandP
 const CommandPalette = onDemand(loadPalette)
 const HelpDialog = onDemand(async () => (await import('./help_dialog.tsx')).HelpDialog)
 const KeysDialog = onDemand(async () => (await import('./keys_dialog.tsx')).KeysDialog)
+const MeasurementsDialog = onDemand(async () => (await import('./measurements_dialog.tsx')).MeasurementsDialog)
 const HistoryDialog = onDemand(async () => (await import('./history_dialog.tsx')).HistoryDialog)
 
-export type AnnotateDialog = 'help' | 'palette' | 'keys' | 'add_label'
+export type AnnotateDialog = 'measurements' | 'help' | 'palette' | 'keys' | 'add_label'
 
 export interface AnnotateViewProps {
   api: Client
@@ -68,6 +69,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
       {dialog === 'palette' && <CommandPalette annotator={annotator} page={page} onClose={() => onDialog(null)} />}
       {dialog === 'keys' && <KeysDialog api={api} annotator={annotator} onClose={() => onDialog(null)} />}
       {dialog === 'add_label' && <AddLabelDialog api={api} projectId={project.id} labels={labels} onClose={() => onDialog(null)} onAdded={added} />}
+      {dialog === 'measurements' && <MeasurementsDialog annotator={annotator} onClose={() => onDialog(null)} />}
       {history && <HistoryDialog annotator={annotator} label={history} onClose={() => setHistory(null)} />}
     </div>
   )

@@ -13,7 +13,7 @@ const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.polygon', 'polygon'], ['tool.lasso', 'lasso'], ['tool.livewire', 'livewire'],
 ]
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
-  ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'], ['tool.ruler', 'ruler'],
+  ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'],
 ]
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['tool.trace', 'trace'], ['tool.scissors', 'scissors'],
@@ -23,6 +23,10 @@ const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   null, ['edit.interpolate', 'slices'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
   null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
   null, ['edit.clearSlice', 'trash'],
+]
+const MEASURE_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
+  ['tool.ruler', 'ruler'], ['tool.angle', 'angle'], ['tool.bidirectional', 'plus'], ['tool.rectangle', 'box'], ['tool.ellipse', 'ellipse'],
+  null, ['case.measurements', 'tag'],
 ]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
@@ -55,7 +59,7 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
   return (
     <div class="tool-rail" role="group" aria-label={text.tools} onMouseDown={keepFocus}>
       {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}{menu(text.maskTools, 'edit', EDIT_MENU)}</div>}
-      <div class="rail-group">{LOOKING.map(button)}</div>
+      <div class="rail-group">{LOOKING.map(button)}{menu(text.measureTools, 'ruler', MEASURE_MENU)}</div>
       <div class="rail-group">
         {button(['view.fit', 'fit'])}
         {menu(text.viewTools, 'settings', VIEW_MENU)}

@@ -4,7 +4,8 @@ import { toSlice } from '../camera.ts'
 import { voxelAt, type ScreenPoint } from '../geometry.ts'
 import type { Session } from '../session.ts'
 import { livewire } from './livewire.ts'
-import { pan, probe, ruler, scroll, window, zoom } from './navigation.ts'
+import { angle, bidirectional, ellipse, rectangle, ruler } from './measuring.ts'
+import { pan, probe, scroll, window, zoom } from './navigation.ts'
 import { lasso, polygon, scissors } from './outlines.ts'
 import { brush, eraser } from './painting.ts'
 import { box, point } from './prompts.ts'
@@ -13,7 +14,7 @@ import { movedFar, type PointerEventType, type PointerInfo, type Tool, type Tool
 import type { ViewState } from '../view_state.ts'
 
 export const TOOLS: Readonly<Record<ToolId, Tool>> = {
-  pan, zoom, window, scroll, probe, ruler, brush, eraser, lasso, polygon, livewire, scissors, trace, point, box,
+  pan, zoom, window, scroll, probe, ruler, angle, bidirectional, rectangle, ellipse, brush, eraser, lasso, polygon, livewire, scissors, trace, point, box,
 } as Readonly<Record<ToolId, Tool>> // the one cast: a table of states is closed inside its tool
 
 export type Button = 'left' | 'middle' | 'right'
@@ -36,7 +37,7 @@ interface Gesture {
 }
 
 /** Tools that are as good in a side pane as in the main one; with any other in hand, a side pane moves the crosshair. */
-const LOOKING: ReadonlySet<ToolId> = new Set(['pan', 'zoom', 'window', 'scroll', 'probe', 'ruler'])
+const LOOKING: ReadonlySet<ToolId> = new Set(['pan', 'zoom', 'window', 'scroll', 'probe', 'ruler', 'angle', 'bidirectional', 'rectangle', 'ellipse'])
 
 export class ToolHost {
   readonly #session: Session

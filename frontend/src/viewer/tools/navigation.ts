@@ -1,4 +1,4 @@
-// Tools that change how a volume is looked at: pan, zoom, window, scroll, probe, ruler.
+// Tools that change how a volume is looked at: pan, zoom, window, scroll, probe.
 import type { Tool, ToolContext } from './tool.ts'
 
 type Drag = 'idle' | 'dragging'
@@ -95,33 +95,6 @@ export const probe: Tool<Drag> = {
       },
       pointerUp: () => 'idle',
       cancel: () => 'idle',
-    },
-  },
-}
-
-export const ruler: Tool<Drag> = {
-  id: 'ruler', initial: 'idle', cursor: 'crosshair',
-  on: {
-    idle: {
-      pointerDown: ({ view }, e) => {
-        view.ruler.value = { axis: view.axis.value, index: view.slice.value, from: e.point, to: e.point }
-        return 'dragging'
-      },
-    },
-    dragging: {
-      pointerMove: ({ view }, e) => {
-        if (view.ruler.value) view.ruler.value = { ...view.ruler.value, to: e.point }
-        return 'dragging'
-      },
-      pointerUp: ({ view, press }, e) => {
-        const click = e.screen[0] === press.screen[0] && e.screen[1] === press.screen[1]
-        if (click) view.ruler.value = null // a click takes the ruler away
-        return 'idle'
-      },
-      cancel: ({ view }) => {
-        view.ruler.value = null
-        return 'idle'
-      },
     },
   },
 }

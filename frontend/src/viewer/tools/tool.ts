@@ -7,7 +7,7 @@ import type { ViewState } from '../view_state.ts'
 import type { WindowLevel } from '../windowing.ts'
 
 export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'lasso' | 'polygon'
-  | 'ruler' | 'livewire' | 'scissors' | 'trace'
+  | 'ruler' | 'angle' | 'bidirectional' | 'rectangle' | 'ellipse' | 'livewire' | 'scissors' | 'trace'
 
 export interface PointerInfo {
   readonly screen: ScreenPoint
