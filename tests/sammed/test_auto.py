@@ -22,6 +22,7 @@ from workers.sammed import (
     auto_segment,
     load_sam,
 )
+from workers.sammed.coarse import components
 from workers.sammed.metrics import dice
 from workers.sammed.shape import ShapeBetween
 
@@ -124,11 +125,11 @@ def test_one_prompt_per_component(bundled_model: SamModel) -> None:
     config = replace(CONFIG, prompts="boxes", per_component=True, positional=False)
     for proposal in two.run(config, targets=(1, 3)):
         assert dice(proposal.mask, two.masks[proposal.index]) > 0.75
-        assert proposal.prompts is not None
-        assert proposal.prompts.box_xyxy is not None
-        x0, y0, x1, y1 = proposal.prompts.box_xyxy  # the box around both boxes
-        rows, columns = np.nonzero(proposal.coarse)
-        assert (x0, y0, x1, y1) == (columns.min(), rows.min(), columns.max(), rows.max())
+        assert proposal.prompts is None  # two boxes are no one prompt
+    (by_points,) = two.run(replace(config, prompts="points"), targets=(3,))
+    assert by_points.prompts is not None and by_points.coarse is not None
+    for part in components(by_points.coarse):
+        assert any(part[int(y), int(x)] for x, y in by_points.prompts.points_xy)
 
 
 def test_top_k_limits_the_parts(bundled_model: SamModel) -> None:

@@ -99,7 +99,7 @@ class SliceProposal:
     confidence: float
     """in [0, 1]; ranks the slices of one run by how good their masks probably are, roughly as a Dice"""
     prompts: Prompts | None
-    """what SAM was asked; with one prompt per component, all their points or the box around all; None: nothing found"""
+    """what SAM was asked; with one prompt per component, all their points; None: nothing found, or many boxes"""
     coarse: BoolArray | None
     """[H, W] bool, the generator's own mask; None for propagation, which has none"""
 
@@ -272,13 +272,13 @@ def _propose(
     score = float(np.mean([answer.score for answer in answers]))
     alike = float(np.sqrt(iou(coarse.mask, logits > 0) * score))
     confidence = 2 * alike / (1 + alike)  # from the scale of the IoU, which SAM estimates, to that of Dice
-    return SliceProposal(index, mask, confidence, _united(asked), coarse.mask)
+    return SliceProposal(index, mask, confidence, _shown(asked), coarse.mask)
 
 
-def _united(asked: Sequence[Prompts]) -> Prompts:
-    """Several prompts as one, to be shown: all points, and the box around all boxes."""
+def _shown(asked: Sequence[Prompts]) -> Prompts | None:
+    """Several prompts as one, to be shown and changed: all points. Boxes of many instances are no one prompt."""
     if len(asked) == 1:
         return asked[0]
-    boxes = np.array([p.box_xyxy for p in asked if p.box_xyxy is not None], np.float32)
-    box = np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)]) if len(boxes) else None
-    return Prompts(np.concatenate([p.points_xy for p in asked]), np.concatenate([p.point_labels for p in asked]), box)
+    if any(p.box_xyxy is not None for p in asked):
+        return None
+    return Prompts(np.concatenate([p.points_xy for p in asked]), np.concatenate([p.point_labels for p in asked]))

@@ -137,7 +137,11 @@ export const ACTIONS: readonly Action[] = [
     when: ({ learning, review }) => (learning.label.value?.pictures ?? false) && !review.busy.value,
     perform: ({ review }) => void review.acceptPictures() },
   { id: 'learning.leastCertain', label: 'action.least_certain', group: 'learning', keys: ['Shift+N'],
-    when: ({ review }) => review.leastCertain.value !== null, perform: ({ review }) => review.walk() },
+    when: ({ learning: { label }, review }) => review.leastCertain.value !== null || (label.value?.pictures ?? false),
+    perform: ({ learning: { label }, review }, page) => {
+      if (label.value?.pictures) page.leastCertainPicture(label.value.label_id)
+      else review.walk()
+    } },
   { id: 'learning.nextUseful', label: 'action.next_useful', group: 'learning', keys: ['n'],
     when: ({ review }) => review.useful.value !== null, perform: (a) => a.lookAt(a.review.useful.value!) },
 

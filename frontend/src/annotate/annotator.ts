@@ -127,6 +127,8 @@ export interface PageCommands {
   /** Which keys do what, to be changed. */
   keys(): void
   nextCase(): void
+  /** To the picture of the project whose proposal of this label is the next in the walk from least to most certain. */
+  leastCertainPicture(labelId: string): void
   previousCase(): void
   submit(): void
   /** What was measured on this series, and the figures of its labels. */

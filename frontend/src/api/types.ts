@@ -42,6 +42,7 @@ export type LearningJobIn = Schemas['LearnPromptJobIn'] | Schemas['AutoSegmentJo
 export type JobKind = Schemas['JobKind']
 export type Generator = Schemas['Generator']
 export type ProposalOut = Schemas['Proposal']
+export type ProposalBrief = Schemas['ProposalBrief']
 export type AcceptedOut = Schemas['AcceptedOut']
 export type AcceptedPicturesOut = Schemas['AcceptedPicturesOut']
 export type MeasurementOut = Schemas['MeasurementOut']

@@ -306,6 +306,7 @@ export const zh: Catalogue = {
     confidenceHint: '与其他层面相比，机器对此层的把握。较低的排在前面。',
     absentHere: '此层未找到目标。接受即表示此层没有该标签。',
     editPrompts: '可以拖动和移除点。',
+    editAfterwards: '先接受，再点击有误之处。',
     answeredBy: { learned: '由学习到的提示响应', plain: '由原始 SAM 响应' },
     holes: (n) => `已标注层面之间有 ${n} 个空层。转到下一个。`,
     submit: '提交',
@@ -403,6 +404,7 @@ export const zh: Catalogue = {
     acceptSure: (n) => `接受 ${n} 个`,
     sureOf: (masks, empty) => `${masks} 个掩膜；${empty} 个不含此标签的层面`,
     leastCertain: '最不确定',
+    noPictureLeft: '没有其他图像含有此标签的建议。',
     nextUseful: '下一个有用',
   },
   measurements: {

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
 import type { Case, CasePlace, CaseState, Project, Reader, SubmitFinding, VolumeBrief, WorkItem } from '../api/project_types.ts'
-import type { Page, Problem } from '../api/types.ts'
+import type { Page, Problem, ProposalBrief } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView, type AnnotateDialog } from '../panels/annotate/annotate_view.tsx'
 import { SavingStateView } from '../panels/annotate/saving_state.tsx'
@@ -22,6 +22,9 @@ import { useTitle } from './title.ts'
 import { useLease } from './use_lease.ts'
 import { useLoaded } from './use_loaded.ts'
 import { stateName } from './words.ts'
+
+/** As many as the server names at once. */
+const MOST_PICTURES = 1000
 
 const CaseReview = onDemand(async () => (await import('./case_review.tsx')).CaseReview)
 const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
@@ -106,9 +109,18 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },
+    leastCertainPicture: (labelId) => void leastCertainPicture(labelId),
     submit: () => { if (now.mayAnnotate) void submit() },
   }), [])
 
+  async function leastCertainPicture(labelId: string): Promise<void> {
+    const found = await api.get<Page<ProposalBrief>>(`/api/projects/${project.id}/proposals`, { query: { label_id: labelId, limit: MOST_PICTURES } })
+    if (found.error) return toasts.problem(found.error)
+    const open = found.data.items
+    const next = open[(open.findIndex(({ case_id: caseId }) => caseId === now.item.id) + 1) % open.length]
+    if (next === undefined || next.case_id === now.item.id) return toasts.say(t().learning.noPictureLeft)
+    router.navigate(hrefTo.annotate(next.case_id, next.volume_id))
+  }
   async function submit(confirmed = false): Promise<void> {
     if (now.annotator && now.annotator.saving.value.kind !== 'saved') {
       now.annotator.flush()

@@ -125,7 +125,7 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
       )}
       {nothing
         ? <p>{suggested ? text.absentHere : text.foundNothing}</p>
-        : suggested ? <p class="soft">{text.editPrompts}</p>
+        : suggested ? <p class="soft">{proposal.prompts.length > 0 ? text.editPrompts : text.editAfterwards}</p>
           : percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
       {!suggested && proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
     </>

@@ -209,7 +209,12 @@ function Deciding({ annotator, page }: PartProps) {
       </div>
       <div class="walk">
         {annotator.learning.label.value?.pictures
-          ? <Walk id="learning.acceptPictures" name={text.acceptPictures} annotator={annotator} page={page} />
+          ? (
+            <>
+              <Walk id="learning.leastCertain" name={text.leastCertain} annotator={annotator} page={page} />
+              <Walk id="learning.acceptPictures" name={text.acceptPictures} bare annotator={annotator} page={page} />
+            </>
+          )
           : (
             <>
               <Walk id="learning.leastCertain" name={text.leastCertain} annotator={annotator} page={page} />
@@ -221,11 +226,12 @@ function Deciding({ annotator, page }: PartProps) {
   )
 }
 
-function Walk({ id, name, annotator, page }: PartProps & { id: string; name: string }) {
+/** `bare`: its keys stand in its title alone. */
+function Walk({ id, name, bare, annotator, page }: PartProps & { id: string; name: string; bare?: boolean }) {
   const action = actionById(id)
   return (
     <button type="button" class="button" title={actionTip(action)} disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
-      {name}<kbd>{actionKey(action)}</kbd>
+      {name}{!bare && <kbd>{actionKey(action)}</kbd>}
     </button>
   )
 }
