@@ -75,7 +75,9 @@ export type SavingState =
   /** The server refused; nothing is lost, but a person has to act (sign in again, ask for access ...). */
   | { readonly kind: 'refused'; readonly pending: number; readonly problem: Problem }
   /** The same slices were changed elsewhere; `resolveConflict` decides. */
-  | { readonly kind: 'conflict'; readonly pending: number; readonly labelId: string; readonly slices: readonly number[] }
+  | { readonly kind: 'conflict'; readonly pending: number; readonly labelId: string; readonly slices: readonly number[]
+    /** Those of them that were changed here too. */
+    readonly contested: readonly number[] }
 
 export type AssistantState =
   | { readonly kind: 'ready' }
@@ -258,7 +260,10 @@ export interface Annotator {
 
   /** Sends what waits now instead of at the next try. */
   flush(): void
-  resolveConflict(choice: 'mine' | 'theirs'): void
+  /** Slices: those where the other version is taken; ours stays on the rest. */
+  resolveConflict(choice: 'mine' | 'theirs' | ReadonlySet<number>): void
+  /** Goes to a contested slice and lays the other version over ours. */
+  lookAtConflict(slice: number): Promise<void>
   /** Revisions of the active label, newest first; null when the server cannot tell. */
   history(): Promise<readonly RevisionOut[] | null>
   restore(sequence: number): Promise<Problem | null>

@@ -7,6 +7,7 @@ import type { AnnotationOut, Label, Me, Page, Problem, RevisionOut, VolumeOut } 
 import { screenPoint } from '../viewer/camera.ts'
 import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
+import { LabelMasks } from '../viewer/label_masks.ts'
 import { toCoco } from '../viewer/mask.ts'
 import { mountRenderer } from '../viewer/renderer.ts'
 import { Session, type Accepted, type LaidOver } from '../viewer/session.ts'
@@ -50,6 +51,8 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
+/** The other version of a contested mask: white is no label's colour. */
+const THEIRS = '#ffffff'
 
 /** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
@@ -433,8 +436,20 @@ class OpenAnnotator implements Annotator {
     void this.#outbox.flush()
   }
 
-  resolveConflict(choice: 'mine' | 'theirs'): void {
+  resolveConflict(choice: 'mine' | 'theirs' | ReadonlySet<number>): void {
+    this.layOver([])
     void this.#outbox.resolveConflict(choice)
+  }
+
+  async lookAtConflict(slice: number): Promise<void> {
+    const state = this.saving.peek()
+    if (state.kind !== 'conflict') return
+    this.lookAt(slice)
+    const theirs = await this.#outbox.contested()
+    if (theirs === null) return
+    const masks = new LabelMasks(this.volume.shapeKji)
+    for (const [other, mask] of theirs) masks.set(state.labelId, other, mask)
+    this.layOver([{ labelId: state.labelId, color: THEIRS, masks }])
   }
 
   history(): Promise<readonly RevisionOut[] | null> {

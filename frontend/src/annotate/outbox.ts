@@ -151,19 +151,27 @@ export class Outbox {
     return this.#heads.get(labelId)?.revision ?? null
   }
 
-  /** Mine: one revision that turns the server's masks into what this page shows. Theirs: ours are dropped. */
-  async resolveConflict(choice: 'mine' | 'theirs'): Promise<void> {
+  /** The server's masks of the slices that were changed here and elsewhere; null when it cannot be asked. */
+  async contested(): Promise<ReadonlyMap<number, Mask> | null> {
+    const found = this.#conflict()
+    return found === null ? null : this.#serverMasks(found[0], this.#contested(...found))
+  }
+
+  /** Mine: one revision that turns the server's masks into what this page shows. Theirs: ours are dropped. Slices: theirs
+   *  is taken there, ours stays on all others that were changed here. */
+  async resolveConflict(choice: 'mine' | 'theirs' | ReadonlySet<number>): Promise<void> {
     const found = this.#conflict()
     if (found === null) return
     const [labelId, conflict] = found
     const ours = this.#queue.filter((entry) => entry.labelId === labelId)
-    const touched = new Set(ours.flatMap((entry) => entry.revision.slices.map((part) => part.slice)))
+    const touched = slicesOf(ours)
     const theirs = await this.#serverMasks(labelId, [...touched, ...conflict.slices])
     if (theirs === null) return // the server could not be asked: the question stays
     const slices: { slice: number; flips: ReturnType<typeof toCoco> }[] = []
     for (const [slice, mask] of theirs) {
       const flips = xor(mask, this.#options.localMask(labelId, slice))
-      if (choice === 'mine' && touched.has(slice)) {
+      const stays = typeof choice === 'string' ? choice === 'mine' : !choice.has(slice)
+      if (stays && touched.has(slice)) {
         if (!isEmpty(flips)) slices.push({ slice, flips: toCoco(flips) })
       } else this.#options.onServerMask(labelId, slice, mask)
     }
@@ -234,7 +242,7 @@ export class Outbox {
     const head = (error.context?.head ?? null) as string | null
     const changed = (error.context?.changed_slices ?? []) as readonly number[]
     const ours = this.#queue.filter((other) => other.labelId === entry.labelId)
-    const touched = new Set(ours.flatMap((other) => other.revision.slices.map((part) => part.slice)))
+    const touched = slicesOf(ours)
     const both = changed.filter((slice) => touched.has(slice))
     if (both.length > 0) return { kind: 'conflict', slices: changed, head }
     const theirs = await this.#serverMasks(entry.labelId, changed)
@@ -281,15 +289,25 @@ export class Outbox {
     const conflict = this.#conflict()
     const refused = [...this.#halted.values()].find((halt) => halt.kind === 'refused')
     if (pending === 0) this.#saving.value = { kind: 'saved' }
-    else if (conflict) this.#saving.value = { kind: 'conflict', pending, labelId: conflict[0], slices: conflict[1].slices }
+    else if (conflict) this.#saving.value = { kind: 'conflict', pending, labelId: conflict[0], slices: conflict[1].slices, contested: this.#contested(...conflict) }
     else if (refused) this.#saving.value = { kind: 'refused', pending, problem: refused.problem }
     else this.#saving.value = { kind: this.#offline ? 'offline' : 'saving', pending }
+  }
+
+  /** Changed elsewhere, and here by what waits by now. */
+  #contested(labelId: string, { slices }: { readonly slices: readonly number[] }): readonly number[] {
+    const touched = slicesOf(this.#queue.filter((entry) => entry.labelId === labelId))
+    return slices.filter((slice) => touched.has(slice))
   }
 
   #conflict(): [labelId: string, conflict: Extract<Halt, { kind: 'conflict' }>] | null {
     for (const [labelId, halt] of this.#halted) if (halt.kind === 'conflict') return [labelId, halt]
     return null
   }
+}
+
+function slicesOf(entries: readonly OutboxEntry[]): ReadonlySet<number> {
+  return new Set(entries.flatMap((entry) => entry.revision.slices.map((part) => part.slice)))
 }
 
 /** No server, or one that will be well again: try later. Anything else needs a person. */

@@ -7,6 +7,8 @@ export const auditEn = {
     'case.started': 'Began a case',
     'case.taken_over': 'Took over a case that somebody had open',
     'comment.added': 'Commented',
+    'measurement.added': 'Measured something',
+    'measurement.removed': 'Removed a measurement',
     'comment.answered': 'Answered a comment',
     'comment.reopened': 'Opened a comment again',
     'comment.resolved': 'Resolved a comment',

@@ -7,6 +7,8 @@ export const auditZh: AuditTexts = {
     'case.started': '开始处理病例',
     'case.taken_over': '接手了他人已打开的病例',
     'comment.added': '发表了评论',
+    'measurement.added': '进行了测量',
+    'measurement.removed': '删除了测量',
     'comment.answered': '回复了评论',
     'comment.reopened': '重新打开了评论',
     'comment.resolved': '解决了评论',

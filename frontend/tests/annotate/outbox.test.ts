@@ -208,7 +208,7 @@ async function inConflict() {
 
 test('somebody changed the same slice: nothing is sent until a person decides', async () => {
   const { world, time, outbox } = await inConflict()
-  assert.deepEqual(outbox.saving.value, { kind: 'conflict', pending: 2, labelId: LABEL, slices: [1, 3] })
+  assert.deepEqual(outbox.saving.value, { kind: 'conflict', pending: 2, labelId: LABEL, slices: [1, 3], contested: [1] })
   await time.pass(120_000)
   await outbox.flush()
   assert.equal(world.revisions.length, 1)
@@ -252,6 +252,21 @@ test('theirs: ours is dropped and the page shows the server', async () => {
   await accept(4, rect(0, 0, 1, 1))
   await settle()
   assert.equal(world.revisions.at(-1)!.parent, 'theirs')
+})
+
+test('slice by slice: theirs where it was chosen, ours on all others, in one revision', async () => {
+  const { world, masks, outbox, accept } = open()
+  await outbox.open([world.view()])
+  world.append({ id: 'theirs', parent: null, origin: 'manual', slices: [1, 3, 5].map((slice) => ({ slice, flips: toCoco(rect(0, 0, 4, 4)) })) })
+  for (const slice of [1, 2, 3]) await accept(slice, rect(3, 3, 6, 6))
+  await settle()
+  assert.deepEqual([...(await outbox.contested())!.keys()], [1, 3])
+  await outbox.resolveConflict(new Set([1]))
+  await settle()
+  assert.equal(outbox.saving.value.kind, 'saved')
+  assert.deepEqual([1, 2, 3, 5].map((slice) => world.mask(slice)), [rect(0, 0, 4, 4), rect(3, 3, 6, 6), rect(3, 3, 6, 6), rect(0, 0, 4, 4)].map(toCoco))
+  assert.ok(sameMask(masks.get(LABEL, 1), rect(0, 0, 4, 4)) && sameMask(masks.get(LABEL, 5), rect(0, 0, 4, 4)))
+  assert.equal(world.revisions.length, 2)
 })
 
 test('a refusal keeps the work and says why; flush tries again', async () => {
