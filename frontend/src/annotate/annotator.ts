@@ -11,7 +11,7 @@ import type { MaskEdit } from '../viewer/slice_edits.ts'
 import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
 import type { ViewedVolume } from '../viewer/view_state.ts'
-import type { WindowLevel } from '../viewer/windowing.ts'
+import type { Histogram, WindowLevel } from '../viewer/windowing.ts'
 import type { Drawing } from './drawing.ts'
 import type { Learning } from './learning.ts'
 import type { Measurements } from './measurements.ts'
@@ -155,6 +155,8 @@ export interface Annotator {
   readonly picture: ReadonlySignal<PictureState>
   readonly window: ReadonlySignal<WindowLevel>
   readonly presets: readonly WindowPreset[]
+  /** Of the values of the visible slice; null while it loads and for colours. */
+  readonly histogram: ReadonlySignal<Histogram | null>
   readonly inverted: ReadonlySignal<boolean>
   readonly interpolated: ReadonlySignal<boolean>
   readonly crosshair: ReadonlySignal<boolean>

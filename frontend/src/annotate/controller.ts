@@ -15,7 +15,7 @@ import { clearSlice, copyFromSlice, editBy, gap, interpolate } from '../viewer/s
 import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
-import { autoWindow, FULL_BYTE_WINDOW, type WindowLevel } from '../viewer/windowing.ts'
+import { autoWindow, FULL_BYTE_WINDOW, histogramOf, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
 import type {
   Annotator, AssistantState, Canvases, MaskEdit, PageCommands, PictureState, SavingState, ToolId, VolumeInfo, WindowPreset,
 } from './annotator.ts'
@@ -51,6 +51,7 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
+const HISTOGRAM_PARTS = 128
 /** The other version of a contested mask: white is no label's colour. */
 const THEIRS = '#ffffff'
 
@@ -190,6 +191,11 @@ class OpenAnnotator implements Annotator {
     if (labels.length > 0 && !readOnly) session.tool.value = 'point'
     this.#stops.push(effect(() => this.#slices.show(view.axis.value, view.slice.value)))
   }
+
+  readonly histogram = computed<Histogram | null>(() => {
+    const image = this.#session.view.image.value
+    return image && histogramOf(image, HISTOGRAM_PARTS)
+  })
 
   readonly canInterpolate = computed(() => {
     void this.#session.changes.value

@@ -275,6 +275,8 @@ export const en = {
     window: 'W',
     level: 'L',
     windowMenu: 'Window presets',
+    blackFrom: 'Black up to',
+    whiteFrom: 'White from',
     presetNames: {
       soft_tissue: 'Soft tissue', lung: 'Lung', liver: 'Liver', bone: 'Bone', brain: 'Brain', mediastinum: 'Mediastinum', full_range: 'Full range', percentiles: 'Percentiles',
     },

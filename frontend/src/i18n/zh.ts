@@ -267,6 +267,8 @@ export const zh: Catalogue = {
     window: 'W',
     level: 'L',
     windowMenu: '窗宽窗位预设',
+    blackFrom: '低于此值为黑',
+    whiteFrom: '高于此值为白',
     presetNames: {
       soft_tissue: '软组织', lung: '肺', liver: '肝', bone: '骨', brain: '脑', mediastinum: '纵隔', full_range: '全范围', percentiles: '百分位',
     },

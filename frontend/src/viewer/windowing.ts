@@ -82,3 +82,23 @@ export function autoWindow(image: SliceImage, lowShare = 0.01, highShare = 0.99)
   const low = valueAt(lowShare), high = valueAt(highShare)
   return { width: Math.max(high - low, (most - least) / BINS), center: (low + high) / 2 }
 }
+
+/** How many values fall into each of equal parts of their range. */
+export interface Histogram { readonly low: number; readonly high: number; readonly counts: readonly number[] }
+
+/** Of a slice with one channel. The lowest value is background (air, padding): it is in the range and not counted. Null
+ *  for colours and for a slice of one value. */
+export function histogramOf({ data, channels }: SliceImage, parts: number): Histogram | null {
+  let low = Infinity, high = -Infinity
+  for (let n = 0, count = data.length; n < count; n++) {
+    const value = data[n]
+    if (value < low) low = value
+    if (value > high) high = value
+  }
+  if (channels !== 1 || !(high > low)) return null
+  const counts = new Array<number>(parts).fill(0), perValue = parts / (high - low)
+  for (let n = 0, count = data.length; n < count; n++) {
+    if (data[n] > low) counts[Math.min(parts - 1, Math.floor((data[n] - low) * perValue))]++
+  }
+  return { low, high, counts }
+}

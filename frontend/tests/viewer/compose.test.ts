@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { compose, parseColor } from '../../src/viewer/compose.ts'
-import { autoWindow, createLut, fillLut, FULL_BYTE_WINDOW, type SliceImage, type Voxels } from '../../src/viewer/windowing.ts'
+import { autoWindow, createLut, fillLut, FULL_BYTE_WINDOW, histogramOf, type SliceImage, type Voxels } from '../../src/viewer/windowing.ts'
 import { bytesOf } from './support.ts'
 
 function greys(data: Voxels, width: number, center: number, inverted = false): number[] {
@@ -75,4 +75,11 @@ test('the automatic window leaves out the background and the extremes', () => {
 test('colours are #rrggbb and nothing else', () => {
   assert.equal(parseColor('#0a141e'), 0x0a141e)
   for (const wrong of ['0a141e', '#fff', 'red', '#12345g']) assert.throws(() => parseColor(wrong), RangeError)
+})
+
+test('a histogram counts every value but the lowest, which is background', () => {
+  const image: SliceImage = { rows: 2, columns: 4, channels: 1, data: Int16Array.from([-1000, -1000, 0, 10, 10, 499, 999, 1000]) }
+  assert.deepEqual(histogramOf(image, 4), { low: -1000, high: 1000, counts: [0, 0, 4, 2] })
+  assert.equal(histogramOf({ ...image, data: new Int16Array(8) }, 4), null)
+  assert.equal(histogramOf({ rows: 1, columns: 2, channels: 3, data: Uint8Array.from([0, 1, 2, 3, 4, 5]) }, 4), null)
 })

@@ -6,6 +6,7 @@ import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { Menu } from '../menu.tsx'
+import { WindowHistogram } from './window_histogram.tsx'
 import { actionKey, actionName, presetName } from './action_text.ts'
 
 const PRESET_KEYS = 6
@@ -19,6 +20,7 @@ export function WindowMenu({ annotator }: { annotator: Annotator }) {
   return (
     <Menu label={text.windowMenu} buttonClass="window-readout"
       button={<><span>{text.window} <b>{shown(width)}</b></span><span>{text.level} <b>{shown(center)}</b></span><Icon name="down" size={16} /></>}>
+      <WindowHistogram annotator={annotator} />
       {annotator.presets.map((preset, index) => (
         <button key={index} type="button" role="menuitemradio" aria-checked={preset.width === width && preset.center === center}
           onClick={() => annotator.setWindow(preset)}>
