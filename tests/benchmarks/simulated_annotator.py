@@ -7,10 +7,12 @@ slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposal
 five are those that the page's key N leads to.
 
 The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
-When two clicks in a row did not help, or after so many clicks on a slice, they undo what did not help and mend by hand
-what is wrong, the largest parts first, until Dice is 0.9; at once where that is no more work than a click in vain. An
-action is a click, an undo, an accepted slice, a proposal turned down, a press of "Segment the rest", or a twentieth of
-the slice's contour drawn by hand. Turning to another slice is none.
+When a click did not help (two in a row, where more than half of the contour is wrong), or after so many clicks on a
+slice, they undo what did not help and mend by hand what is wrong, the largest parts first, until Dice is 0.9; at once
+where that is no more work than two clicks in vain. Where proposals go beyond the label, they say that it ends there.
+After five corrections they have the rest proposed again. An action is a click, an undo, an accepted slice, "the label
+ends here", a press of "Segment the rest", or a twentieth of the slice's contour drawn by hand. Turning to another slice
+is none.
 Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
 """
 
@@ -54,6 +56,8 @@ HELPS = 0.01
 """A click that does not raise the best Dice so far by this much did not help."""
 IN_VAIN = 2
 """Actions that a click in vain costs: the click and its undo."""
+MUCH_WRONG = 10
+"""Actions to mend half of a contour. With less wrong than that, one click in vain is enough."""
 LEARN_AT = (2, 5, 10, 20, 40)
 """Accepted slices after which the label is learned. The page learns by itself whenever there are more; here at fixed
 moments, and waited for, so that the same seed gives the same actions."""
@@ -100,8 +104,11 @@ class Desk:
         self._encode()
         self.waiting_s = 0.0
 
-    def ask(self, k: int, points: Sequence[dict[str, Any]], *, learned: bool) -> Mask:
-        asked = {"slice": k, "label_id": self.label_id, "points": list(points)}
+    def ask(self, k: int, points: Sequence[dict[str, Any]], shown: Mask, *, learned: bool) -> Mask:
+        """As the page asks: with all points, and with the mask that is shown, if any, as a prompt."""
+        asked: dict[str, Any] = {"slice": k, "label_id": self.label_id, "points": list(points)}
+        if shown.any():
+            asked["mask"] = masks.encode(shown)
         answer = self._post(f"{self.volume}/predictions", asked | {"learned_prompt": "auto" if learned else None})
         return masks.decode(answer["mask"])
 
@@ -122,9 +129,9 @@ class Desk:
     def accept_proposal(self, proposal: dict[str, Any]) -> None:
         self._revise(f"{self.volume}/proposals/accept", {"label_id": self.label_id, "ids": [proposal["id"]]})
 
-    def reject_proposal(self, proposal: dict[str, Any]) -> None:
-        """The slice does not show the label."""
-        chosen = {"label_id": self.label_id, "ids": [proposal["id"]], "absent": True}
+    def reject_proposals(self, proposals: Sequence[dict[str, Any]]) -> None:
+        """Their slices do not show the label."""
+        chosen = {"label_id": self.label_id, "ids": [proposal["id"] for proposal in proposals], "absent": True}
         self._post(f"{self.volume}/proposals/reject", chosen)
 
     def accepted(self) -> dict[int, Mask]:
@@ -185,6 +192,7 @@ class Annotator:
         self.desk, self.work, self.reference = desk, work, reference
         self._seed = seed
         self._most_clicks = most_clicks
+        self._accepted = 0
 
     def annotate(self, k: int, *, learned: bool, start: Mask | None = None, points: Sequence[Any] = ()) -> None:
         """Bring one slice to its end, from nothing or from the mask and the points of a proposal."""
@@ -193,13 +201,13 @@ class Annotator:
         mask, asked, in_vain = best, list(points), 0
         rng = stream(self._seed, self.work.case, self.work.label, "clicks", k)
         for _ in range(self._most_clicks):
-            if to_mend(best, mended(best, reference)) <= IN_VAIN:
+            if to_mend(best, mended(best, reference)) <= (MUCH_WRONG if in_vain else 2 * IN_VAIN):
                 break
             click = next_correction(reference, mask, rng)
             assert click is not None, "a slice that is right needs no click"
             (x, y), positive = click
             asked.append({"x": float(x), "y": float(y), "positive": bool(positive)})
-            mask = self.desk.ask(k, asked, learned=learned)
+            mask = self.desk.ask(k, asked, mask, learned=learned)
             self._count(clicks=1, actions=1)
             if dice(mask, reference) >= GOOD_ENOUGH:
                 self.desk.accept(k, mask, "assist" if learned else "sam")
@@ -216,11 +224,11 @@ class Annotator:
         self._count(actions=in_vain + to_mend(best, right) + 1, drawn=1)
 
     def annotate_all(self, slices: Sequence[int], *, learning: bool) -> None:
-        """Slices one after the other; with learning, the label is learned at LEARN_AT."""
-        for done, k in enumerate(slices, start=1):
+        """Slices one after the other."""
+        for k in slices:
             self.annotate(k, learned=learning)
-            if learning and done in LEARN_AT:
-                self.desk.learn(self._seed)
+            if learning:
+                self._learn_if_due()
 
     def segment_the_rest(self) -> None:
         """Have the other slices proposed, go through the proposals from the least certain to the most, and have the
@@ -229,26 +237,42 @@ class Annotator:
         while corrected >= CORRECTED_BEFORE_AGAIN:
             self._count(actions=1)
             corrected = 0
-            for proposal in self.desk.propose(self._seed):
-                corrected += self._go_through(proposal)
-                if corrected == CORRECTED_BEFORE_AGAIN:
-                    break
+            proposals = self.desk.propose(self._seed)
+            while proposals and corrected < CORRECTED_BEFORE_AGAIN:
+                proposal = proposals.pop(0)
+                if proposal["slice"] in self.reference:
+                    corrected += self._go_through(proposal)
+                elif masks.decode(proposal["mask"]).any():
+                    beyond = [
+                        other for other in (proposal, *proposals) if self._beyond(other["slice"], proposal["slice"])
+                    ]
+                    self.desk.reject_proposals(beyond)
+                    self._count(actions=1)
+                    proposals = [other for other in proposals if other not in beyond]
+
+    def _beyond(self, k: int, end: int) -> bool:
+        """Whether a slice lies where "the label ends before this slice", said on the slice `end`, turns proposals down:
+        it and everything beyond it, seen from the label."""
+        return k >= end if end > max(self.reference) else k <= end if end < min(self.reference) else k == end
 
     def _go_through(self, proposal: dict[str, Any]) -> bool:
-        """Accept, turn down or correct a proposal.  -> whether it was corrected"""
+        """Accept or correct a proposal.  -> whether it was corrected"""
         k, mask = proposal["slice"], masks.decode(proposal["mask"])
-        if k not in self.reference:
-            if mask.any():
-                self.desk.reject_proposal(proposal)
-                self._count(actions=1)
-            return False
-        if dice(mask, self.reference[k]) >= GOOD_ENOUGH:
+        corrected = dice(mask, self.reference[k]) < GOOD_ENOUGH
+        if corrected:
+            prompts = proposal["prompts"] or {"points": []}
+            self.annotate(k, learned=True, start=mask, points=prompts["points"])
+        else:
             self.desk.accept_proposal(proposal)
             self._count(actions=1, taken=1)
-            return False
-        prompts = proposal["prompts"] or {"points": []}
-        self.annotate(k, learned=True, start=mask, points=prompts["points"])
-        return True
+        self._learn_if_due()
+        return corrected
+
+    def _learn_if_due(self) -> None:
+        """One more slice is accepted: the label is learned at LEARN_AT."""
+        self._accepted += 1
+        if self._accepted in LEARN_AT:
+            self.desk.learn(self._seed)
 
     def _count(self, **more: int) -> None:
         self.work = replace(self.work, **{name: getattr(self.work, name) + count for name, count in more.items()})

@@ -122,6 +122,8 @@ export const ACTIONS: readonly Action[] = [
     perform: (a) => a.removeLastPrompt() },
   { id: 'proposal.absent', label: 'action.absent', group: 'proposal', keys: ['Shift+Digit0'], perform: (a) => a.declareAbsent(),
     when: (a) => a.proposal.value?.kind === 'suggestion' },
+  { id: 'proposal.end', label: 'action.label_ends', group: 'proposal', keys: ['Shift+Digit9'], perform: (a) => a.declareEnd(),
+    when: (a) => a.proposal.value?.kind === 'suggestion' },
   { id: 'proposal.comparePlain', label: 'action.compare_plain', group: 'proposal', keys: ['t'],
     when: (a) => hasDraft(a) && a.proposal.value!.prompts.length > 0, active: (a) => a.proposal.value?.plain ?? false,
     perform: (a) => a.setPlain(!a.proposal.value!.plain) },

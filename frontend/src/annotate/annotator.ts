@@ -245,6 +245,8 @@ export interface Annotator {
   reject(): void
   /** Turns the suggestion down because the slice does not show the label. */
   declareAbsent(): void
+  /** The label is neither on this slice nor on any beyond it. */
+  declareEnd(): void
   /** Asks the open question of the plain model, to compare, or again of what was learned. */
   setPlain(plain: boolean): void
   removeLastPrompt(): void

@@ -399,6 +399,11 @@ class OpenAnnotator implements Annotator {
     this.#session.decline('absent')
   }
 
+  declareEnd(): void {
+    this.#session.reject()
+    this.#session.declineBeyond()
+  }
+
   setPlain(plain: boolean): void {
     this.#session.setPlain(plain)
   }

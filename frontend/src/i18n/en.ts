@@ -488,7 +488,7 @@ export const en = {
     'action.move_pointer': 'Move the pointer by keys', 'action.move_pointer_finely': 'Move the pointer finely', 'action.press_pointer': 'Click there; begin or end a box or a stroke', 'action.press_opposite': 'The same as negative point, or as eraser',
     'action.fill_mask': 'Fill holes', 'action.largest_mask': 'Keep the largest object', 'action.smooth_mask': 'Smooth the outline', 'action.interpolate_slices': 'Fill the slices in between',
     'tool.zoom': 'Zoom', 'tool.scroll': 'Leaf through slices', 'tool.probe': 'Probe and crosshair', 'tool.ruler': 'Length', 'tool.angle': 'Angle: drag one leg, click the other', 'tool.bidirectional': 'Two axes: drag one, then the other', 'tool.rectangle': 'Values in a rectangle', 'tool.ellipse': 'Values in an ellipse', 'action.measurements': 'Measurements and figures of labels',
-    'action.accept': 'Accept the proposal', 'action.reject': 'Reject the proposal', 'action.remove_prompt': 'Take back the last point or box', 'action.absent': 'The label is not on this slice',
+    'action.accept': 'Accept the proposal', 'action.reject': 'Reject the proposal', 'action.remove_prompt': 'Take back the last point or box', 'action.absent': 'The label is not on this slice', 'action.label_ends': 'The label ends before this slice: on none beyond it',
     'action.compare_plain': 'Compare with plain SAM', 'action.segment_rest': 'Segment the rest', 'action.propagate': 'Propagate from this slice',
     'action.accept_pictures': 'Accept all sure proposals on all pictures',
     'action.accept_sure': 'Accept all sure proposals', 'action.least_certain': 'Next least certain proposal', 'action.next_useful': 'Next useful slice',

@@ -475,7 +475,7 @@ export const zh: Catalogue = {
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦',
     'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',
     'tool.zoom': '缩放', 'tool.scroll': '翻阅层面', 'tool.probe': '探针与十字线', 'tool.ruler': '长度', 'tool.angle': '角度：拖出一边，再点击另一边', 'tool.bidirectional': '双径：先后拖出两条轴', 'tool.rectangle': '矩形内数值', 'tool.ellipse': '椭圆内数值', 'action.measurements': '测量与标签数值',
-    'action.accept': '接受建议', 'action.reject': '拒绝建议', 'action.remove_prompt': '撤回最后一个点或框', 'action.absent': '此层没有该标签',
+    'action.accept': '接受建议', 'action.reject': '拒绝建议', 'action.remove_prompt': '撤回最后一个点或框', 'action.absent': '此层没有该标签', 'action.label_ends': '标签在此层之前结束：此层及更远处均没有',
     'action.compare_plain': '与原始 SAM 比较', 'action.segment_rest': '分割其余层面', 'action.propagate': '从此层传播',
     'action.accept_pictures': '接受所有图片上可信的建议',
     'action.accept_sure': '接受所有较确定的建议', 'action.least_certain': '下一个最不确定的建议', 'action.next_useful': '下一个有用的层面',

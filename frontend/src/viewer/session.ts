@@ -220,14 +220,19 @@ export class Session {
   /** Turns the suggestion of the visible slice down. */
   decline(as: Decline): boolean {
     const suggestion = this.suggestion.value
-    if (this.#readOnly || suggestion === null) return false
-    batch(() => {
-      this.history.mark()
-      this.edits.closeSuggestions([suggestion], as)
-      this.history.mark()
-      this.#onDecision({ labelId: suggestion.labelId, suggestions: [suggestion], as })
-    })
-    return true
+    return suggestion !== null && this.#decline([suggestion], as)
+  }
+
+  /** Says that the label ends before the visible slice: neither it nor any slice beyond, seen from what is drawn, shows
+   *  the label. Between slices that are drawn there is no beyond. */
+  declineBeyond(): boolean {
+    const here = this.suggestion.value
+    if (here === null) return false
+    const drawn = this.masks.slices(here.labelId)
+    const before = drawn.some((slice) => slice < here.slice), after = drawn.some((slice) => slice > here.slice)
+    if (before === after) return this.decline('absent')
+    const open = [...this.suggestions.openOf(here.labelId).values()]
+    return this.#decline(open.filter(({ slice }) => (before ? slice >= here.slice : slice <= here.slice)), 'absent')
   }
 
   setOpacity(opacity: number): void {
@@ -244,6 +249,17 @@ export class Session {
 
   redo(): void {
     batch(() => this.history.redo())
+  }
+
+  #decline(suggestions: readonly Suggestion[], as: Decline): boolean {
+    if (this.#readOnly) return false
+    batch(() => {
+      this.history.mark()
+      this.edits.closeSuggestions(suggestions, as)
+      this.history.mark()
+      this.#onDecision({ labelId: suggestions[0].labelId, suggestions, as })
+    })
+    return true
   }
 
   /** Labels that lose what is drawn for this one. */

@@ -194,6 +194,25 @@ test('turning down is undone and done again', () => {
   assert.equal(session.decline('rejected'), false, 'there is nothing left')
 })
 
+test('where a label ends, everything beyond is turned down in one step, away from what is drawn', () => {
+  const { session, decisions, openSlices } = open()
+  session.edits.change(LIVER, [{ slice: 1, flips: suggestion(1).mask }], 'manual')
+  session.suggestions.put([suggestion(0), suggestion(2), suggestion(3), suggestion(4)])
+  show(session, 3)
+  assert.ok(session.declineBeyond())
+  assert.deepEqual(openSlices().toSorted(), [0, 2])
+  assert.deepEqual(decisions.map(({ as, suggestions }) => [as, suggestions.map(({ slice }) => slice).toSorted()]), [['absent', [3, 4]]])
+  session.undo()
+  assert.deepEqual(openSlices().toSorted(), [0, 2, 3, 4])
+  show(session, 0)
+  session.declineBeyond()
+  assert.deepEqual(openSlices().toSorted(), [2, 3, 4])
+  session.edits.change(LIVER, [{ slice: 4, flips: suggestion(4).mask }], 'manual')
+  show(session, 3)
+  session.declineBeyond()
+  assert.deepEqual(openSlices().toSorted(), [2], 'between drawn slices it is this slice alone')
+})
+
 test('what the server accepted is one step: masks in, suggestions closed; undo is a revision that reverts it', () => {
   const { session, accepted, decisions, openSlices } = open()
   const nothing = suggestion(4, { mask: emptyMask(24, 32), prompts: [] })

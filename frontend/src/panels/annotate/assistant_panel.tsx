@@ -121,6 +121,7 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
         <p class="answered-by">
           <span class="soft">{text.answeredBy[proposal.learned ? 'learned' : 'plain']}</span>
           <ActionButton action={actionById(suggested ? 'proposal.absent' : 'proposal.comparePlain')} icon={suggested ? 'hidden' : 'invert'} annotator={annotator} page={page} />
+          {suggested && <ActionButton action={actionById('proposal.end')} icon="next" annotator={annotator} page={page} />}
         </p>
       )}
       {nothing
