@@ -24,6 +24,7 @@ pytestmark = pytest.mark.bench
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FRAME_MS = 16.7
 SLICES = 600
+LONGEST_WAIT_MS = 60_000
 
 TIMES = """
 window.shownAt = null
@@ -45,7 +46,8 @@ def case_of(client: httpx.Client, folder: Path, shape_kji: tuple[int, int, int])
     k, j, i = (np.arange(n) * m // n for n, m in zip(shape_kji, small.shape, strict=True))
     voxels = np.stack([small[one][np.ix_(j, i)] + rng.integers(-12, 13, shape_kji[1:], dtype=np.int16) for one in k])
     path = folder / f"ct_{shape_kji[1]}.nii"
-    affine = np.diag([-384 / shape_kji[2], -384 / shape_kji[1], 300 / shape_kji[0], 1])
+    step_mm = max(1.0, 300 / shape_kji[0])  # thicker than the voxels in the plane: that one is annotated
+    affine = np.diag([-384 / shape_kji[2], -384 / shape_kji[1], step_mm, 1])
     nib.Nifti1Image(voxels.T, affine).to_filename(path)
     labels = [{"name": "Liver", "color": "#dd8265"}, {"name": "Spleen", "color": "#9d6ca2"}]
     project = client.post("/api/projects", json={"name": f"Viewer {shape_kji[1]}", "labels": labels}).json()
@@ -71,13 +73,13 @@ def browser(chromium: str) -> Iterator[Browser]:
 def page(browser: Browser, installation: Installation) -> Iterator[Page]:
     """Signed in by the printed address, at the size the pages are designed for."""
     context = browser.new_context(base_url=installation.url, viewport={"width": 1440, "height": 900}, locale="en-US")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(LONGEST_WAIT_MS)
     opened = context.new_page()
     opened.goto(installation.login_url)
     opened.get_by_label("New password").fill("a long password for the benchmark")
     opened.get_by_label("Once more").fill("a long password for the benchmark")
     opened.get_by_role("button", name="Save and continue").click()
-    expect(opened.get_by_label("New password")).to_have_count(0)
+    expect(opened.get_by_label("New password")).to_have_count(0, timeout=LONGEST_WAIT_MS)
     opened.add_init_script(TIMES)
     yield opened
     context.close()
@@ -128,7 +130,7 @@ def test_stroke(
     report.add(
         f"viewer: frame of a brush stroke, {side} x {side}",
         frames.work,
-        target="95th <= 16 ms",
+        target="95th of processor <= 16 ms",
         met=bool(np.percentile(frames.work_ms, 95) <= 16),
     )
 
@@ -145,7 +147,7 @@ def test_window_drag(browser: Browser, page: Page, ct_path: str, report: Report)
     report.add(
         "viewer: window dragged, 512 x 512",
         f"{frames.work}; {frames.rate}",
-        target="60 frames/s",
+        target="95th of processor <= 16.7 ms",
         met=bool(np.percentile(frames.work_ms, 95) <= FRAME_MS),
     )
 
@@ -160,13 +162,13 @@ def test_scroll_and_memory(browser: Browser, page: Page, ct_path: str, report: R
     report.add(
         "viewer: scrolled by the wheel, 512 x 512",
         f"{frames.work}; {frames.rate}",
-        target="60 frames/s",
+        target="95th of processor <= 16.7 ms",
         met=bool(np.percentile(frames.work_ms, 95) <= FRAME_MS),
     )
     page.keyboard.press("Home")
     for _ in range(SLICES):
         page.keyboard.press("f")
-    expect(page.locator(".slice-number")).to_contain_text(f"{SLICES} / {SLICES}")
+    expect(page.locator(".slice-number")).to_contain_text(f"{SLICES} / {SLICES}", timeout=LONGEST_WAIT_MS)
     page.wait_for_load_state("networkidle")
     processes = [p for p in psutil.Process().children(recursive=True) if "chrom" in p.name()]
     megabytes = sum(p.memory_full_info().uss for p in processes) / 1e6
@@ -185,7 +187,7 @@ def test_undo_of_a_3d_operation(page: Page, ct_path: str, report: Report) -> Non
     page.keyboard.press("b")
     for key, offset in (("Home", 0), ("End", 60)):
         page.keyboard.press(key)
-        expect(page.locator(".picture-state")).to_have_count(0)
+        expect(page.locator(".picture-state")).to_have_count(0, timeout=LONGEST_WAIT_MS)
         page.mouse.move(x + offset, y)
         page.mouse.down()
         for step in range(60):
