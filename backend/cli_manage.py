@@ -238,7 +238,7 @@ def import_(
 
 def export(
     case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
-    format: Annotated[str, typer.Option(help="nifti or dicom-seg.")] = "nifti",
+    format: Annotated[str, typer.Option(help="nifti, nrrd, dicom-seg, rtstruct, png or coco.")] = "nifti",
     out: OutFolder = Path("."),
     as_json: AsJson = False,
     url: Url = None,

@@ -18,9 +18,13 @@ from backend.domain.jobs import ExportPayload
 from backend.errors import Rejected, SourceIsNotDicom
 from backend.imaging import masks
 from backend.imaging.geometry import VolumeGeometry
+from backend.imaging.intensity import Window, model_input
 from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel, ReadMask
 from backend.imaging.labels_nifti import file_grid_of, write_labels
+from backend.imaging.labels_nrrd import write_seg_nrrd
+from backend.imaging.labels_pictures import write_coco, write_png
 from backend.imaging.nifti import NiftiSource
+from backend.imaging.rtstruct import StructureSetAbout, write_rtstruct
 from backend.imaging.seg import SegAbout, SourceSlice, write_seg
 from backend.services.exports import ExportPlan, LabelMask, Provenance, VolumeExport
 from backend.services.jobs import Progress
@@ -41,14 +45,23 @@ class UnknownFormat(Rejected):
 class Export:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._formats: dict[str, WriteVolume] = {"nifti": self._nifti, "dicom-seg": self._dicom_seg}
+        self._formats: dict[str, WriteVolume] = {
+            "nifti": self._nifti,
+            "nrrd": self._nrrd,
+            "dicom-seg": self._dicom_seg,
+            "rtstruct": self._rtstruct,
+            "png": self._png,
+            "coco": self._coco,
+        }
 
     def run(self, job: Job, progress: Progress) -> dict[str, Any]:
         """Writes all volumes of the case that have masks; one file is handed out as it is, several as a zip."""
         payload = ExportPayload.model_validate(job.payload)
         write = self._formats.get(payload.format)
         if write is None:
-            raise UnknownFormat(f"There is no format '{payload.format}'.", hint=f"Use {' or '.join(self._formats)}.")
+            raise UnknownFormat(
+                f"There is no format '{payload.format}'.", hint=f"Use one of {', '.join(self._formats)}."
+            )
         plan = self._services.exports.plan(payload)
         with tempfile.TemporaryDirectory(prefix="sammed-export-") as folder:
             names = _names(plan)
@@ -56,7 +69,7 @@ class Export:
             for n, volume in enumerate(plan.volumes):
                 progress(n / len(plan.volumes), f"Writing {names[n]}")
                 files += write(plan, volume, names[n], Path(folder))
-            made = files[0] if len(files) == 1 else _zipped(files, Path(folder) / f"{file_name(plan.case.name)}.zip")
+            made = files[0] if len(files) == 1 else _zipped(files, Path(folder), file_name(plan.case.name))
             return self._services.exports.keep(job.id, made, _MEDIA_TYPES.get(made.suffix, "application/octet-stream"))
 
     def write(self, plan: ExportPlan, folder: Path) -> list[Path]:
@@ -85,30 +98,53 @@ class Export:
             [_label(mask) for mask in volume.masks],
             _reader(row, volume.masks),
             original=original,
-            provenance={"software": f"{SOFTWARE} {version(SOFTWARE)}", "annotator": plan.annotator},
+            provenance=_made_by(plan),
             provenance_of={mask.label.value: _provenance_json(mask) for mask in volume.masks},
+        )
+
+    def _nrrd(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        path = folder / f"{name}.seg.nrrd"
+        write_seg_nrrd(
+            path,
+            VolumeGeometry.from_json(volume.volume.geometry),
+            [_label(mask) for mask in volume.masks],
+            _reader(volume.volume, volume.masks),
+            provenance=_made_by(plan) | _provenance_of(volume),
+        )
+        return [path]
+
+    def _png(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        return write_png(
+            folder,
+            name,
+            (row.slices, row.rows, row.columns),
+            [_label(mask) for mask in volume.masks],
+            _reader(row, volume.masks),
+            provenance=_made_by(plan) | _provenance_of(volume),
+        )
+
+    def _coco(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        shown = row.presentation["model_window"]
+        window = Window("model", shown["width"], shown["center"]) if shown else None
+        return write_coco(
+            folder,
+            name,
+            (row.slices, row.rows, row.columns),
+            [_label(mask) for mask in volume.masks],
+            _reader(row, volume.masks),
+            lambda k: model_input(self._services.objects.read_slice(row.voxels_hash, k), window),
+            made_at=datetime.now(UTC),
+            provenance=_made_by(plan) | _provenance_of(volume),
         )
 
     def _dicom_seg(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
         row = volume.volume
-        if row.source.get("kind") != "dicom":
-            raise SourceIsNotDicom(
-                f"'{row.name}' was not imported from DICOM.", hint="Export its masks as NIfTI instead."
-            )
-        scratch = folder / f"originals-{row.id}"
-        scratch.mkdir()
-        files: dict[int, Path] = {}
-        slices: dict[int, SourceSlice] = {}
-        for original in volume.originals:
-            path = scratch / f"{original.position:05d}.dcm"
-            self._services.objects.fetch(f"originals/{original.sha256}", path)
-            files[original.position] = path
-            for instance in original.instance["slices"]:
-                slices[instance["slice_index"]] = SourceSlice(path, instance["frame_number"])
         path = folder / f"{name}.seg.dcm"
         write_seg(
             path,
-            [slices[k] for k in range(row.slices)],
+            self._source_slices(volume, folder),
             VolumeGeometry.from_json(row.geometry),
             [_label(mask) for mask in volume.masks],
             _reader(row, volume.masks),
@@ -121,8 +157,48 @@ class Export:
         )
         return [path]
 
+    def _rtstruct(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        path = folder / f"{name}.rtstruct.dcm"
+        write_rtstruct(
+            path,
+            self._source_slices(volume, folder),
+            VolumeGeometry.from_json(row.geometry),
+            [_label(mask) for mask in volume.masks],
+            _reader(row, volume.masks),
+            StructureSetAbout(
+                created_at=datetime.now(UTC),
+                software_version=version(SOFTWARE),
+                series_description=f"Segmentation of {row.name}",
+                creator=plan.annotator,
+            ),
+        )
+        return [path]
 
-_MEDIA_TYPES = {".zip": "application/zip", ".dcm": "application/dicom", ".gz": "application/gzip"}
+    def _source_slices(self, volume: VolumeExport, folder: Path) -> list[SourceSlice]:
+        """The original image of each slice, fetched into the folder. Raises SourceIsNotDicom."""
+        row = volume.volume
+        if row.source.get("kind") != "dicom":
+            raise SourceIsNotDicom(
+                f"'{row.name}' was not imported from DICOM.", hint="Export its masks as NIfTI or NRRD instead."
+            )
+        scratch = folder / f"originals-{row.id}"
+        scratch.mkdir()
+        slices: dict[int, SourceSlice] = {}
+        for original in volume.originals:
+            path = scratch / f"{original.position:05d}.dcm"
+            self._services.objects.fetch(f"originals/{original.sha256}", path)
+            for instance in original.instance["slices"]:
+                slices[instance["slice_index"]] = SourceSlice(path, instance["frame_number"])
+        return [slices[k] for k in range(row.slices)]
+
+
+_MEDIA_TYPES = {
+    ".zip": "application/zip",
+    ".dcm": "application/dicom",
+    ".gz": "application/gzip",
+    ".nrrd": "application/octet-stream",
+}
 
 
 def _label(mask: LabelMask) -> ExportLabel:
@@ -158,6 +234,14 @@ def _reader(row: VolumeRow, label_masks: Sequence[LabelMask]) -> ReadMask:
     return read
 
 
+def _made_by(plan: ExportPlan) -> dict[str, Any]:
+    return {"software": f"{SOFTWARE} {version(SOFTWARE)}", "annotator": plan.annotator}
+
+
+def _provenance_of(volume: VolumeExport) -> dict[str, Any]:
+    return {"labels": {mask.label.name: _provenance_json(mask) for mask in volume.masks}}
+
+
 def _provenance_json(mask: LabelMask) -> dict[str, Any]:
     p = mask.provenance
     machine = {str(o) for o in (Origin.SAM, Origin.ASSIST, Origin.AUTO, Origin.PROPAGATION, Origin.INTERPOLATION)}
@@ -187,8 +271,9 @@ def file_name(text: str) -> str:
     return kept[:100] or "case"
 
 
-def _zipped(files: Sequence[Path], path: Path) -> Path:
+def _zipped(files: Sequence[Path], folder: Path, name: str) -> Path:
+    path = folder / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            archive.write(file, file.name)
+            archive.write(file, file.relative_to(folder))
     return path

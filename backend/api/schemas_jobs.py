@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from backend.api.schemas_base import Schema
 from backend.db import tables
-from backend.domain.jobs import JobKind, JobState
+from backend.domain.jobs import ExportFormat, JobKind, JobState
 
 
 class ExportJobIn(Schema):
@@ -18,7 +18,7 @@ class ExportJobIn(Schema):
 
     kind: Literal["export"]
     case_id: UUID
-    format: Literal["nifti", "dicom-seg"]
+    format: ExportFormat
 
 
 class JobProblem(BaseModel):

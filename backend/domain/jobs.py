@@ -129,6 +129,9 @@ class ImportPayload(_Payload):
     study_uid: str | None = None
 
 
+ExportFormat = Literal["nifti", "nrrd", "dicom-seg", "rtstruct", "png", "coco"]
+
+
 class ExportPayload(_Payload):
     case_id: UUID
     format: str

@@ -23,21 +23,17 @@ import numpy as np
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DA, TM, format_number_as_ds
+from pydicom.valuerep import format_number_as_ds
 
-from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg, SourceIsNotDicom
+from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
+from backend.imaging.dicom_elements import MANUFACTURER, USE_NIFTI, long_string, number_of, person_name, read_header
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import CodedTerm, ExportLabel, LabelMap, ReadMask, checked_mask, compose
 from backend.imaging.uids import uid_of
-
-MANUFACTURER = "sammed"
-USE_NIFTI = "Export the masks as NIfTI instead."
 
 TISSUE = Code("85756007", "SCT", "Tissue")
 """Category and type of a label without a code: what 3D Slicer writes when nothing better is known."""
@@ -87,18 +83,6 @@ SUBSTANCE_CODES = frozenset(
     )
 )
 """Types whose category is the substance; every code that is in neither set counts as anatomy (CID 7150)."""
-
-TYPE_2 = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-)
-"""Elements that every image must have, possibly empty, and that de-identified files often lack."""
 
 POSITION_TOLERANCE = 0.5
 """How far, in slice spacings, an image may lie from where the volume says its slice is."""
@@ -186,7 +170,7 @@ def _segmentation(
             segmentation_type="BINARY",
             segment_descriptions=descriptions,
             series_instance_uid=uid_of("seg", identity, "series"),
-            series_number=about.series_number or _number(first.get("SeriesNumber")) + 1000,
+            series_number=about.series_number or number_of(first.get("SeriesNumber")) + 1000,
             sop_instance_uid=uid_of("seg", identity, "instance"),
             instance_number=1,
             manufacturer=MANUFACTURER,
@@ -194,13 +178,13 @@ def _segmentation(
             software_versions=about.software_version,
             device_serial_number=about.software_version,
             content_label="SEGMENTATION",
-            content_description=_long_string(about.series_description),
-            content_creator_name=_person(about.creator),
+            content_description=long_string(about.series_description),
+            content_creator_name=person_name(about.creator),
             content_date=day,
             content_time=time,
             series_date=day,
             series_time=time,
-            series_description=_long_string(about.series_description),
+            series_description=long_string(about.series_description),
             specific_character_set="ISO_IR 192",
             omit_empty_frames=True,
         )
@@ -225,7 +209,7 @@ class _Images:
 
 def _read_sources(sources: Sequence[SourceSlice], geometry: VolumeGeometry, planes: NDArray[np.intp]) -> _Images:
     files = list(dict.fromkeys(source.file for source in sources))
-    headers = {file: _read_header(file) for file in files}
+    headers = {file: read_header(file) for file in files}
     is_enhanced = len(files) == 1 and "PerFrameFunctionalGroupsSequence" in headers[files[0]]
     is_classic = len(files) == len(sources) and not any(
         "PerFrameFunctionalGroupsSequence" in header for header in headers.values()
@@ -245,31 +229,6 @@ def _read_sources(sources: Sequence[SourceSlice], geometry: VolumeGeometry, plan
         numbers = [int(source.frame_number or 1) for source in sources]
         return _enhanced(headers[files[0]], numbers, geometry, planes)
     return _classic([headers[source.file] for source in sources], sources, geometry, planes)
-
-
-def _read_header(file: Path) -> Dataset:
-    try:
-        header = dcmread(file, stop_before_pixels=True)
-    except InvalidDicomError:
-        header = dcmread(file, stop_before_pixels=True, force=True)  # without preamble, or no DICOM at all
-    if not all(header.get(name) for name in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Rows", "Columns")):
-        raise SourceIsNotDicom("The volume was not read from DICOM images.", hint=USE_NIFTI)
-    for name in TYPE_2:
-        if name not in header:
-            setattr(header, name, "")
-    for name, kind in (("StudyDate", DA), ("PatientBirthDate", DA), ("StudyTime", TM)):
-        setattr(header, name, _conformant(str(header.get(name) or ""), kind))
-    return header
-
-
-def _conformant(text: str, kind: type[DA] | type[TM]) -> str:
-    """A date or time as DICOM 3 writes it: "2004.01.19" and "14:04:38" lose their marks, what is neither is emptied."""
-    cleaned = text.replace(":", "").replace(".", "") if kind is DA else text.replace(":", "")
-    try:
-        kind(cleaned)
-    except ValueError:
-        return ""
-    return cleaned
 
 
 def _classic(
@@ -377,27 +336,27 @@ def category_of(code: CodedTerm) -> Code:
 def _description(number: int, label: ExportLabel, series_uid: str) -> SegmentDescription:
     category, kind = TISSUE, TISSUE
     if label.code is not None:
-        kind = Code(label.code.value, label.code.scheme, _long_string(label.code.meaning))
+        kind = Code(label.code.value, label.code.scheme, long_string(label.code.meaning))
         category = category_of(label.code)
     algorithm = label.algorithm
     identification = None
     if algorithm.type != "MANUAL":
         identification = hd.AlgorithmIdentificationSequence(
-            name=_long_string(algorithm.name),
+            name=long_string(algorithm.name),
             family=codes.cid7162.ArtificialIntelligence,
-            version=_long_string(algorithm.version),
+            version=long_string(algorithm.version),
             source=MANUFACTURER,
             parameters=dict(algorithm.parameters) or None,
         )
     return SegmentDescription(
         segment_number=number,
-        segment_label=_long_string(label.name),
+        segment_label=long_string(label.name),
         segmented_property_category=category,
         segmented_property_type=kind,
         algorithm_type=algorithm.type,
         algorithm_identification=identification,
         tracking_uid=uid_of("seg", series_uid, "label", str(label.value), label.name),
-        tracking_id=_long_string(label.name),
+        tracking_id=long_string(label.name),
         display_color=CIELabColor.from_rgb(*label.rgb),
     )
 
@@ -408,19 +367,3 @@ def _identity(label_map: LabelMap, pixels: NDArray[Any], image: Dataset, about: 
     for part in (str(image.SeriesInstanceUID), repr(label_map.present), repr(about)):
         digest.update(part.encode())
     return digest.hexdigest()
-
-
-# -- elements ---------------------------------------------------------------------------------------------------------
-def _long_string(text: str) -> str:
-    """At most 64 characters without a backslash (LO separates values with it) or control characters."""
-    return "".join(" " if character < " " else character for character in text.replace("\\", "/")).strip()[:64]
-
-
-def _person(name: str) -> str | None:
-    """A display name as a family name: nobody can tell the parts of a name apart."""
-    cleaned = "".join(" " if character in "\\^=" else character for character in _long_string(name)).strip()
-    return f"{cleaned[:62]}^" if cleaned else None
-
-
-def _number(value: object) -> int:
-    return int(str(value)) if value not in (None, "") else 0

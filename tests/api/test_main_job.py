@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import nibabel as nib
+import nrrd
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -267,6 +268,25 @@ def test_exports_lie_where_the_image_lies(
     assert "Left kidney" in described
     if "Liver" in described:
         assert described["Liver"].SegmentedPropertyTypeCodeSequence[0].CodeValue == "10200004"
+
+    exported = client.get(f"/api/cases/{case['id']}/export?format=rtstruct")
+    assert exported.status_code == 200, exported.text
+    structures = dcmread(io.BytesIO(exported.content))
+    assert "Left kidney" in [roi.ROIName for roi in structures.StructureSetROISequence]
+
+    exported = client.get(f"/api/cases/{case['id']}/export?format=nrrd")
+    assert exported.status_code == 200, exported.text
+    voxels = nrrd.read_data(header := nrrd.read_header(stream := io.BytesIO(exported.content)), stream)
+    assert header["Segment0_Name"] and np.count_nonzero(voxels == label["value"]) == kidney.sum()
+
+    for format, name in (("png", "labels.json"), ("coco", "annotations.json")):
+        exported = client.get(f"/api/cases/{case['id']}/export?format={format}")
+        assert exported.status_code == 200, exported.text
+        archive = zipfile.ZipFile(io.BytesIO(exported.content))
+        (found,) = [member for member in archive.namelist() if member.endswith(name)]
+        assert "Left kidney" in archive.read(found).decode()
+        assert len([member for member in archive.namelist() if member.endswith(".png")]) > 0
+    assert client.get(f"/api/cases/{case['id']}/export?format=tiff").status_code == 422
 
 
 def test_nothing_to_export(client: TestClient, project: Json) -> None:

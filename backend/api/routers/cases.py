@@ -22,6 +22,7 @@ from backend.api.schemas_cases import (
     RefusedCase,
     WorkItem,
 )
+from backend.domain.jobs import ExportFormat
 from backend.domain.workflow import CaseState
 from backend.services.cases import CaseFilter, CaseOrder
 
@@ -90,7 +91,7 @@ def change_case(case_id: UUID, body: CasePatch, user: CurrentUser, s: ServicesDe
 
 @router.get("/cases/{case_id}/export", operation_id="export_case", response_class=StreamingResponse)
 async def export_case(
-    case_id: UUID, user: CurrentUser, s: ServicesDep, format: Literal["nifti", "dicom-seg"] = "nifti"
+    case_id: UUID, user: CurrentUser, s: ServicesDep, format: ExportFormat = "nifti"
 ) -> StreamingResponse:
     """The caller's annotations of a case as one file (a zip where there are several). For large cases start a job of
     kind `export` and download its result."""

@@ -3203,7 +3203,7 @@ export interface components {
              * Format
              * @enum {string}
              */
-            readonly format: "nifti" | "dicom-seg";
+            readonly format: "nifti" | "nrrd" | "dicom-seg" | "rtstruct" | "png" | "coco";
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -6278,7 +6278,7 @@ export interface operations {
     readonly export_case: {
         readonly parameters: {
             readonly query?: {
-                readonly format?: "nifti" | "dicom-seg";
+                readonly format?: "nifti" | "nrrd" | "dicom-seg" | "rtstruct" | "png" | "coco";
             };
             readonly header?: never;
             readonly path: {

@@ -155,8 +155,10 @@ export const en = {
     unassigned: 'nobody',
     assigneeOf: (name: string) => `Assignee of ${name}`,
     seriesCount: (n: number) => plural(n, 'series', 'series'),
-    exportNifti: 'Export NIfTI masks',
-    exportSeg: 'Export DICOM SEG',
+    exportAs: {
+      nifti: 'Export NIfTI masks', nrrd: 'Export NRRD (3D Slicer)', 'dicom-seg': 'Export DICOM SEG',
+      rtstruct: 'Export RTSTRUCT', png: 'Export PNG masks', coco: 'Export COCO with pictures',
+    },
     exportNothing: 'Nothing to export: no slice is annotated yet.',
     exportStarted: (name: string) => `Exporting “${name}”. The download starts by itself.`,
     caseMenu: (name: string) => `More for ${name}`,

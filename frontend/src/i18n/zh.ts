@@ -149,8 +149,10 @@ export const zh: Catalogue = {
     unassigned: '无人',
     assigneeOf: (name) => `${name} 的负责人`,
     seriesCount: (n) => `${n} 个序列`,
-    exportNifti: '导出 NIfTI 掩膜',
-    exportSeg: '导出 DICOM SEG',
+    exportAs: {
+      nifti: '导出 NIfTI 掩膜', nrrd: '导出 NRRD（3D Slicer）', 'dicom-seg': '导出 DICOM SEG',
+      rtstruct: '导出 RTSTRUCT', png: '导出 PNG 掩膜', coco: '导出 COCO 及图像',
+    },
     exportNothing: '没有可导出的内容：尚未标注任何层面。',
     exportStarted: (name) => `正在导出“${name}”，完成后自动下载。`,
     caseMenu: (name) => `${name} 的更多操作`,

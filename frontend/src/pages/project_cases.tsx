@@ -7,7 +7,7 @@ import type { NamedFile } from '../api/upload.ts'
 import { formatDate, formatMoment } from '../i18n/format.ts'
 import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
-import { exportCase, type ExportFormat } from '../panels/export_case.ts'
+import { EXPORT_FORMATS, exportCase, type ExportFormat } from '../panels/export_case.ts'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
 import { pushCase } from '../panels/push_case.ts'
@@ -280,8 +280,9 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
             ))}
             {moves.length > 0 && exports && <hr />}
             {exports && <>
-              <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('nifti')}><Icon name="download" />{text.exportNifti}</button>
-              <button type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport('dicom-seg')}><Icon name="download" />{text.exportSeg}</button>
+              {EXPORT_FORMATS.map((format) => (
+                <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport(format)}><Icon name="download" />{text.exportAs[format]}</button>
+              ))}
               {servers.map((server) => (
                 <button key={server} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onPush(server)}><Icon name="upload" />{team().servers.push(server)}</button>
               ))}

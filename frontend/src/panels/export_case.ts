@@ -5,7 +5,9 @@ import { watchJob } from '../api/events.ts'
 import type { Job, Problem } from '../api/types.ts'
 import { isOver } from './uploads.ts'
 
-export type ExportFormat = 'nifti' | 'dicom-seg'
+/** In the order of the menu. */
+export const EXPORT_FORMATS = ['nifti', 'nrrd', 'dicom-seg', 'rtstruct', 'png', 'coco'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export async function exportCase(api: Client, caseId: string, format: ExportFormat): Promise<Problem | null> {
   const started = await api.post<Job>('/api/jobs', { json: { kind: 'export', case_id: caseId, format } })

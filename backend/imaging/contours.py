@@ -1,0 +1,68 @@
+"""The outline of a mask as closed polygons that lie half-way between the pixels inside and those outside.
+
+A pixel belongs to the mask exactly when its centre lies inside a polygon: nothing is lost by the way there and back.
+A hole is joined to the outline around it by a cut of no width ("keyhole"), because the closed polygons of RTSTRUCT
+know no holes. Pixels that touch at a corner only are not joined.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from skimage.measure import find_contours, points_in_poly
+
+from backend.imaging.masks import BoolMask
+
+Polygon = NDArray[np.float64]
+"""[n, 2] (row, column), pixel centres at whole numbers; the last corner is not the first one again."""
+
+
+def outlines(mask: BoolMask) -> list[Polygon]:
+    """The polygons of a mask [rows, columns], one for each part that hangs together by its sides."""
+    rings = [_without_straight_corners(ring[:-1]) for ring in find_contours(np.pad(mask, 1).astype(np.float64), 0.5)]
+    rings = [ring - 1.0 for ring in rings]  # the padding
+    areas = [_signed_area(ring) for ring in rings]
+    outer_sign = np.sign(max(areas, key=abs, default=0.0))  # the largest ring is never a hole
+    outer = [n for n, area in enumerate(areas) if np.sign(area) == outer_sign]
+    holes_of: dict[int, list[Polygon]] = {n: [] for n in outer}
+    for n, area in enumerate(areas):
+        if np.sign(area) != outer_sign:
+            around = [m for m in outer if points_in_poly(rings[n][:1], rings[m])[0]]
+            holes_of[min(around, key=lambda m: abs(areas[m]))].append(rings[n])
+    return [_with_holes(rings[n], holes_of[n]) for n in outer]
+
+
+def _with_holes(ring: Polygon, holes: list[Polygon]) -> Polygon:
+    """One polygon of a ring and its holes, the nearest hole joined first: short cuts cross no other hole."""
+    left = list(holes)
+    while left:
+        corners = KDTree(ring)
+        found = [corners.query(hole) for hole in left]
+        nearest = min(range(len(left)), key=lambda n: float(found[n][0].min()))
+        hole = left.pop(nearest)
+        on_hole = int(found[nearest][0].argmin())
+        on_ring = int(found[nearest][1][on_hole])
+        around = np.roll(hole, -on_hole, axis=0)
+        cut = _cut(ring[on_ring], around[0])
+        ring = np.vstack([ring[: on_ring + 1], cut, around, around[:1], cut[::-1], ring[on_ring:]])
+    return ring
+
+
+def _cut(start: Polygon, end: Polygon) -> Polygon:
+    """The corners of a way from one point to another that runs between pixels only: a straight one may run through the
+    centre of a pixel, which then is neither inside nor outside."""
+    first, last = np.floor(start) + 0.5, np.floor(end) + 0.5
+    return np.array([first, (first[0], last[1]), last])
+
+
+def _without_straight_corners(ring: Polygon) -> Polygon:
+    """The corners where the direction changes."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    turns = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) > 1e-9
+    return np.asarray(ring[turns])
+
+
+def _signed_area(ring: Polygon) -> float:
+    rows, columns = ring.T
+    return float(np.sum(columns * np.roll(rows, -1) - rows * np.roll(columns, -1)) / 2)

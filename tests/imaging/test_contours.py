@@ -1,0 +1,52 @@
+"""A mask's outline, asked which pixel centres lie inside, is the mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from backend.imaging.contours import Polygon, outlines
+
+
+def filled(polygons: list[Polygon], shape_hw: tuple[int, int]) -> np.ndarray:
+    """[rows, columns] int: how many polygons hold each pixel's centre, by OpenCV."""
+    counted = np.zeros(shape_hw, int)
+    for polygon in polygons:
+        outline = polygon.astype(np.float32)
+        for index in np.ndindex(shape_hw):
+            counted[index] += cv2.pointPolygonTest(outline, (float(index[0]), float(index[1])), False) > 0
+    return counted
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.floats(0.1, 0.9), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_the_outline_of_any_mask_is_the_mask(rows: int, columns: int, share: float, is_smooth: bool, seed: int) -> None:
+    noise = np.random.default_rng(seed).random((rows, columns))
+    mask = ndimage.gaussian_filter(noise, 1) < 0.5 if is_smooth else noise < share
+    counted = filled(outlines(mask), (rows, columns))
+    np.testing.assert_array_equal(counted, mask)  # never twice: readers that join and readers that XOR agree
+
+
+def test_a_ring_in_a_ring_keeps_its_holes_and_its_island() -> None:
+    rows, columns = np.indices((41, 41))
+    radius = np.hypot(rows - 20, columns - 20)
+    mask = (radius < 18) & ~((radius > 6) & (radius < 12))
+    mask[19:22, 19:22] = False
+    polygons = outlines(mask)
+    assert len(polygons) == 2  # the outer ring with its hole, the island with its own
+    np.testing.assert_array_equal(filled(polygons, mask.shape), mask)
+
+
+def test_straight_edges_have_no_corners_between() -> None:
+    mask = np.zeros((12, 12), bool)
+    mask[2:10, 3:11] = True
+    (square,) = outlines(mask)
+    assert len(square) == 8  # four sides, and corners cut by half a pixel
+    assert square.min(axis=0).tolist() == [1.5, 2.5] and square.max(axis=0).tolist() == [9.5, 10.5]
+
+
+def test_an_empty_mask_has_none() -> None:
+    assert outlines(np.zeros((4, 5), bool)) == []
