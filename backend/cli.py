@@ -17,6 +17,7 @@ import typer
 
 from backend.cli_base import DataDir, load_settings, login_url, services_here
 from backend.cli_manage import cases_app, export, import_, people_app, project_app
+from backend.cli_masks import masks_app
 from backend.cli_users import user_app
 from backend.errors import AppError
 from backend.settings import Settings, has_display
@@ -36,6 +37,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(project_app, name="project")
 app.add_typer(people_app, name="people")
 app.add_typer(cases_app, name="cases")
+app.add_typer(masks_app, name="masks")
 app.command("import")(import_)
 app.command()(export)
 

@@ -194,6 +194,29 @@ class Client:
             files = {"files": (name, _Counted(stream, on_bytes), "application/octet-stream")}
             return self._json("POST", f"/api/projects/{project_id}/uploads", files=files)
 
+    # -- annotations --------------------------------------------------------------------------------------------------
+    def case(self, case_id: str) -> Json:
+        return self._json("GET", f"/api/cases/{case_id}")
+
+    def volume(self, volume_id: str) -> Json:
+        return self._json("GET", f"/api/volumes/{volume_id}")
+
+    def labels(self, project_id: str) -> list[Json]:
+        found: list[Json] = self._json("GET", f"/api/projects/{project_id}/labels")["items"]
+        return found
+
+    def annotation(self, volume_id: str, label_id: str) -> Json:
+        """One's own annotation of a label on a volume, made if there is none."""
+        return self._json("POST", "/api/annotations", json={"volume_id": volume_id, "label_id": label_id})
+
+    def masks(self, annotation_id: str) -> Json:
+        """The newest revision (`head`) and the run-length masks of all slices that are not empty, by slice index."""
+        return self._json("GET", f"/api/annotations/{annotation_id}/masks")
+
+    def append_revision(self, annotation_id: str, revision: Json) -> Json:
+        """One change; a revision of the same `id` is stored once."""
+        return self._json("POST", f"/api/annotations/{annotation_id}/revisions", json=revision)
+
     # -- jobs and files -----------------------------------------------------------------------------------------------
     def job(self, job_id: str) -> Json:
         return self._json("GET", f"/api/jobs/{job_id}")

@@ -1,0 +1,157 @@
+"""Masks read from files: our own exports give the very same voxels back, other libraries' files too."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import highdicom as hd
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from pydicom.sr.codedict import codes
+
+from backend.errors import AppError
+from backend.imaging.geometry import VolumeGeometry
+from backend.imaging.labels import ExportLabel
+from backend.imaging.labels_nifti import file_grid_of, write_labels
+from backend.imaging.labels_nrrd import write_seg_nrrd
+from backend.imaging.mask_files import MaskFile, read_mask_file
+from backend.imaging.mask_placing import compare, place
+from backend.imaging.nifti import affine_ras_ijk
+from backend.imaging.phantom import LIVER, ORGANS, Phantom, abdominal_phantom
+from backend.imaging.phantom_files import write_dicom_series
+from backend.imaging.seg import SegAbout, SourceSlice, write_seg
+
+ABOUT = SegAbout(created_at=datetime(2026, 3, 1, 12, 30), software_version="9")  # noqa: DTZ001 - DICOM dates are local
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return abdominal_phantom((16, 48, 56), (16.0, 8.0, 7.0), seed=4)
+
+
+@pytest.fixture(scope="module")
+def series(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_dicom_series(phantom, tmp_path_factory.mktemp("series"))
+
+
+def placed(file: MaskFile, geometry: VolumeGeometry) -> dict[str, np.ndarray]:
+    fit = compare(file.geometry, geometry)
+    assert fit.is_exact
+    found = {segment.name: place(segment.read(), fit) for segment in file.segments}
+    assert all(outside == 0 for _, outside in found.values())
+    return {name: mask for name, (mask, _) in found.items()}
+
+
+@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg"])
+def test_an_export_comes_back_voxel_by_voxel(phantom: Phantom, series: list[Path], tmp_path: Path, format: str) -> None:
+    geometry = phantom.volume.geometry
+    path = tmp_path / {"nifti": "m.nii.gz", "nrrd": "m.seg.nrrd", "dicom-seg": "m.dcm"}[format]
+    if format == "nifti":
+        write_labels(tmp_path, "m", geometry, file_grid_of(geometry), ORGANS, phantom.mask)
+    elif format == "nrrd":
+        write_seg_nrrd(path, geometry, ORGANS, phantom.mask)
+    else:
+        write_seg(path, [SourceSlice(file) for file in series], geometry, ORGANS, phantom.mask, ABOUT)
+    file = read_mask_file(path)
+    assert file.format == format
+    masks = placed(file, geometry)
+    assert list(masks) == [organ.name for organ in ORGANS]
+    for organ, segment in zip(ORGANS, file.segments, strict=True):
+        np.testing.assert_array_equal(masks[organ.name], phantom.mask(organ))
+        assert organ.code is not None and segment.code is not None and segment.color is not None
+        assert (segment.code.scheme, segment.code.value) == (organ.code.scheme, organ.code.value)
+        read = bytes.fromhex(segment.color[1:])
+        assert all(abs(a - b) <= 1 for a, b in zip(read, organ.rgb, strict=True))
+
+
+def test_overlapping_segments_keep_their_voxels(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
+    whole = ExportLabel("Abdomen", 200, "#102030")
+
+    def mask(label: ExportLabel) -> np.ndarray:
+        return phantom.truth > 0 if label == whole else phantom.mask(label)
+
+    write_seg_nrrd(tmp_path / "m.seg.nrrd", phantom.volume.geometry, [whole, LIVER], mask)
+    sources = [SourceSlice(file) for file in series]
+    write_seg(tmp_path / "m.dcm", sources, phantom.volume.geometry, [whole, LIVER], mask, ABOUT)
+    for name in ("m.seg.nrrd", "m.dcm"):
+        found = placed(read_mask_file(tmp_path / name), phantom.volume.geometry)
+        for label in (whole, LIVER):
+            np.testing.assert_array_equal(found[label.name], mask(label))
+
+
+def test_a_fractional_segmentation_is_cut_at_the_threshold(
+    phantom: Phantom, series: list[Path], tmp_path: Path
+) -> None:
+    liver = phantom.mask(LIVER)
+    fractions = np.where(liver, 0.8, 0.3).astype(np.float32)
+    described = hd.seg.SegmentDescription(
+        1, "liver", codes.SCT.Organ, codes.SCT.Liver, hd.seg.SegmentAlgorithmTypeValues.MANUAL
+    )
+    seg = hd.seg.Segmentation(
+        [pydicom.dcmread(file) for file in series], fractions, hd.seg.SegmentationTypeValues.FRACTIONAL, [described],
+        hd.UID(), 1, hd.UID(), 1, "m", "m", "1", "1", transfer_syntax_uid="1.2.840.10008.1.2.1",
+    )  # fmt: skip
+    seg.save_as(tmp_path / "m.dcm")
+    geometry = phantom.volume.geometry
+    np.testing.assert_array_equal(placed(read_mask_file(tmp_path / "m.dcm"), geometry)["liver"], liver)
+    assert placed(read_mask_file(tmp_path / "m.dcm", threshold=0.2), geometry)["liver"].all()
+    assert not placed(read_mask_file(tmp_path / "m.dcm", threshold=0.9), geometry)["liver"].any()
+
+
+def test_files_in_another_orientation_are_reordered_exactly(phantom: Phantom, tmp_path: Path) -> None:
+    truth, geometry = phantom.truth.astype(np.uint8), phantom.volume.geometry
+    image = nib.Nifti1Image(truth.T, affine_ras_ijk(geometry))
+    turned = image.as_reoriented(nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt("SPR")))  # fmt: skip
+    nib.save(turned, tmp_path / "m.nii")
+    itk = sitk.GetImageFromArray(truth)
+    itk.SetSpacing(geometry.spacing_kji_mm[::-1])
+    itk.SetOrigin(geometry.affine_lps[:3, 3].tolist())
+    itk.SetDirection(geometry.directions_kji[:, ::-1].ravel().tolist())
+    sitk.WriteImage(itk[8:40, ::-1, 2:14], str(tmp_path / "m.nrrd"))
+    for name, want in (("m.nii", truth), ("m.nrrd", np.zeros_like(truth))):
+        if name == "m.nrrd":
+            want[2:14, :, 8:40] = truth[2:14, :, 8:40]
+        found = placed(read_mask_file(tmp_path / name), geometry)
+        for value in np.unique(want[want > 0]):
+            np.testing.assert_array_equal(found[f"Label {value}"], want == value)
+
+
+def test_another_grid_is_no_exact_fit_and_takes_the_nearest_voxel() -> None:
+    volume = VolumeGeometry.without_patient((2, 8, 8))
+    coarse = VolumeGeometry.from_axes(
+        origin_mm=(0.5, 0.5, 0), step_k_mm=(0, 0, 1), step_j_mm=(0, 2, 0), step_i_mm=(2, 0, 0), shape_kji=(2, 4, 4)
+    )
+    mask = np.zeros((2, 4, 4), bool)
+    mask[1, 1, 2] = True
+    fit = compare(coarse, volume)
+    assert not fit.is_exact
+    want = np.zeros((2, 8, 8), bool)
+    want[1, 2:4, 4:6] = True
+    found, outside = place(mask, fit)
+    np.testing.assert_array_equal(found, want)
+    assert outside == 0
+
+
+def test_files_that_hold_no_masks_say_why(tmp_path: Path, series: list[Path]) -> None:
+    fractions = np.linspace(0, 1, 24, dtype=np.float32).reshape(2, 3, 4)
+    many = np.arange(300, dtype=np.int16).reshape(3, 10, 10)
+    for name, array in (("fractions", fractions), ("many", many), ("empty", np.zeros((2, 3, 4), np.uint8)),
+                        ("time", np.ones((2, 3, 4, 2), np.uint8))):  # fmt: skip
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    (tmp_path / "text.nrrd").write_text("hello")
+    (tmp_path / "cut.nrrd").write_bytes(b"NRRD0004\ntype: uint8\n")
+    codes_of = {}
+    for path in (*sorted(tmp_path.iterdir()), series[0]):
+        with pytest.raises(AppError) as refused:
+            read_mask_file(path)
+        codes_of[path.name.split(".")[0] if path.parent == tmp_path else "image"] = refused.value.code
+        assert refused.value.hint
+    assert codes_of == {
+        "fractions": "not_a_mask_file", "many": "too_many_segments", "empty": "not_a_mask_file",
+        "time": "not_a_mask_file", "text": "not_a_mask_file", "cut": "corrupt_mask_file", "image": "not_a_mask_file",
+    }  # fmt: skip
