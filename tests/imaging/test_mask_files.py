@@ -102,6 +102,27 @@ def test_a_fractional_segmentation_is_cut_at_the_threshold(
     assert not placed(read_mask_file(tmp_path / "m.dcm", threshold=0.9), geometry)["liver"].any()
 
 
+def test_a_label_map_segmentation_is_read_without_its_background(
+    phantom: Phantom, series: list[Path], tmp_path: Path
+) -> None:
+    described = [
+        hd.seg.SegmentDescription(
+            n, f"organ {n}", codes.SCT.Organ, codes.SCT.Organ, hd.seg.SegmentAlgorithmTypeValues.MANUAL
+        )
+        for n in (1, 2)
+    ]
+    numbers = np.where(phantom.truth <= 2, phantom.truth, 0).astype(np.uint8)
+    seg = hd.seg.Segmentation(
+        [pydicom.dcmread(file) for file in series], numbers, hd.seg.SegmentationTypeValues.LABELMAP, described,
+        hd.UID(), 1, hd.UID(), 1, "m", "m", "1", "1", transfer_syntax_uid="1.2.840.10008.1.2.1",
+    )  # fmt: skip
+    seg.save_as(tmp_path / "m.dcm")
+    found = placed(read_mask_file(tmp_path / "m.dcm"), phantom.volume.geometry)
+    assert list(found) == ["organ 1", "organ 2"]
+    for n in (1, 2):
+        np.testing.assert_array_equal(found[f"organ {n}"], numbers == n)
+
+
 def test_files_in_another_orientation_are_reordered_exactly(phantom: Phantom, tmp_path: Path) -> None:
     truth, geometry = phantom.truth.astype(np.uint8), phantom.volume.geometry
     image = nib.Nifti1Image(truth.T, affine_ras_ijk(geometry))

@@ -135,6 +135,14 @@ def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Insta
     assert mask.affine == pytest.approx(affine)
     assert np.count_nonzero(np.asarray(mask.dataobj)) == 1
 
+    (file,) = (tmp_path / "unpacked").rglob("*.nii.gz")
+    planned = sammed("masks", "import", case["id"], str(file), "--dry-run", *folder)
+    assert planned.returncode == 0, planned.stderr
+    assert "same voxels as the volume" in planned.stdout
+    taken = sammed("masks", "import", case["id"], str(file), *folder)
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.endswith("\t0 slices\n")  # the very same mask is there already
+
 
 def test_a_manager_needs_no_page(installation: Installation, tmp_path: Path) -> None:
     """A project made, somebody invited, cases dealt, moved on, packed and brought in again: all on the command line."""
