@@ -8,7 +8,9 @@ values of a patient.
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import warnings
 from typing import TextIO
 
 import structlog
@@ -16,7 +18,10 @@ import structlog
 from backend.settings import Settings
 
 # Libraries that are worth listening to only when something is wrong.
-QUIET = ("httpx", "httpcore", "rq.worker", "uvicorn.access", "alembic.runtime.plugins", "PIL", "pydicom")
+QUIET = ("httpx", "httpcore", "rq.worker", "uvicorn.access", "alembic.runtime.plugins", "PIL")
+
+# Libraries that quote what they read in their messages, and so name patients. What is wrong with a file is said by us.
+QUOTING = ("pydicom", "pynetdicom", "highdicom")
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
@@ -57,6 +62,7 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(settings.log_level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    silence_quoting()
     access = logging.getLogger("uvicorn.access")
     if not any(isinstance(known, _WithoutQuery) for known in access.filters):
         access.addFilter(_WithoutQuery())
@@ -64,6 +70,17 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+
+
+def silence_quoting() -> None:
+    """Let no message or warning of the libraries in QUOTING out of this process. Every process that reads DICOM calls
+    it; calling it again changes nothing."""
+    for name in QUOTING:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False  # a level would not do: pydicom sets its own when it is imported
+    quoting = "|".join(map(re.escape, QUOTING))
+    warnings.filterwarnings("ignore", module=rf"({quoting})(\.|$)")
 
 
 class _WithoutQuery(logging.Filter):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine, text
+import psycopg
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -25,7 +27,10 @@ class Database:
 
     def __init__(self, database_url: str, *, pool_size: int = 10) -> None:
         append_only.install()
-        self.engine: Engine = create_engine(database_url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+        self.engine: Engine = create_engine(
+            database_url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        )
+        event.listen(self.engine, "handle_error", _without_values)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -46,3 +51,19 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Cuts what Postgres says down to the kind of error and the names of what it is about: its messages quote values of
+    the row, errors end in the log, and values name patients."""
+    original, outer = context.original_exception, context.sqlalchemy_exception
+    if not isinstance(original, psycopg.Error) or original.sqlstate is None:  # without a state it is no server's answer
+        return
+    said = original.diag
+    names = [name for name in (said.table_name, said.column_name, said.constraint_name) if name]
+    if isinstance(original, psycopg.errors.RestrictViolation) and said.message_primary:
+        names.append(said.message_primary)  # what our triggers say: the table and what must not be done to it
+    text = f"{type(original).__name__} {original.sqlstate} {' '.join(names)}".rstrip()
+    original.args = (text,)
+    if outer is not None:
+        outer.args = (text,)

@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar, cast
 
 from backend.errors import AppError, CorruptDicom, Relayed, Unavailable, to_record
+from backend.logs import silence_quoting
 
 TIMEOUT_S = 120.0
 
@@ -59,7 +60,7 @@ class Isolation:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)
+                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
             return self._pool
 
     def _drop(self, pool: ProcessPoolExecutor) -> None:
@@ -84,6 +85,12 @@ def _end(pool: ProcessPoolExecutor) -> None:
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()
+
+
+def _prepare() -> None:
+    """What the child does first. It inherits no logging from its parent, which would let libraries write by default."""
+    silence_quoting()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from pydicom import config
+from pydicom.valuerep import validate_value
 
-from backend.logs import configure_logging
+from backend.logs import QUOTING, configure_logging
+from backend.services.isolation import Isolation
 from backend.settings import Settings
 
 
@@ -18,9 +24,14 @@ from backend.settings import Settings
 def _as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield
+    quoting = [(logger, logger.handlers[:], logger.propagate) for logger in map(logging.getLogger, QUOTING)]
+    with warnings.catch_warnings():
+        yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for logger, before, propagate in quoting:
+        logger.handlers[:] = before
+        logger.propagate = propagate
     structlog.reset_defaults()
 
 
@@ -75,3 +86,38 @@ def test_an_exception_is_one_line_with_its_trace() -> None:
 def test_configuring_twice_does_not_say_things_twice() -> None:
     said("json")
     assert len(said("json")) == 2
+
+
+ODD_VALUE = "PLANTED^NAME"  # no unique identifier, which pydicom says with the value in its words
+
+READ_IT = f"""
+from backend.logs import configure_logging
+from backend.settings import Settings
+import logging
+if {{silenced}}:
+    configure_logging(Settings(log_format="json", log_level="debug"))
+from pydicom import config
+from pydicom.valuerep import validate_value
+validate_value("UI", {ODD_VALUE!r}, config.WARN)
+logging.getLogger("library").warning("something else")
+"""
+
+
+@pytest.mark.parametrize("silenced", [False, True])
+def test_a_library_that_quotes_values_is_not_heard(silenced: bool) -> None:
+    """In a process of its own, where pydicom is imported after the log was configured, as in a worker."""
+    ran = subprocess.run(
+        [sys.executable, "-c", READ_IT.format(silenced=silenced)], capture_output=True, text=True, check=True
+    )
+    assert (ODD_VALUE in ran.stderr) is not silenced
+    assert "something else" in ran.stderr
+
+
+def test_nor_is_it_heard_from_the_process_of_the_decoders(capfd: pytest.CaptureFixture[str]) -> None:
+    isolation = Isolation()
+    try:
+        isolation.run(validate_value, "UI", ODD_VALUE, config.WARN)
+    finally:
+        isolation.close()
+    heard = capfd.readouterr()
+    assert ODD_VALUE not in heard.out + heard.err
