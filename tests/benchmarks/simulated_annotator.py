@@ -4,13 +4,13 @@
 
 It works through the HTTP API alone, three ways: plain clicks on every slice; SAM^assist, which has learned from the
 slices accepted so far; SAM^assist on five slices, then SAM^auto, whose proposals are accepted or corrected. The first
-five are those that the page's key N leads to.
+five are the two ends of the label, and then those that the page's key N leads to: the middle of the widest gap.
 
 The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
 When a click did not help (two in a row, where more than half of the contour is wrong), or after so many clicks on a
 slice, they undo what did not help and mend by hand what is wrong, the largest parts first, until Dice is 0.9; at once
 where that is no more work than two clicks in vain. Where proposals go beyond the label, they say that it ends there.
-After five corrections they have the rest proposed again. An action is a click, an undo, an accepted slice, "the label
+After three corrections they have the rest proposed again. An action is a click, an undo, an accepted slice, "the label
 ends here", a press of "Segment the rest", or a twentieth of the slice's contour drawn by hand. Turning to another slice
 is none.
 Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
@@ -42,7 +42,7 @@ from workers.evaluation import find_volumes, volume_case, words
 from workers.sammed.cases import stream
 from workers.sammed.metrics import dice
 from workers.sammed.protocol import Case
-from workers.sammed.sampling import choose_slices, next_correction
+from workers.sammed.sampling import next_correction
 
 Mask = NDArray[np.bool_]
 Way = Literal["plain", "assist", "auto"]
@@ -62,7 +62,7 @@ LEARN_AT = (2, 5, 10, 20, 40)
 """Accepted slices after which the label is learned. The page learns by itself whenever there are more; here at fixed
 moments, and waited for, so that the same seed gives the same actions."""
 BEFORE_AUTO = 5
-CORRECTED_BEFORE_AGAIN = 5
+CORRECTED_BEFORE_AGAIN = 3
 JOB_TIMEOUT_S = 1800.0
 
 
@@ -278,6 +278,16 @@ class Annotator:
         self.work = replace(self.work, **{name: getattr(self.work, name) + count for name, count in more.items()})
 
 
+def first_slices(shown: Sequence[int], count: int) -> list[int]:
+    """`count` of the slices that show the label (ascending), in the order in which they are annotated: the first, the
+    last, then always the one that is farthest from those chosen, the lowest of several. All where there are no more."""
+    chosen = [shown[0], shown[-1]][: len(shown)]
+    while len(chosen) < min(count, len(shown)):
+        rest = (k for k in shown if k not in chosen)
+        chosen.append(max(rest, key=lambda k: min(abs(k - other) for other in chosen)))
+    return chosen
+
+
 def mended(mask: Mask, reference: Mask) -> Mask:
     """The mask with its largest wrong parts put right, as many as it takes to reach GOOD_ENOUGH."""
     parts, count = ndimage.label(mask ^ reference, np.ones((3, 3)))
@@ -323,7 +333,7 @@ def annotate(
     if desk.shape != (len(case.labels), *case.labels[0].shape):
         raise RuntimeError(f"{image} is {desk.shape} in the application, its label is not")
     user = Annotator(desk, Work(case.name, label, way, len(slices)), reference, seed, most_clicks)
-    first = choose_slices(slices, BEFORE_AUTO, stream(seed, case.name, label, "first slices"))
+    first = first_slices(slices, BEFORE_AUTO)
     if way == "auto":
         user.annotate_all(first, learning=True)
         if len(slices) > BEFORE_AUTO:

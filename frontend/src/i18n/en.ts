@@ -393,6 +393,7 @@ export const en = {
     generators: { sapnet: 'SAP-Net', classification: 'Classification', propagation: 'Propagation' },
     missing: (n: number) => `Needs ${n} more annotated ${n === 1 ? 'slice' : 'slices'}; five are recommended.`,
     recommended: (n: number) => `Works from here on, better with ${n} more.`,
+    spread: (key: string) => `Best are the first and the last slice that show the label, then those that ${key} leads to: the widest gap. Bunched together, the same five find much less.`,
     acceptPictures: 'Accept on all',
     acceptedPictures: (n: number) => `Decided on ${plural(n, 'picture', 'pictures')}.`,
     enough: 'Proposes a mask on every slice that is not annotated.',

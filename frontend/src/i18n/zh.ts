@@ -383,6 +383,7 @@ export const zh: Catalogue = {
     generators: { sapnet: 'SAP-Net 网络', classification: '分类', propagation: '传播' },
     missing: (n) => `还需标注 ${n} 个层面；建议共五个。`,
     recommended: (n) => `现在即可使用，再标注 ${n} 个会更好。`,
+    spread: (key) => `最好先标注显示此标签的第一层和最后一层，再按 ${key} 前往间隔最大处。同样五个层面若挤在一起，效果会差很多。`,
     acceptPictures: '在所有图片上接受',
     acceptedPictures: (n) => `已处理 ${n} 张图片。`,
     enough: '为每个未标注的层面提出掩膜。',

@@ -183,8 +183,10 @@ function ProposingNote({ annotator: { learning, review } }: { annotator: Annotat
   if (review.pictures.value !== null) return <>{text.acceptedPictures(review.pictures.value)}</>
   const label = learning.label.value
   if (!label) return null
-  if (learning.missing.value > 0) return <>{text.missing(learning.missing.value)}</>
-  if (label.examples < ENOUGH_EXAMPLES) return <>{text.recommended(ENOUGH_EXAMPLES - label.examples)}</>
+  const useful = actionById('learning.nextUseful')
+  const where = label.pictures ? undefined : text.spread(actionKey(useful) ?? t().actions['action.next_useful'])
+  if (learning.missing.value > 0) return <span title={where}>{text.missing(learning.missing.value)}</span>
+  if (label.examples < ENOUGH_EXAMPLES) return <span title={where}>{text.recommended(ENOUGH_EXAMPLES - label.examples)}</span>
   return <>{text.enough}</>
 }
 
