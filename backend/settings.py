@@ -160,6 +160,14 @@ class Settings(BaseSettings):
         description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS.",
     )
 
+    privacy_key: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="Secret that pseudonyms follow from and their key is sealed with; the same for all processes, and "
+        "never another. Empty: the file `privacy.key` in `data_dir`, made when first needed.",
+    )
+
     # -- DICOM -----------------------------------------------------------------------------------------------------
     dicomweb_project: str | None = Field(
         default=None,

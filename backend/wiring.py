@@ -33,6 +33,7 @@ from backend.services.leases import Leases
 from backend.services.measurements import Measurements
 from backend.services.networks import Networks
 from backend.services.people import People
+from backend.services.privacy import PrivacyService
 from backend.services.projects import Projects
 from backend.services.proposals import Proposals
 from backend.services.readings import Readings
@@ -70,6 +71,7 @@ class Services:
     people: People
     audit_log: AuditLog
     projects: Projects
+    privacy: PrivacyService
     label_sets: LabelSets
     cases: Cases
     readings: Readings
@@ -131,6 +133,8 @@ def build_services(settings: Settings) -> Services:
     annotations = Annotations(db, learning)
     proposals = Proposals(db, annotations)
     accounts = Accounts(db, queue.redis)
+    privacy = PrivacyService(db, secret=settings.privacy_key, folder=settings.data_dir)
+    isolation = Isolation()
     return Services(
         settings=settings,
         db=db,
@@ -142,6 +146,7 @@ def build_services(settings: Settings) -> Services:
         people=People(db, accounts),
         audit_log=AuditLog(db),
         projects=Projects(db, accounts),
+        privacy=privacy,
         label_sets=LabelSets(db),
         cases=Cases(db),
         readings=Readings(db),
@@ -160,18 +165,26 @@ def build_services(settings: Settings) -> Services:
         proposals=proposals,
         networks=Networks(db, objects),
         jobs=jobs,
-        imports=Imports(db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files),
+        imports=Imports(
+            db, objects, jobs, privacy, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
+        ),
         webhooks=Webhooks(db, queue, private=settings.webhook_private),
         exports=Exports(db, objects, jobs),
         archives=Archives(db, objects, jobs, max_bytes=settings.upload_max_bytes),
         dicom_index=DicomIndex(db),
         dicom_query=DicomQuery(db),
         dicom_store=DicomStore(
-            db, objects, jobs, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
+            db,
+            objects,
+            jobs,
+            privacy,
+            isolation,
+            max_bytes=settings.upload_max_bytes,
+            max_files=settings.upload_max_files,
         ),
         dicom_projects=DicomProjects(db, default=settings.dicomweb_project),
         dicom_remote=DicomRemote(db, jobs, settings.dicomweb_servers),
-        isolation=Isolation(),
+        isolation=isolation,
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -18,6 +18,7 @@ from backend.domain.jobs import ImportPayload
 from backend.errors import AppError, CorruptDicom
 from backend.imaging import intensity
 from backend.imaging.archive import ArchiveLimits
+from backend.imaging.cleaning import Cleaner
 from backend.imaging.dicom.attributes import START_BYTES, read_object_info
 from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
@@ -29,6 +30,8 @@ from backend.stores.objects import file_sha256
 from backend.wiring import Services
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 # of the study's header, what lists and exports need; the patient's name and the accession number stay in the originals
 KEPT_OF_STUDY = ("study_instance_uid", "study_id", "date", "time", "description", "patient_id")
@@ -60,9 +63,17 @@ class Ingest:
             files = list(self._files(payload, received, folder / "files"))
             workspace = folder / "unpacked"
             workspace.mkdir()
+            cleaner = self._cleaner(payload, folder / "clean")
             for outcome in read_uploads(
-                files, workspace, limits=self._limits, progress=lambda part, text: progress(0.95 * part, text)
+                files,
+                workspace,
+                limits=self._limits,
+                progress=lambda part, text: progress(0.95 * part, text),
+                rename=cleaner.name if cleaner else _as_it_is,
+                clean=cleaner.file if cleaner else _as_it_is,
             ):
+                if cleaner:
+                    self._services.privacy.remember(payload.project_id, cleaner.found())
                 if isinstance(outcome, ImportedVolume):
                     try:
                         report.volume(outcome, self._store(payload, outcome))
@@ -78,6 +89,15 @@ class Ingest:
     def clean_up(self, job: Job) -> None:
         """The uploaded files have been read: forget them (the originals of what was imported are kept)."""
         self._services.imports.forget_upload(job.id)
+
+    def _cleaner(self, payload: ImportPayload, folder: Path) -> Cleaner | None:
+        """What de-identifies this upload: nothing where the project wants that, nor of what was received and has been
+        cleaned on its way in, nor of our own samples."""
+        if payload.samples or payload.study_uid is not None:
+            return None
+        pseudonyms = self._services.privacy.pseudonyms(payload.project_id)
+        folder.mkdir()
+        return Cleaner(pseudonyms, folder) if pseudonyms else None
 
     def _received(self, payload: ImportPayload, progress: Progress) -> Sequence[DicomInstance]:
         """What awaits import of a received study, as soon as no more of it is coming: archives send a study in many
@@ -145,7 +165,7 @@ class Ingest:
         )
 
     def _originals(self, made: ImportedVolume) -> Iterator[NewOriginal]:
-        """Stores each file the volume was read from, untouched and once by content."""
+        """Stores each file the volume was read from, as it was read and once by content."""
         instances: dict[Path, dict[str, Any]] = {}
         for ref in made.instances:
             instance = instances.setdefault(
@@ -159,6 +179,10 @@ class Ingest:
             if not self._services.objects.exists(key):
                 self._services.objects.put_file(key, file.path)
             yield NewOriginal(sha256, file.name, file.path.stat().st_size, instances.get(file.path, {}))
+
+
+def _as_it_is(what: T, *_: object) -> T:
+    return what
 
 
 def _case_of(made: ImportedVolume, originals: Sequence[NewOriginal]) -> tuple[str, str]:

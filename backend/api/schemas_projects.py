@@ -13,6 +13,7 @@ from backend.api.schemas_people import Person
 from backend.db import tables
 from backend.domain.annotation import Code
 from backend.domain.label_rules import LabelRules
+from backend.domain.privacy import Privacy
 from backend.domain.workflow import CaseState, Role
 from backend.services.projects import NO_RULES, LabelDraft, ProjectView, code_of
 
@@ -87,6 +88,7 @@ class ProjectIn(Schema):
     name: str
     description: str = ""
     labels: list[LabelIn] = Field(default=[])
+    privacy: Privacy = Field(default=Privacy.RETAIN_UIDS, description="How images are de-identified on their way in")
 
 
 class ProjectPatch(Schema):
@@ -94,6 +96,7 @@ class ProjectPatch(Schema):
     description: str | None = None
     archived: bool | None = None
     own_cases_only: bool | None = Field(default=None, description="Annotators see only what is assigned to them")
+    privacy: Privacy | None = Field(default=None, description="For images that come from now on")
 
 
 class ProjectCounts(Schema):
@@ -109,6 +112,7 @@ class Project(Schema):
     created_at: datetime
     archived: bool
     own_cases_only: bool
+    privacy: Privacy
     role: Role
     labels: list[Label]
     label_set_version: int = Field(description="Every change of a label makes a new one")
@@ -124,6 +128,7 @@ class Project(Schema):
             created_at=project.created_at,
             archived=project.archived_at is not None,
             own_cases_only=project.own_cases_only,
+            privacy=Privacy(project.privacy),
             role=view.role,
             labels=[Label.of(row) for row in view.labels],
             label_set_version=project.label_set_version,

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "counted_annotations": "they tell what has been counted here",
     "webhooks": "their secrets stay where they are",
     "webhook_deliveries": "they tell of addresses that stay where they are",
+    "pseudonyms": "whom they stand for is sealed with a key that stays here",
     "leases": "who has a case open is not to be kept",
 }
 

@@ -94,10 +94,26 @@ class Project(Base):
     created_at: Mapped[datetime] = _now()
     archived_at: Mapped[datetime | None]
     own_cases_only: Mapped[bool] = mapped_column(Boolean, default=False)  # annotators see what is assigned to them
+    privacy: Mapped[str] = mapped_column(String(16), server_default="none")  # domain.privacy.Privacy
 
     label_set_version: Mapped[int] = mapped_column(Integer, default=1)  # the newest of label_sets
 
     labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.position, LabelRow.value", viewonly=True)
+
+    __table_args__ = (CheckConstraint("privacy in ('none', 'retain-uids', 'full')", name="project_privacy"),)
+
+
+class Pseudonym(Base):
+    """Whom a pseudonym of a project stands for, sealed with a key that is not in the database (services.privacy)."""
+
+    __tablename__ = "pseudonyms"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # patient | study | file
+    key_id: Mapped[str] = mapped_column(String(16))  # tells keys apart, and nothing of them
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = _now()
 
 
 class Member(Base):
@@ -244,7 +260,9 @@ class VolumeRow(Base):
 
 
 class Original(Base):
-    """One untouched file that a volume was read from. `instance` holds the DICOM identity where there is one."""
+    """One file that a volume was read from, as the project's policy lets it be kept.
+
+    `instance` holds the DICOM identity where there is one."""
 
     __tablename__ = "originals"
 

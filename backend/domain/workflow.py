@@ -30,6 +30,7 @@ class Action(StrEnum):
     EXPORT = "export"
     REVIEW = "review"
     MANAGE = "manage"
+    IDENTIFY = "look up identities"
 
 
 ALLOWED: dict[Role, frozenset[Action]] = {

@@ -7,10 +7,11 @@ half-way leaves nothing behind. .nii.gz stays packed: `imaging/nifti.py` reads i
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
@@ -88,11 +89,15 @@ def system_file_reason(name: str) -> str | None:
 
 
 def expand(
-    files: Sequence[SourceFile], destination: Path, limits: ArchiveLimits
+    files: Sequence[SourceFile],
+    destination: Path,
+    limits: ArchiveLimits,
+    rename: Callable[[str], str] = lambda name: name,
 ) -> Iterator[SourceFile | Fault | Ignored]:
     """The files with archives replaced by their members, which are written into the folder `destination`.
 
-    Names of members are "archive/member". Every member that is not taken appears as a Fault or as Ignored.
+    Names of members are "archive/member", the member's as `rename` makes it. Every member that is not taken appears
+    as a Fault or as Ignored.
     """
     budget = _Budget(limits, destination)
     for file in files:
@@ -100,7 +105,7 @@ def expand(
         if reason is not None:
             yield Ignored(file, SYSTEM_FILE, reason)
         elif _starts_as_zip(file.path):
-            yield from _members(file, budget, level=1)
+            yield from _members(file, budget, rename, level=1)
         else:
             yield file
 
@@ -110,7 +115,9 @@ def _starts_as_zip(path: Path) -> bool:
         return is_zip(file.read(4))
 
 
-def _members(archive: SourceFile, budget: _Budget, level: int) -> Iterator[SourceFile | Fault | Ignored]:
+def _members(
+    archive: SourceFile, budget: _Budget, rename: Callable[[str], str], level: int
+) -> Iterator[SourceFile | Fault | Ignored]:
     try:
         with zipfile.ZipFile(archive.path) as opened:
             members = [info for info in opened.infolist() if not info.is_dir()]
@@ -121,15 +128,20 @@ def _members(archive: SourceFile, budget: _Budget, level: int) -> Iterator[Sourc
                     # Said once for the archive: each of its remaining members has this one reason.
                     yield Fault((archive,), ArchiveLimitExceeded(budget.exhausted, hint="Upload it in several parts."))
                     return
-                yield from _member(archive, opened, info, budget, level)
+                yield from _member(archive, opened, info, budget, rename, level)
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
         yield Fault((archive,), CorruptArchive(f"It is no complete zip archive: {_reason(error)}"))
 
 
 def _member(
-    archive: SourceFile, opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget, level: int
+    archive: SourceFile,
+    opened: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    budget: _Budget,
+    rename: Callable[[str], str],
+    level: int,
 ) -> Iterator[SourceFile | Fault | Ignored]:
-    name = f"{archive.name}/{info.filename}"
+    name = f"{archive.name}/{rename(info.filename)}"
     reason = system_file_reason(info.filename)
     if reason is not None:
         yield Ignored(SourceFile(archive.path, name), SYSTEM_FILE, reason)
@@ -143,7 +155,7 @@ def _member(
     if not _starts_as_zip(member.path):
         yield member
     elif level < MAX_LEVELS:
-        yield from _members(member, budget, level + 1)
+        yield from _members(member, budget, rename, level + 1)
         member.path.unlink()
     else:
         member.path.unlink()
@@ -194,4 +206,6 @@ def _copy(source: IO[bytes], target: IO[bytes], info: zipfile.ZipInfo, budget: _
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    """What zipfile says, without the names of members that it quotes."""
+    said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return re.sub(r"b?(['\"]).*\1", "…", said)

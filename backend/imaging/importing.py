@@ -68,14 +68,17 @@ def read_uploads(
     *,
     limits: ArchiveLimits,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
+    rename: Callable[[str], str] = lambda name: name,
+    clean: Callable[[SourceFile, SourceKind], SourceFile] = lambda file, kind: file,
 ) -> Iterator[Outcome]:
     """Every volume, fault and ignored file of an upload, in that no file goes unmentioned; one volume is in memory at
     a time. Members of archives are written into the folder `workspace`, which must outlive the iteration and the use of
-    the files that outcomes name. `progress` gets a fraction 0..1 and what is being done.
+    the files that outcomes name. `progress` gets a fraction 0..1 and what is being done. Members of archives are called
+    what `rename` makes of their names, and what `clean` makes of a file is read in its place: it may raise AppErrors.
     """
     plain: list[SourceFile] = []
     progress(0.0, "Opening files")
-    for opened in expand(files, workspace, limits):
+    for opened in expand(files, workspace, limits, rename):
         if isinstance(opened, SourceFile):
             plain.append(opened)
         else:
@@ -83,7 +86,8 @@ def read_uploads(
     by_kind: dict[SourceKind, list[SourceFile]] = {kind: [] for kind in SourceKind}
     for file in plain:
         try:
-            by_kind[sniff(file.path)].append(file)
+            kind = sniff(file.path)
+            by_kind[kind].append(clean(file, kind))
         except AppError as error:
             yield Fault((file,), error)
     done, total = 0, sum(map(len, by_kind.values()))

@@ -22,14 +22,18 @@ from backend.db.tables import DicomInstance, Job
 from backend.domain.ids import new_id
 from backend.domain.jobs import ImportPayload, JobKind, JobState
 from backend.domain.workflow import Action
-from backend.errors import CorruptDicom
+from backend.errors import CorruptDicom, Rejected, Relayed
+from backend.imaging.cleaning import clean_object
 from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_object_info
+from backend.imaging.pseudonyms import Pseudonyms
 from backend.services import audit
 from backend.services.access import Principal, require
 from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.imports import UploadTooLarge
+from backend.services.isolation import DecoderFailed, Isolation
 from backend.services.jobs import Jobs
-from backend.stores.objects import Objects
+from backend.services.privacy import PrivacyService
+from backend.stores.objects import Objects, file_sha256
 
 
 class Failure(IntEnum):
@@ -130,10 +134,22 @@ class Reception:
 
 
 class DicomStore:
-    def __init__(self, db: Database, objects: Objects, jobs: Jobs, *, max_bytes: int, max_files: int) -> None:
+    def __init__(
+        self,
+        db: Database,
+        objects: Objects,
+        jobs: Jobs,
+        privacy: PrivacyService,
+        isolation: Isolation,
+        *,
+        max_bytes: int,
+        max_files: int,
+    ) -> None:
         self._db = db
         self._objects = objects
         self._jobs = jobs
+        self._privacy = privacy
+        self._isolation = isolation
         self._max_bytes = max_bytes
         self._max_files = max_files
 
@@ -144,26 +160,35 @@ class DicomStore:
         return Reception(self._objects, study_uid=study_uid, max_bytes=self._max_bytes, max_files=self._max_files)
 
     def keep(self, who: Principal, project_id: UUID, reception: Reception) -> StoreReport:
-        """Keep what was received and queue its import. The same object again is a success that changes nothing;
-        another one of the same SOP Instance UID is refused."""
+        """Keep what was received, de-identified where the project wants it, and queue its import. The same object again
+        is a success that changes nothing; another one of the same SOP Instance UID is refused. The report names objects
+        as they were sent."""
         stored: list[ObjectInfo] = []
         refused = list(reception.refused)
+        pseudonyms = self._privacy.pseudonyms(project_id)
+        kept: list[tuple[ObjectInfo, NewInstance]] = []
         for item in reception.received:
-            if not self._objects.exists(f"originals/{item.new.sha256}"):
-                self._objects.move(item.key, f"originals/{item.new.sha256}")
+            if pseudonyms is None:
+                if not self._objects.exists(f"originals/{item.new.sha256}"):
+                    self._objects.move(item.key, f"originals/{item.new.sha256}")
+                kept.append((item.new.info, item.new))
+                continue
+            try:
+                kept.append((item.new.info, self._kept_clean(project_id, item.key, pseudonyms)))
+            except (Rejected, Relayed, DecoderFailed):
+                refused.append(Refused(item.new.info, Failure.NOT_UNDERSTOOD))
         with self._db.begin() as session:
             require(session, who, project_id, Action.UPLOAD)
             wanted: dict[str, NewInstance] = {}
-            for item in reception.received:
-                wanted.setdefault(item.new.info.sop_instance_uid, item.new)
+            for _, new in kept:
+                wanted.setdefault(new.info.sop_instance_uid, new)
             made = add_instances(session, project_id, wanted.values(), awaits_import=True)
             known = self._content(session, project_id, wanted)
-            for item in reception.received:
-                info = item.new.info
-                if known[info.sop_instance_uid] == item.new.sha256:
-                    stored.append(info)
+            for sent, new in kept:
+                if known[new.info.sop_instance_uid] == new.sha256:
+                    stored.append(sent)
                 else:
-                    refused.append(Refused(info, Failure.DUPLICATE))
+                    refused.append(Refused(sent, Failure.DUPLICATE))
             studies = sorted({wanted[uid].info.study_uid for uid in made})
             jobs = [job for uid in studies if (job := self._import_of(session, who, project_id, uid)) is not None]
             audit.record(session, who, "dicom.received", project_id=project_id, stored=len(made), refused=len(refused))
@@ -171,6 +196,19 @@ class DicomStore:
             self._jobs.dispatch(job)
         reception.discard()
         return StoreReport(tuple(stored), tuple(refused))
+
+    def _kept_clean(self, project_id: UUID, key: str, pseudonyms: Pseudonyms) -> NewInstance:
+        """Stores an object without its patient, whom the key remembers. The files of others are read by a process of
+        its own. Raises Relayed, DecoderFailed."""
+        with self._objects.as_file(key) as source:
+            target = source.with_name("clean")
+            self._privacy.remember(project_id, self._isolation.run(clean_object, source, target, pseudonyms))
+            with target.open("rb") as file:
+                info = read_object_info(file.read(START_BYTES))
+            sha256 = file_sha256(target)
+            if not self._objects.exists(f"originals/{sha256}"):
+                self._objects.put_file(f"originals/{sha256}", target)
+            return NewInstance(info, sha256, target.stat().st_size)
 
     @staticmethod
     def _content(session: Session, project_id: UUID, uids: Iterable[str]) -> dict[str, str]:

@@ -21,10 +21,12 @@ from backend.domain.ids import new_id
 from backend.domain.jobs import ImportPayload, JobKind, UploadedFile
 from backend.domain.workflow import Action
 from backend.errors import Rejected, TooLarge
+from backend.imaging.pseudonyms import Identity, Pseudonyms
 from backend.services import audit
 from backend.services.access import Principal, require
 from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.jobs import Jobs
+from backend.services.privacy import PrivacyService
 from backend.stores.objects import Objects
 
 
@@ -88,9 +90,20 @@ class StoredVolume:
 class Upload:
     """The files of one request on their way into the object store (see api.multipart.Sink)."""
 
-    def __init__(self, objects: Objects, job_id: UUID, *, max_bytes: int, max_files: int) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        job_id: UUID,
+        *,
+        max_bytes: int,
+        max_files: int,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        """With pseudonyms, files are kept by codes for their names, and `found` says what the codes stand for."""
         self.job_id = job_id
         self.files: list[UploadedFile] = []
+        self.found: list[Identity] = []
+        self._pseudonyms = pseudonyms
         self._objects = objects
         self._max_bytes = max_bytes
         self._max_files = max_files
@@ -120,7 +133,12 @@ class Upload:
     def end(self) -> None:
         self._writer.close()
         self._writer = None
-        self.files.append(UploadedFile(name=self._name or "unnamed", key=self._key(), size_bytes=self._size))
+        name = self._name or "unnamed"
+        if self._pseudonyms is not None:
+            identity = self._pseudonyms.identity_of_file(name)
+            self.found += [identity] if identity else []
+            name = self._pseudonyms.file(name)
+        self.files.append(UploadedFile(name=name, key=self._key(), size_bytes=self._size))
 
     def discard(self) -> None:
         """Forget everything that has arrived."""
@@ -132,10 +150,13 @@ class Upload:
 
 
 class Imports:
-    def __init__(self, db: Database, objects: Objects, jobs: Jobs, *, max_bytes: int, max_files: int) -> None:
+    def __init__(
+        self, db: Database, objects: Objects, jobs: Jobs, privacy: PrivacyService, *, max_bytes: int, max_files: int
+    ) -> None:
         self._db = db
         self._objects = objects
         self._jobs = jobs
+        self._privacy = privacy
         self._max_bytes = max_bytes
         self._max_files = max_files
 
@@ -143,23 +164,29 @@ class Imports:
     def begin(self, who: Principal, project_id: UUID) -> Upload:
         """Before the first byte is read: may this person upload here?"""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.UPLOAD)
-        return Upload(self._objects, new_id(), max_bytes=self._max_bytes, max_files=self._max_files)
+            project = require(session, who, project_id, Action.UPLOAD)
+            pseudonyms = self._privacy.pseudonyms_within(session, project)
+        return Upload(
+            self._objects, new_id(), max_bytes=self._max_bytes, max_files=self._max_files, pseudonyms=pseudonyms
+        )
 
     def submit(self, who: Principal, project_id: UUID, upload: Upload) -> Job:
         """All bytes are there: make the job that reads them. Raises EmptyUpload."""
         if not upload.files:
             raise EmptyUpload("The upload holds no file.", hint="Send the files as parts of the field `files`.")
         payload = ImportPayload(project_id=project_id, files=tuple(upload.files))
-        return self._start(who, project_id, payload, upload.job_id)
+        return self._start(who, project_id, payload, upload.job_id, upload.found)
 
     def submit_samples(self, who: Principal, project_id: UUID) -> Job:
         """Import the sample images that come with the application and its packages."""
         return self._start(who, project_id, ImportPayload(project_id=project_id, samples=True), new_id())
 
-    def _start(self, who: Principal, project_id: UUID, payload: ImportPayload, job_id: UUID) -> Job:
+    def _start(
+        self, who: Principal, project_id: UUID, payload: ImportPayload, job_id: UUID, found: Sequence[Identity] = ()
+    ) -> Job:
         with self._db.begin() as session:
             require(session, who, project_id, Action.UPLOAD)
+            self._privacy.remember_within(session, project_id, found)
             job = self._jobs.add(session, who, JobKind.IMPORT, payload, project_id=project_id, id=job_id)
         self._jobs.dispatch(job)
         return job

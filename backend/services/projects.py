@@ -16,6 +16,7 @@ from backend.db.session import Database
 from backend.db.tables import Annotation, Case, LabelRow, LabelSet, LearnedPromptRow, Member, Project, User, VolumeRow
 from backend.domain.annotation import Code, InvalidLabel, Label
 from backend.domain.label_rules import LabelRules
+from backend.domain.privacy import Privacy
 from backend.domain.workflow import Action, Role
 from backend.errors import Conflict, NotFound, Rejected
 from backend.services import audit
@@ -93,9 +94,16 @@ class Projects:
         self._accounts = accounts
 
     # -- projects -----------------------------------------------------------------------------------------------------
-    def create(self, who: Principal, name: str, description: str, labels: Sequence[LabelDraft]) -> ProjectView:
+    def create(
+        self,
+        who: Principal,
+        name: str,
+        description: str,
+        labels: Sequence[LabelDraft],
+        privacy: Privacy = Privacy.RETAIN_UIDS,
+    ) -> ProjectView:
         with self._db.begin() as session:
-            project = Project(name=_name(name), description=description.strip(), created_by=who.id)
+            project = Project(name=_name(name), description=description.strip(), created_by=who.id, privacy=privacy)
             session.add(project)
             session.flush()
             session.add(Member(project_id=project.id, user_id=who.id, role=Role.MANAGER))
@@ -123,7 +131,8 @@ class Projects:
             return self._view(session, who, require(session, who, project_id, Action.VIEW))
 
     def change(self, who: Principal, project_id: UUID, changes: dict[str, Any]) -> ProjectView:
-        """Change `name`, `description`, `archived` or `own_cases_only`."""
+        """Change `name`, `description`, `archived`, `own_cases_only` or `privacy`, which is for what comes from then
+        on."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.MANAGE)
             if "name" in changes:
@@ -134,6 +143,8 @@ class Projects:
                 project.archived_at = datetime.now(UTC) if changes["archived"] else None
             if "own_cases_only" in changes:
                 project.own_cases_only = changes["own_cases_only"]
+            if "privacy" in changes:
+                project.privacy = changes["privacy"]
             audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))
             session.flush()
             return self._view(session, who, project)

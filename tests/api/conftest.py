@@ -103,7 +103,7 @@ def project(client: TestClient) -> dict[str, Any]:
         {"name": "Liver", "color": "#dd8265", "code": {"scheme": "SCT", "value": "10200004", "meaning": "Liver"}},
         {"name": "Left kidney", "color": "#b96653", "shortcut": "2"},
     ]
-    response = client.post("/api/projects", json={"name": "Abdomen", "labels": labels})
+    response = client.post("/api/projects", json={"name": "Abdomen", "privacy": "none", "labels": labels})
     assert response.status_code == 201, response.text
     return dict(response.json())
 

@@ -46,7 +46,7 @@ def body(*parts: bytes, end: bytes = b"--b--\r\n") -> bytes:
 
 @pytest.fixture(scope="module")
 def base(client: TestClient) -> str:
-    made = client.post("/api/projects", json={"name": "DICOMweb"}).json()
+    made = client.post("/api/projects", json={"name": "DICOMweb", "privacy": "none"}).json()
     return f"/dicom-web/projects/{made['id']}"
 
 
@@ -107,7 +107,7 @@ def test_xml_for_those_who_read_no_json(client: TestClient, base: str) -> None:
 @pytest.fixture(scope="module")
 def searchable(client: TestClient) -> str:
     """A project with three studies."""
-    made = client.post("/api/projects", json={"name": "Searched"}).json()
+    made = client.post("/api/projects", json={"name": "Searched", "privacy": "none"}).json()
     url = f"/dicom-web/projects/{made['id']}"
     studies = [
         encoded("1.1.1", study="1.1", PatientID="A_1", StudyDate="20240101", StudyTime="080000"),

@@ -127,7 +127,7 @@ class Imported:
 @pytest.fixture(scope="session")
 def imported(client: httpx.Client, ct_files: list[Path]) -> Imported:
     """The CT, uploaded file by file in one request; the clock runs from the first byte to the finished job."""
-    project = client.post("/api/projects", json={"name": "Benchmark", "labels": []}).json()
+    project = client.post("/api/projects", json={"name": "Benchmark", "privacy": "none", "labels": []}).json()
     files = [("files", (path.name, path.read_bytes())) for path in ct_files]
     started = time.perf_counter()
     job = client.post(f"/api/projects/{project['id']}/uploads", files=files, timeout=300).raise_for_status().json()

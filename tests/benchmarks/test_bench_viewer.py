@@ -50,7 +50,9 @@ def case_of(client: httpx.Client, folder: Path, shape_kji: tuple[int, int, int])
     affine = np.diag([-384 / shape_kji[2], -384 / shape_kji[1], step_mm, 1])
     nib.Nifti1Image(voxels.T, affine).to_filename(path)
     labels = [{"name": "Liver", "color": "#dd8265"}, {"name": "Spleen", "color": "#9d6ca2"}]
-    project = client.post("/api/projects", json={"name": f"Viewer {shape_kji[1]}", "labels": labels}).json()
+    project = client.post(
+        "/api/projects", json={"name": f"Viewer {shape_kji[1]}", "privacy": "none", "labels": labels}
+    ).json()
     with path.open("rb") as file:
         url = f"/api/projects/{project['id']}/uploads"
         job = client.post(url, files=[("files", (path.name, file))], timeout=600).raise_for_status().json()

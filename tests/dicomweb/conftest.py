@@ -14,6 +14,7 @@ import httpx
 import pydicom
 import pytest
 
+from backend.domain.privacy import Privacy
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.settings import RemoteServer, Settings
@@ -85,7 +86,7 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     admin = services.accounts.administrator()
-    project = services.projects.create(admin, "Received", "", []).project
+    project = services.projects.create(admin, "Received", "", [], Privacy.NONE).project
     known = settings.model_copy(update={"dicomweb_servers": remote_servers})
     log = tmp_path_factory.mktemp("server") / "log"
     environment = {**os.environ, **known.environment(), "SAMMED_PORT": str(port), "SAMMED_LOG_LEVEL": "debug"}

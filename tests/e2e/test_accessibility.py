@@ -28,7 +28,11 @@ def project_path(installation: Installation) -> str:
     """A project with two labels and no images."""
     with installation.client() as client:
         labels = [{"name": "Liver", "color": "#dd8265", "group": "Abdomen"}, {"name": "Tumor", "color": "#90ee90"}]
-        made = client.post("/api/projects", json={"name": "For everybody", "labels": labels}).raise_for_status().json()
+        made = (
+            client.post("/api/projects", json={"name": "For everybody", "privacy": "none", "labels": labels})
+            .raise_for_status()
+            .json()
+        )
     return f"/projects/{made['id']}"
 
 

@@ -31,7 +31,7 @@ def project_path(installation: Installation, tmp_path_factory: pytest.TempPathFa
     truth = phantom.mask(LIVER)
     with installation.client() as client:
         labels = [{"name": "Liver", "color": "#dd8265"}]
-        project = client.post("/api/projects", json={"name": "Measured", "labels": labels}).json()
+        project = client.post("/api/projects", json={"name": "Measured", "privacy": "none", "labels": labels}).json()
         parts = [("files", (path.name, path.read_bytes())) for path in files]
         job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
         while job["state"] in ("queued", "running"):

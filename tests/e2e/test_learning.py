@@ -49,7 +49,7 @@ def case(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
     installation.wait_for_workers()
     with installation.client() as client:
         labels = [{"name": "Liver", "color": "#dd8265"}]
-        project = client.post("/api/projects", json={"name": "Learning", "labels": labels}).json()
+        project = client.post("/api/projects", json={"name": "Learning", "privacy": "none", "labels": labels}).json()
         parts = [("files", (path.name, path.read_bytes())) for path in files]
         job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
         while job["state"] in ("queued", "running"):

@@ -27,7 +27,7 @@ def project(installation: Installation, tmp_path_factory: pytest.TempPathFactory
     files = write_dicom_series(abdominal_phantom((8, 96, 96), (30.0, 4.0, 4.0), seed=9), tmp_path_factory.mktemp("ct"))
     with installation.client() as client:
         labels = [{"name": "Liver", "color": "#dd8265"}]
-        project = client.post("/api/projects", json={"name": PROJECT, "labels": labels}).json()
+        project = client.post("/api/projects", json={"name": PROJECT, "privacy": "none", "labels": labels}).json()
         parts = [("files", (path.name, path.read_bytes())) for path in files]
         job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
         while job["state"] in ("queued", "running"):

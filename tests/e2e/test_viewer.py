@@ -42,7 +42,7 @@ def case_path(installation: Installation, tmp_path_factory: pytest.TempPathFacto
     files = write_dicom_series(oblique_phantom(), tmp_path_factory.mktemp("oblique"))
     with installation.client() as client:
         labels = [{"name": "Liver", "color": "#dd8265"}, {"name": "Spleen", "color": "#9d6ca2"}]
-        project = client.post("/api/projects", json={"name": "Oblique", "labels": labels}).json()
+        project = client.post("/api/projects", json={"name": "Oblique", "privacy": "none", "labels": labels}).json()
         parts = [("files", (path.name, path.read_bytes())) for path in files]
         job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
         while job["state"] in ("queued", "running"):

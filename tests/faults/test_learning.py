@@ -94,7 +94,7 @@ def case(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
     with installation.client() as client:
         client.patch("/api/me", json={"auto_learn": False}).raise_for_status()
         labels = [{"name": "Liver", "color": "#dd8265"}]
-        project = client.post("/api/projects", json={"name": "Faults", "labels": labels}).json()
+        project = client.post("/api/projects", json={"name": "Faults", "privacy": "none", "labels": labels}).json()
         parts = [("files", (path.name, path.read_bytes())) for path in files]
         job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
         until(lambda: client.get(f"/api/jobs/{job['id']}").json()["state"] == "done", "the import ends")

@@ -50,7 +50,7 @@ def until_over(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
 def test_a_worker_killed_in_an_import_costs_time_and_nothing_else(installation: Installation, tmp_path: Path) -> None:
     _, files = series(tmp_path, seed=1)
     with installation.client() as client:
-        project = client.post("/api/projects", json={"name": "Killed", "labels": []}).json()
+        project = client.post("/api/projects", json={"name": "Killed", "privacy": "none", "labels": []}).json()
         job = client.post(f"/api/projects/{project['id']}/uploads", files=files).json()
         deadline = time.monotonic() + PATIENCE_S
         while job["state"] == "queued":
@@ -67,7 +67,7 @@ def test_redis_wiped_the_waiting_import_is_done_all_the_same(installation: Insta
     _, files = series(tmp_path, seed=2)
     worker = installation.worker("io")
     with installation.client() as client:
-        project = client.post("/api/projects", json={"name": "Wiped", "labels": []}).json()
+        project = client.post("/api/projects", json={"name": "Wiped", "privacy": "none", "labels": []}).json()
         worker.suspend()  # so that the job is still waiting when Redis forgets it
         try:
             job = client.post(f"/api/projects/{project['id']}/uploads", files=files).json()
@@ -85,7 +85,8 @@ def test_what_was_accepted_survives_kill_minus_nine_of_everything(data_dir: Path
     with running(data_dir) as first:
         with first.client() as client:
             project = client.post(
-                "/api/projects", json={"name": "Survives", "labels": [{"name": "Liver", "color": "#dd8265"}]}
+                "/api/projects",
+                json={"name": "Survives", "privacy": "none", "labels": [{"name": "Liver", "color": "#dd8265"}]},
             ).json()
             job = client.post(f"/api/projects/{project['id']}/uploads", files=files).json()
             (made,) = until_over(client, job)["result"]["series"]

@@ -27,6 +27,7 @@ from backend.domain.archive import (
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
+from backend.domain.privacy import Privacy
 from backend.domain.workflow import Role
 from backend.errors import AppError
 from backend.imaging import masks
@@ -57,7 +58,9 @@ def run(services: Services, job_id: UUID, work: Callable[..., dict[str, object]]
 @pytest.fixture(scope="module")
 def project_id(services: Services, admin: Principal, tmp_path_factory: pytest.TempPathFactory) -> UUID:
     """A project in which something of every kind is: a CT, masks drawn and taken back, comments, learning."""
-    project = services.projects.create(admin, "Livers & more", "All of it", [LabelDraft("Liver", "#dd8265")])
+    project = services.projects.create(
+        admin, "Livers & more", "All of it", [LabelDraft("Liver", "#dd8265")], Privacy.NONE
+    )
     project_id, label = project.project.id, project.labels[0]
     upload = services.imports.begin(admin, project_id)
     for path in write_dicom_series(abdominal_phantom((6, 48, 48), (30.0, 8.0, 8.0)), tmp_path_factory.mktemp("ct")):
@@ -270,7 +273,7 @@ def test_what_is_damaged_newer_or_something_else_leaves_nothing(
 def test_rows_that_reach_into_another_project_are_refused(
     services: Services, admin: Principal, project_id: UUID, archive: Path, tmp_path: Path
 ) -> None:
-    other = services.projects.create(admin, "Other", "", []).project.id
+    other = services.projects.create(admin, "Other", "", [], Privacy.NONE).project.id
     with zipfile.ZipFile(archive) as opened:
         lines = opened.read("records/labels.jsonl").decode()
         manifest = json.loads(opened.read(MANIFEST))

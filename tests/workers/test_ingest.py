@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from backend.db.tables import Case, Job, Original, VolumeRow
 from backend.domain.ids import new_id
+from backend.domain.privacy import Privacy
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.services.access import Principal
@@ -23,7 +24,7 @@ from workers.ingest import Ingest
 
 @pytest.fixture
 def project_id(services: Services, admin: Principal) -> UUID:
-    return services.projects.create(admin, "Import", "", []).project.id
+    return services.projects.create(admin, "Import", "", [], Privacy.NONE).project.id
 
 
 def run(services: Services, job: Job) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def test_one_voxel_array_serves_two_projects(
     services: Services, admin: Principal, project_id: UUID, tmp_path: Path
 ) -> None:
     files = write_dicom_series(abdominal_phantom((4, 48, 48), (30.0, 8.0, 8.0), seed=11), tmp_path)
-    other = services.projects.create(admin, "Other", "", []).project.id
+    other = services.projects.create(admin, "Other", "", [], Privacy.NONE).project.id
     for project in (project_id, other):
         assert run(services, upload(services, admin, project, files))["series"][0]["outcome"] == "imported"
     with services.db.begin() as session:

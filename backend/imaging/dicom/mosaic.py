@@ -58,6 +58,21 @@ def read_mosaic(dataset: Dataset, rows: int, columns: int) -> Mosaic:
     return Mosaic(tiles, per_row, rows // per_row, columns // per_row, float(spacing), normal, tuple(notes))
 
 
+def layout_only(dataset: Dataset) -> Dataset:
+    """The private elements that `read_mosaic` needs, holding its numbers and nothing else; empty for other images."""
+    kept = Dataset()
+    numbers = _csa_numbers(dataset)
+    told = {name: numbers[name] for name in ("NumberOfImagesInMosaic", "SliceNormalVector") if numbers.get(name)}
+    if told:
+        kept.private_block(0x0029, "SIEMENS CSA HEADER", create=True).add_new(0x10, "OB", _csa_header(told))
+    try:
+        tiles = int(dataset.private_block(0x0019, "SIEMENS MR HEADER")[0x0A].value)
+    except (KeyError, TypeError, ValueError):
+        return kept
+    kept.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0A, "US", tiles)
+    return kept
+
+
 def _tile_count(dataset: Dataset, tags: dict[str, list[float]]) -> int:
     items = tags.get("NumberOfImagesInMosaic", [])
     if not items:
@@ -115,3 +130,14 @@ def _csa_tags(header: bytes) -> Iterator[tuple[str, list[float]]]:
             except ValueError:
                 continue
         yield name.split(b"\0")[0].decode("ascii", "replace"), numbers
+
+
+def _csa_header(tags: dict[str, list[float]]) -> bytes:
+    """A private header of these tags; of an even length, as DICOM wants it."""
+    header = b"SV10\4\3\2\1" + struct.pack("<II", len(tags), 77)
+    for name, numbers in tags.items():
+        header += struct.pack("<64si4siii", name.encode(), len(numbers), b"FD", 0, len(numbers), 77)
+        for number in numbers:
+            text = f"{number:.12g}".encode() + b"\0"
+            header += struct.pack("<iiii", len(text), len(text), 77, len(text)) + text + b"\0" * (-len(text) % 4)
+    return header
