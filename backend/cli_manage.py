@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli_base import AsJson, DataDir, ProjectName, Url, connected, print_json, print_rows, progress_bar, waited
+from backend.domain.privacy import Privacy
 
 project_app = typer.Typer(no_args_is_help=True, help="Projects of a running server.")
 people_app = typer.Typer(no_args_is_help=True, help="People who may use a running server.")
@@ -38,6 +39,7 @@ def project_create(
     name: Annotated[str, typer.Argument(help="Name of the new project.")],
     description: Annotated[str, typer.Option(help="What it is about.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="A label as NAME or NAME=#rrggbb; repeatable.")] = None,
+    privacy: Annotated[Privacy, typer.Option(help="How images are de-identified.")] = Privacy.RETAIN_UIDS,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
@@ -45,7 +47,7 @@ def project_create(
     """Make a project with its labels and print its id."""
     labels = [_label(text, n) for n, text in enumerate(label or [])]
     with connected(url, data_dir) as client:
-        made = client.create_project(name, description=description, labels=labels)
+        made = client.create_project(name, description=description, labels=labels, privacy=privacy)
     print_json(made) if as_json else print(made["id"])
 
 

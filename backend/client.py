@@ -128,8 +128,11 @@ class Client:
             raise NoSuchName(f"There is no project '{name_or_id}'.", hint="`sammed project list` shows them.")
         return found
 
-    def create_project(self, name: str, *, description: str = "", labels: Sequence[Json] = ()) -> Json:
-        body = {"name": name, "description": description, "labels": list(labels)}
+    def create_project(
+        self, name: str, *, description: str = "", labels: Sequence[Json] = (), privacy: str = "retain-uids"
+    ) -> Json:
+        """`privacy`: how images are de-identified on their way in: retain-uids, full or none."""
+        body = {"name": name, "description": description, "labels": list(labels), "privacy": privacy}
         return self._json("POST", "/api/projects", json=body)
 
     def export_project(self, project_id: str, *, images: bool = True, masks: bool = True) -> Json:

@@ -111,6 +111,14 @@ def may(session: Session, who: Principal, project_id: UUID, action: Action) -> b
     return role is not None and action in ALLOWED[role]
 
 
+def require_identify(session: Session, who: Principal, project_id: UUID) -> None:
+    """Nothing, if the caller may learn whom the pseudonyms of the project stand for: its managers may, and not with a
+    token for reading, which programs carry. Raises ProjectNotFound, RoleForbids."""
+    require(session, who, project_id, Action.IDENTIFY)
+    if who.read_only:
+        raise RoleForbids("A token for reading does not tell who patients are.", hint="Use a token with all rights.")
+
+
 def own_cases_only(session: Session, who: Principal, project: Project) -> bool:
     """Whether the caller sees in this project only what is assigned to them."""
     return project.own_cases_only and role_in(session, who, project.id) is Role.ANNOTATOR

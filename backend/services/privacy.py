@@ -27,10 +27,9 @@ from sqlalchemy.orm import Session
 from backend.db.session import Database
 from backend.db.tables import Project, Pseudonym
 from backend.domain.privacy import Privacy, PrivacyKeyMissing, PseudonymNotFound
-from backend.domain.workflow import Action
 from backend.imaging.pseudonyms import Identity, Pseudonyms
 from backend.services import audit
-from backend.services.access import Principal, require
+from backend.services.access import Principal, require_identify
 
 KEY_FILE = "privacy.key"
 OTHER_KEY = "Set SAMMED_PRIVACY_KEY to the key that was used before, or put the file privacy.key back."
@@ -92,7 +91,7 @@ class PrivacyService:
     def look_up(self, who: Principal, project_id: UUID, pseudonym: str) -> Known:
         """Whom a pseudonym stands for; the log keeps who asked. Raises PseudonymNotFound, PrivacyKeyMissing."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.IDENTIFY)
+            require_identify(session, who, project_id)
             row = session.get(Pseudonym, (project_id, pseudonym.strip()))
             if row is None:
                 raise PseudonymNotFound(
@@ -104,7 +103,7 @@ class PrivacyService:
     def all(self, who: Principal, project_id: UUID) -> list[Known]:
         """The whole key of a project; the log keeps who took it. Raises PrivacyKeyMissing."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.IDENTIFY)
+            require_identify(session, who, project_id)
             rows = session.scalars(
                 select(Pseudonym)
                 .where(Pseudonym.project_id == project_id)

@@ -60,6 +60,8 @@ ALLOWED: dict[str, set[Role]] = {
     "get_project": ALL,
     "change_project": MANAGER,
     "export_project": MANAGER,
+    "look_up_pseudonym": MANAGER,
+    "get_pseudonyms_csv": MANAGER,
     "list_webhooks": MANAGER,
     "create_webhook": MANAGER,
     "change_webhook": MANAGER,
@@ -281,6 +283,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
     bodies: dict[str, dict[str, Any]] = {
         "change_project": {"description": "changed"},
         "export_project": {"images": False},
+        "look_up_pseudonym": {"pseudonym": "P-NOBODY"},
         "create_webhook": {"url": "https://example.org/hook", "events": ["comment.added"]},
         "change_webhook": {"active": True},
         "add_label": {"name": str(new_id()), "color": "#112233"},

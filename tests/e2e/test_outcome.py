@@ -130,6 +130,7 @@ def create_project(page: Page, name: str) -> None:
     catalogue.press("Enter")
     dialog.get_by_role("button", name="Own label").click()
     dialog.get_by_label("Label name").last.fill("Something else")
+    dialog.get_by_label("Patients in the images").select_option("none")  # files keep their names
     dialog.get_by_role("button", name="Create project").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 

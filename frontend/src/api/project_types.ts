@@ -6,6 +6,8 @@ import type { components } from './schema.gen.ts'
 type Schemas = components['schemas']
 
 export type Project = Schemas['Project']
+export type Privacy = Project['privacy']
+export type Identity = Schemas['IdentityOut']
 export type LabelIn = Schemas['LabelIn']
 export type Person = Schemas['Person']
 export type Member = Schemas['Member']

@@ -1344,6 +1344,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/projects/{project_id}/pseudonyms.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Pseudonyms Csv
+         * @description The whole key of a project, one row for each pseudonym.
+         */
+        readonly get: operations["get_pseudonyms_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/pseudonyms/look-up": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Look Up Pseudonym
+         * @description Whom a pseudonym stands for.
+         */
+        readonly post: operations["look_up_pseudonym"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/projects/{project_id}/samples": {
         readonly parameters: {
             readonly query?: never;
@@ -3221,6 +3261,28 @@ export interface components {
             /** Detail */
             readonly detail?: readonly components["schemas"]["ValidationError"][];
         };
+        /** IdentityOut */
+        readonly IdentityOut: {
+            /**
+             * Kind
+             * @description `patient`, `study` or `file`
+             */
+            readonly kind: string;
+            /** Pseudonym */
+            readonly pseudonym: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            readonly since: string;
+            /**
+             * Values
+             * @description What the images said, by DICOM keyword; of a file its `name`
+             */
+            readonly values: {
+                readonly [key: string]: string;
+            };
+        };
         /** InvitationOut */
         readonly InvitationOut: {
             /** Expires At */
@@ -3736,6 +3798,11 @@ export interface components {
             readonly email: string;
             /** Password */
             readonly password: string;
+        };
+        /** LookUpIn */
+        readonly LookUpIn: {
+            /** Pseudonym */
+            readonly pseudonym: string;
         };
         /** Me */
         readonly Me: {
@@ -4474,6 +4541,12 @@ export interface components {
              */
             readonly score: number;
         };
+        /**
+         * Privacy
+         * @description How images are de-identified on their way into a project, before anything of them is stored.
+         * @enum {string}
+         */
+        readonly Privacy: "none" | "retain-uids" | "full";
         /** Project */
         readonly Project: {
             /** Archived */
@@ -4502,6 +4575,7 @@ export interface components {
             readonly name: string;
             /** Own Cases Only */
             readonly own_cases_only: boolean;
+            readonly privacy: components["schemas"]["Privacy"];
             readonly role: components["schemas"]["Role"];
         };
         /** ProjectCounts */
@@ -4529,6 +4603,11 @@ export interface components {
             readonly labels?: readonly components["schemas"]["LabelIn"][];
             /** Name */
             readonly name: string;
+            /**
+             * @description How images are de-identified on their way in
+             * @default retain-uids
+             */
+            readonly privacy?: components["schemas"]["Privacy"];
         };
         /** ProjectPatch */
         readonly ProjectPatch: {
@@ -4543,6 +4622,8 @@ export interface components {
              * @description Annotators see only what is assigned to them
              */
             readonly own_cases_only?: boolean | null;
+            /** @description For images that come from now on */
+            readonly privacy?: components["schemas"]["Privacy"] | null;
         };
         /**
          * PromptKind
@@ -8436,6 +8517,72 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AcceptedPicturesOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_pseudonyms_csv: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly look_up_pseudonym: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LookUpIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IdentityOut"];
                 };
             };
             /** @description Validation Error */

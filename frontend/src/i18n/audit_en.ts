@@ -13,6 +13,8 @@ export const auditEn = {
     'comment.reopened': 'Opened a comment again',
     'comment.resolved': 'Resolved a comment',
     'dicom.received': 'Sent DICOM files',
+    'identities.exported': 'Downloaded the key of the pseudonyms',
+    'identity.looked_up': 'Looked up whom a pseudonym stands for',
     'job.agreement': 'Compared readers',
     'job.archive': 'Exported the project',
     'job.auto_segment': 'Asked for the rest to be segmented',

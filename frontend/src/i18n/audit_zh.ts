@@ -13,6 +13,8 @@ export const auditZh: AuditTexts = {
     'comment.reopened': '重新打开了评论',
     'comment.resolved': '解决了评论',
     'dicom.received': '发送了 DICOM 文件',
+    'identities.exported': '下载了假名密钥表',
+    'identity.looked_up': '查询了假名对应的身份',
     'job.agreement': '比较了阅片者',
     'job.archive': '导出了项目',
     'job.auto_segment': '请求分割其余切片',

@@ -1,7 +1,7 @@
-// The dialog that makes a project: name, description, labels.
+// The dialog that makes a project: name, description, privacy, labels.
 
 import { useId, useState } from 'preact/hooks'
-import type { Project } from '../api/project_types.ts'
+import type { Privacy, Project } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { Dialog } from '../panels/dialog.tsx'
@@ -9,6 +9,7 @@ import { faultOfDrafts, toLabelIn, type LabelDraft } from '../panels/label_draft
 import { LabelEditor } from '../panels/label_editor.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
+import { PrivacyChoice } from './privacy_choice.tsx'
 
 export function NewProjectDialog({ onClose, onCreated }: { onClose: () => void; onCreated: (project: Project) => void }) {
   const { api } = useApp()
@@ -16,6 +17,7 @@ export function NewProjectDialog({ onClose, onCreated }: { onClose: () => void; 
   const [name, setName] = useState('')
   const [description, setDescription] = useState('')
   const [drafts, setDrafts] = useState<LabelDraft[]>([])
+  const [policy, setPolicy] = useState<Privacy>('retain-uids')
   const [busy, setBusy] = useState(false)
   const [wrong, setWrong] = useState<'name' | 'labels' | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
@@ -27,7 +29,7 @@ export function NewProjectDialog({ onClose, onCreated }: { onClose: () => void; 
     if (name.trim() === '' || fault) return
     setBusy(true)
     const answer = await api.post<Project>('/api/projects', {
-      json: { name: name.trim(), description: description.trim(), labels: drafts.map(toLabelIn) },
+      json: { name: name.trim(), description: description.trim(), labels: drafts.map(toLabelIn), privacy: policy },
     })
     setBusy(false)
     if (answer.error) setProblem(answer.error)
@@ -51,6 +53,7 @@ export function NewProjectDialog({ onClose, onCreated }: { onClose: () => void; 
           <textarea id={`${id}d`} class="input" rows={2} value={description} placeholder={text.descriptionPlaceholder}
             onInput={(event) => setDescription(event.currentTarget.value)} />
         </div>
+        <PrivacyChoice value={policy} onChange={setPolicy} />
         <fieldset class="field labels-field">
           <legend class="name">{text.labels}</legend>
           <p class="hint">{text.labelsHint}</p>

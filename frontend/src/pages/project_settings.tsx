@@ -1,17 +1,18 @@
-// A project's name and description, and archiving it.
+// A project's name and description, who sees what, and archiving it.
 
 import { useId, useState } from 'preact/hooks'
-import type { Project } from '../api/project_types.ts'
+import type { Privacy, Project } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import { ProjectExport } from './project_export.tsx'
+import { ProjectPrivacy } from './project_privacy.tsx'
 import { ProjectWebhooks } from './project_webhooks.tsx'
 import { hrefTo } from './router.ts'
 
-type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean }
+type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean; privacy?: Privacy }
 
 export function ProjectSettings({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
   const { api, router, toasts } = useApp()
@@ -61,6 +62,7 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         </label>
         <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
       </section>
+      <ProjectPrivacy project={project} onChoose={(policy) => void change({ privacy: policy })} />
       <ProjectExport project={project} />
       <ProjectWebhooks projectId={project.id} />
       <section class="card pad stack">
