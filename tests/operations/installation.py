@@ -62,6 +62,13 @@ class Lines:
                 return line
 
 
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 @dataclass
 class Installation:
     """A running `sammed up`."""
@@ -79,9 +86,15 @@ class Installation:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def worker(self, queues: str) -> psutil.Process:
-        """The process that serves exactly these queues, named as on its command line."""
-        (found,) = [p for p in self.family if p.cmdline()[-2:] == ["--queues", queues]]
-        return found
+        """The process that serves exactly these queues, named as on its command line. A start is logged a moment before
+        the new process has its command line."""
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            found = [p for p in self.family if _command_line(p)[-2:] == ["--queues", queues]]
+            if len(found) == 1:
+                return found[0]
+            assert time.monotonic() < deadline_s, f"{len(found)} processes serve {queues}"
+            time.sleep(0.1)
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
