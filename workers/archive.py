@@ -56,7 +56,7 @@ A project of sammed, exported on {at} by {by} with version {version}.
 - `files/`: reports and networks (SAP-Net, safetensors) that jobs made, by the job's id.
 - `records/`: everything else, one JSON object a line: cases with their states and who has them, comments, every
   revision of every mask with its author and time (`revisions.jsonl`, `revision_slices.jsonl`: COCO run lengths of the
-  voxels that it flipped), learned prompts, the log.
+  voxels that it flipped), measurements with their figures, learned prompts, the log.
 - `manifest.json`: the version of this format and the sha256 of every file.
 
 To bring it into another installation: *Projects*, *Import a project*, or `sammed project import FILE`.

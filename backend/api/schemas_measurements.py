@@ -15,6 +15,7 @@ from backend.services.measurements import LabelFigures, MeasurementView
 
 
 class MeasurementIn(Schema):
+    id: UUID | None = Field(default=None, description="Made by the caller, so that sending it again is a no-op")
     kind: MeasureKind
     axis: int = Field(default=0, description="0: the acquisition plane; 1 and 2: across it")
     slice: int = Field(description="Along the axis, counted from 0")

@@ -43,6 +43,7 @@ class Me(Schema):
     must_set_password: bool
     auto_learn: bool = Field(description="Learning starts by itself once a label has two annotated slices")
     keys: KeyChanges = Field(description="Keys of commands of the annotate page, where they are not the usual ones")
+    label_patterns: bool = Field(description="Labels are told apart by patterns as well as by colours")
 
     @classmethod
     def of(cls, user: tables.User) -> Me:
@@ -54,6 +55,7 @@ class Me(Schema):
             must_set_password=user.password_hash is None,
             auto_learn=user.auto_learn,
             keys=user.keys,
+            label_patterns=user.label_patterns,
         )
 
 
@@ -62,6 +64,7 @@ class MePatch(Schema):
 
     auto_learn: bool | None = None
     keys: KeyChanges | None = Field(default=None, description="In place of all changed keys; {} for the usual ones")
+    label_patterns: bool | None = None
 
 
 class TokenIn(Schema):

@@ -14,6 +14,7 @@ from backend.db import tables
 from backend.domain.annotation import Code
 from backend.domain.label_rules import LabelRules
 from backend.domain.privacy import Privacy
+from backend.domain.windows import ModalityWindows, ProjectWindows
 from backend.domain.workflow import CaseState, Role
 from backend.services.projects import NO_RULES, LabelDraft, ProjectView, code_of
 
@@ -97,6 +98,9 @@ class ProjectPatch(Schema):
     archived: bool | None = None
     own_cases_only: bool | None = Field(default=None, description="Annotators see only what is assigned to them")
     privacy: Privacy | None = Field(default=None, description="For images that come from now on")
+    windows: ProjectWindows | None = Field(
+        default=None, description="In place of all; by modality. For the eye: what the model sees stays as it is"
+    )
 
 
 class ProjectCounts(Schema):
@@ -113,6 +117,7 @@ class Project(Schema):
     archived: bool
     own_cases_only: bool
     privacy: Privacy
+    windows: dict[str, ModalityWindows]
     role: Role
     labels: list[Label]
     label_set_version: int = Field(description="Every change of a label makes a new one")
@@ -129,6 +134,7 @@ class Project(Schema):
             archived=project.archived_at is not None,
             own_cases_only=project.own_cases_only,
             privacy=Privacy(project.privacy),
+            windows=project.windows,
             role=view.role,
             labels=[Label.of(row) for row in view.labels],
             label_set_version=project.label_set_version,

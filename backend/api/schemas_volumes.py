@@ -35,7 +35,7 @@ class Volume(Schema):
     dtype: str
     channels: int
     value_range: tuple[float, float]
-    windows: list[WindowValue]
+    windows: list[WindowValue] = Field(description="For the eye; the first is the one to open the volume with")
     model_window: WindowValue | None
     warnings: list[str]
     study: dict[str, Any]
@@ -60,7 +60,7 @@ class Volume(Schema):
             dtype=row.dtype,
             channels=row.channels,
             value_range=tuple(shown["value_range"]),
-            windows=[WindowValue.model_validate(window) for window in shown["windows"]],
+            windows=[WindowValue(name=each.name, width=each.width, center=each.center) for each in view.windows],
             model_window=WindowValue.model_validate(shown["model_window"]) if shown["model_window"] else None,
             warnings=row.warnings,
             study=view.case.study,

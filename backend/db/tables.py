@@ -57,6 +57,7 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
     auto_learn: Mapped[bool] = mapped_column(Boolean, default=True)  # learn from annotated slices without being asked
     keys: Mapped[dict[str, Any]] = mapped_column(default=dict)  # command -> its keys, where they are not the usual ones
+    label_patterns: Mapped[bool] = mapped_column(Boolean, default=False)  # labels are told apart by patterns, too
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
 
@@ -95,6 +96,7 @@ class Project(Base):
     archived_at: Mapped[datetime | None]
     own_cases_only: Mapped[bool] = mapped_column(Boolean, default=False)  # annotators see what is assigned to them
     privacy: Mapped[str] = mapped_column(String(16), server_default="none")  # domain.privacy.Privacy
+    windows: Mapped[dict[str, Any]] = mapped_column(default=dict)  # modality -> domain.windows.ModalityWindows
 
     label_set_version: Mapped[int] = mapped_column(Integer, default=1)  # the newest of label_sets
 

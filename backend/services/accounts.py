@@ -279,13 +279,21 @@ class Accounts:
             return session.get_one(User, who.id)
 
     def change_me(
-        self, who: Principal, *, auto_learn: bool | None = None, keys: Mapping[str, Sequence[str]] | None = None
+        self,
+        who: Principal,
+        *,
+        auto_learn: bool | None = None,
+        keys: Mapping[str, Sequence[str]] | None = None,
+        label_patterns: bool | None = None,
     ) -> User:
         """Change one's own preferences, those that are given: whether learning starts by itself; the keys of the
-        annotate page's commands (all that are not the usual ones, by the command's id)."""
+        annotate page's commands (all that are not the usual ones, by the command's id); whether labels have patterns.
+        """
         changed: dict[str, Any] = {}
         if auto_learn is not None:
             changed["auto_learn"] = auto_learn
+        if label_patterns is not None:
+            changed["label_patterns"] = label_patterns
         if keys is not None:
             changed["keys"] = {command: list(chords) for command, chords in keys.items()}
         with self._db.begin() as session:

@@ -11,12 +11,14 @@ from uuid import UUID
 
 from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import Annotation, CurrentMask, LabelRow, Measurement, User, VolumeRow
+from backend.domain.ids import new_id
 from backend.domain.workflow import Action
-from backend.errors import Forbidden, NotFound, Rejected
+from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.imaging import masks
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.measure import MeasureKind, PointXY, measure, statistics
@@ -53,6 +55,13 @@ class NotYourMeasurement(Forbidden):
 
     code = "not_your_measurement"
     title = "This is somebody else's measurement"
+
+
+class MeasurementTaken(Conflict):
+    """The id that came with a measurement is that of another one. Raised by services.measurements."""
+
+    code = "measurement_taken"
+    title = "This id belongs to another measurement"
 
 
 class InvalidMeasurement(Rejected):
@@ -99,9 +108,17 @@ class Measurements:
             return [MeasurementView(measurement, author) for measurement, author in rows]
 
     def add(
-        self, who: Principal, volume_id: UUID, kind: MeasureKind, axis: int, index: int, points_xy: Sequence[PointXY]
+        self,
+        who: Principal,
+        volume_id: UUID,
+        kind: MeasureKind,
+        axis: int,
+        index: int,
+        points_xy: Sequence[PointXY],
+        measurement_id: UUID | None = None,
     ) -> MeasurementView:
-        """Measure on the slice at `index` along `axis` and keep it. Raises SliceNotFound, InvalidMeasurement."""
+        """Measure on the slice at `index` along `axis` and keep it. With an id that the caller made, a second time is a
+        no-op. Raises SliceNotFound, InvalidMeasurement, MeasurementTaken."""
         view = self._volumes.get(who, volume_id)
         _, pixels = self._volumes.slice(who, volume_id, axis, index)
         rows, columns = pixels.shape[:2]
@@ -114,18 +131,22 @@ class Measurements:
             raise InvalidMeasurement(str(error)) from error
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.ANNOTATE)
-            row = Measurement(
-                volume_id=volume.id,
-                author_id=who.id,
-                kind=kind,
-                axis=axis,
-                slice_index=index,
-                points=[[float(x), float(y)] for x, y in points_xy],
-                figures=figures,
-            )
-            session.add(row)
-            session.flush()
-            _log(session, who, "measurement.added", row, volume)
+            made = {
+                "volume_id": volume.id,
+                "author_id": who.id,
+                "kind": str(kind),
+                "axis": axis,
+                "slice_index": index,
+                "points": [[float(x), float(y)] for x, y in points_xy],
+            }
+            id = measurement_id or new_id()
+            inserted = insert(Measurement).values(id=id, figures=figures, **made).on_conflict_do_nothing()
+            is_new = session.scalar(inserted.returning(Measurement.id)) is not None
+            row = session.get_one(Measurement, id)
+            if is_new:
+                _log(session, who, "measurement.added", row, volume)
+            elif any(getattr(row, name) != value for name, value in made.items()):
+                raise MeasurementTaken("Another measurement has this id.", hint="Send it with a new id.")
             return MeasurementView(row, session.get_one(User, who.id))
 
     def remove(self, who: Principal, measurement_id: UUID) -> None:

@@ -131,8 +131,8 @@ class Projects:
             return self._view(session, who, require(session, who, project_id, Action.VIEW))
 
     def change(self, who: Principal, project_id: UUID, changes: dict[str, Any]) -> ProjectView:
-        """Change `name`, `description`, `archived`, `own_cases_only` or `privacy`, which is for what comes from then
-        on."""
+        """Change `name`, `description`, `archived`, `own_cases_only`, `windows` (all of them, as
+        domain.windows.ProjectWindows in JSON) or `privacy`, which is for what comes from then on."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.MANAGE)
             if "name" in changes:
@@ -143,6 +143,8 @@ class Projects:
                 project.archived_at = datetime.now(UTC) if changes["archived"] else None
             if "own_cases_only" in changes:
                 project.own_cases_only = changes["own_cases_only"]
+            if "windows" in changes:
+                project.windows = changes["windows"]
             if "privacy" in changes:
                 project.privacy = changes["privacy"]
             audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))

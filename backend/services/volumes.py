@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.db.session import Database
-from backend.db.tables import Case, VolumeRow
+from backend.db.tables import Case, Project, VolumeRow
+from backend.domain.windows import modality_windows, offered
 from backend.domain.workflow import Action
 from backend.errors import NotFound
 from backend.imaging.geometry import VolumeGeometry
+from backend.imaging.intensity import Window
 from backend.services.access import Principal, require_volume
 from backend.stores.planes import Planes
 
@@ -27,9 +29,12 @@ class SliceNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class VolumeView:
+    """`windows`: what the project and the volume offer for the eye, the one to open it with first."""
+
     volume: VolumeRow
     case: Case
     geometry: VolumeGeometry
+    windows: list[Window]
 
 
 class Volumes:
@@ -40,7 +45,10 @@ class Volumes:
     def get(self, who: Principal, volume_id: UUID) -> VolumeView:
         with self._db.begin() as session:
             row = require_volume(session, who, volume_id, Action.VIEW)
-            return VolumeView(row, session.get_one(Case, row.case_id), VolumeGeometry.from_json(row.geometry))
+            project = session.get_one(Project, row.project_id)
+            own = [Window.from_json(window) for window in row.presentation["windows"]]
+            windows = offered(own, modality_windows(project.windows, row.modality))
+            return VolumeView(row, session.get_one(Case, row.case_id), VolumeGeometry.from_json(row.geometry), windows)
 
     def slice(self, who: Principal, volume_id: UUID, axis: int, index: int) -> tuple[str, NDArray[Any]]:
         """The voxels' hash and one slice in raw array order (see imaging.volume). Raises SliceNotFound."""

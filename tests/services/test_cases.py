@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from backend.db.tables import AuditEvent, Case, Lease
+from backend.db.tables import AuditEvent, Case, Lease, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState, Role
 from backend.errors import NotFound
@@ -246,3 +246,28 @@ def test_the_second_who_opens_a_case_learns_who_has_it(services: Services, world
     with services.db.begin() as session:  # the manager's page was closed without a word, long ago
         session.execute(sa.update(Lease).values(expires_at=sa.func.now() - sa.text("interval '1 second'")))
     assert services.leases.take(world.annotator, world.case_id).is_mine
+
+
+def test_a_volume_is_opened_with_its_projects_window_and_the_models_stays(services: Services, world: World) -> None:
+    def presented() -> tuple[list[str], object]:
+        view = services.volumes.get(world.annotator, world.volume_id)
+        return [window.name for window in view.windows], view.volume.presentation["model_window"]
+
+    with services.db.begin() as session:
+        volume = session.get_one(VolumeRow, world.volume_id)
+        own = [{"name": "Soft tissue", "width": 400, "center": 40}, {"name": "Lung", "width": 1500, "center": -600}]
+        volume.presentation = volume.presentation | {"windows": own}
+    _, model_window = presented()
+    kidney = {"first": "Kidney", "presets": [{"name": "Kidney", "width": 300, "center": 60}]}
+    for windows, names in (
+        ({"CT": kidney}, ["Kidney", "Soft tissue", "Lung"]),
+        ({"CT": {"first": "Lung", "presets": []}}, ["Lung", "Soft tissue"]),
+        ({"MR": kidney}, ["Soft tissue", "Lung"]),
+        ({}, ["Soft tissue", "Lung"]),
+    ):
+        assert (
+            services.projects.change(world.manager, world.project_id, {"windows": windows}).project.windows == windows
+        )
+        assert presented() == (names, model_window)
+    with pytest.raises(RoleForbids):
+        services.projects.change(world.annotator, world.project_id, {"windows": {}})

@@ -12,7 +12,12 @@ from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.imaging import masks
 from backend.imaging.measure import MeasureKind
-from backend.services.measurements import InvalidMeasurement, MeasurementNotFound, NotYourMeasurement
+from backend.services.measurements import (
+    InvalidMeasurement,
+    MeasurementNotFound,
+    MeasurementTaken,
+    NotYourMeasurement,
+)
 from backend.services.volumes import SliceNotFound
 from backend.wiring import Services
 from tests.services.conftest import SHAPE_KJI, World
@@ -35,6 +40,19 @@ def test_what_is_measured_is_kept_until_its_author_removes_it(services: Services
         services.measurements.remove(world.outsider, made.id)
     services.measurements.remove(world.annotator, made.id)
     assert services.measurements.of_case(world.manager, world.case_id) == []
+
+
+def test_what_is_sent_again_is_kept_once(services: Services, world: World) -> None:
+    id = new_id()
+    for _ in range(2):
+        again = services.measurements.add(world.annotator, world.volume_id, MeasureKind.LENGTH, 0, 2, POINTS, id)
+        assert again.measurement.id == id
+    assert [view.measurement.id for view in services.measurements.of_case(world.annotator, world.case_id)] == [id]
+    with pytest.raises(MeasurementTaken):
+        services.measurements.add(world.annotator, world.volume_id, MeasureKind.LENGTH, 0, 3, POINTS, id)
+    with pytest.raises(MeasurementTaken):
+        services.measurements.add(world.manager, world.volume_id, MeasureKind.LENGTH, 0, 2, POINTS, id)
+    services.measurements.remove(world.annotator, id)
 
 
 def test_what_lies_outside_or_cannot_be_is_refused(services: Services, world: World) -> None:

@@ -31,6 +31,7 @@ from backend.domain.privacy import Privacy
 from backend.domain.workflow import Role
 from backend.errors import AppError
 from backend.imaging import masks
+from backend.imaging.measure import MeasureKind
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.services.access import Principal
@@ -84,6 +85,9 @@ def project_id(services: Services, admin: Principal, tmp_path_factory: pytest.Te
     services.annotations.restore(ann, annotation.id, revision_id=new_id(), sequence=1, parent=parent)
     thread = services.comments.add(admin, volume.case_id, "Ränder?", Pin(volume.id, label.id, 2, (12.5, 11.0)))
     services.comments.answer(ann, thread.first.comment.id, "Done.")
+    services.measurements.add(ann, volume.id, MeasureKind.ELLIPSE, 1, 20, [(10.25, 1.5), (30.0, 4.0)])
+    services.measurements.add(admin, volume.id, MeasureKind.ANGLE, 0, 3, [(4, 4), (20.5, 9.25), (31, 40)])
+    services.projects.change(admin, project_id, {"windows": {"CT": {"first": "Lung", "presets": []}}})
     payload = LearnPromptPayload(volume_id=volume.id, label_id=label.id, annotator_id=ann.id)
     with services.db.begin() as session:
         job = services.jobs.add(
@@ -173,7 +177,7 @@ def test_another_installation_gets_everything_as_it_was(
     services: Services, elsewhere: Services, project_id: UUID, archive: Path
 ) -> None:
     before = rows(services, project_id)
-    for kind in ("cases", "members", "originals", "revisions", "comments", "learned_prompts", "proposals", "jobs"):
+    for kind in "cases members originals revisions comments measurements learned_prompts proposals jobs".split():
         assert before[kind], f"the project of this test has no {kind}"
     assert restored(elsewhere, archive) == project_id
     after = rows(elsewhere, project_id)

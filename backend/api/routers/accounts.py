@@ -44,7 +44,7 @@ def get_me(user: CurrentUser, s: ServicesDep) -> Me:
 
 @router.patch("/me", operation_id="change_me")
 def change_me(body: MePatch, user: CurrentUser, s: ServicesDep) -> Me:
-    return Me.of(s.accounts.change_me(user, auto_learn=body.auto_learn, keys=body.keys))
+    return Me.of(s.accounts.change_me(user, **body.model_dump(exclude_none=True)))
 
 
 @router.get("/tokens", operation_id="list_tokens")

@@ -35,7 +35,7 @@ def get_measurements_csv(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Re
 def add_measurement(volume_id: UUID, body: MeasurementIn, user: CurrentUser, s: ServicesDep) -> MeasurementOut:
     """Measure on a slice; the figures are computed from the volume and kept."""
     points = [(point.x, point.y) for point in body.points]
-    return MeasurementOut.of(s.measurements.add(user, volume_id, body.kind, body.axis, body.slice, points))
+    return MeasurementOut.of(s.measurements.add(user, volume_id, body.kind, body.axis, body.slice, points, body.id))
 
 
 @router.delete("/measurements/{measurement_id}", operation_id="remove_measurement", status_code=204)

@@ -135,14 +135,27 @@ export interface PageCommands {
   submit(): void
   /** What was measured on this series, and the figures of its labels. */
   measurements(): void
+  /** From now on the project opens volumes of this kind with this window. */
+  openWith(window: WindowLevel): void
   /** Something could not be done; the page says so. */
   problem(problem: Problem): void
   addLabel(): void
 }
 
-export interface Annotator {
+/** What a window menu shows and changes. */
+export interface Windowed {
   readonly volume: VolumeInfo
+  readonly window: ReadonlySignal<WindowLevel>
+  readonly presets: readonly WindowPreset[]
+  /** Of the values of the visible slice; null while it loads and for colours. */
+  readonly histogram: ReadonlySignal<Histogram | null>
+  readonly inverted: ReadonlySignal<boolean>
+  setWindow(window: WindowLevel): void
+  autoWindow(): void
+  setInverted(on: boolean): void
+}
 
+export interface Annotator extends Windowed {
   // -- what is looked at --
   readonly axis: ReadonlySignal<Axis>
   readonly plane: ReadonlySignal<Plane>
@@ -153,11 +166,6 @@ export interface Annotator {
   /** Where the crosshair stands: all three planes go through it. */
   readonly position: ReadonlySignal<VoxelIndex>
   readonly picture: ReadonlySignal<PictureState>
-  readonly window: ReadonlySignal<WindowLevel>
-  readonly presets: readonly WindowPreset[]
-  /** Of the values of the visible slice; null while it loads and for colours. */
-  readonly histogram: ReadonlySignal<Histogram | null>
-  readonly inverted: ReadonlySignal<boolean>
   readonly interpolated: ReadonlySignal<boolean>
   readonly crosshair: ReadonlySignal<boolean>
   /** Left and right as seen from the head. */
@@ -208,9 +216,6 @@ export interface Annotator {
   /** Shows a slice of the acquisition plane. */
   lookAt(slice: number): void
   setPosition(voxel: VoxelIndex): void
-  setWindow(window: WindowLevel): void
-  autoWindow(): void
-  setInverted(on: boolean): void
   setInterpolated(on: boolean): void
   setCrosshair(on: boolean): void
   setNeurological(on: boolean): void

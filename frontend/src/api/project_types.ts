@@ -7,6 +7,8 @@ type Schemas = components['schemas']
 
 export type Project = Schemas['Project']
 export type Privacy = Project['privacy']
+export type ModalityWindows = Schemas['ModalityWindows']
+export type ProjectWindows = Project['windows']
 export type Identity = Schemas['IdentityOut']
 export type LabelIn = Schemas['LabelIn']
 export type Person = Schemas['Person']

@@ -3827,6 +3827,11 @@ export interface components {
             readonly keys: {
                 readonly [key: string]: readonly string[];
             };
+            /**
+             * Label Patterns
+             * @description Labels are told apart by patterns as well as by colours
+             */
+            readonly label_patterns: boolean;
             /** Must Set Password */
             readonly must_set_password: boolean;
             /** Name */
@@ -3846,6 +3851,8 @@ export interface components {
             readonly keys?: {
                 readonly [key: string]: readonly string[];
             } | null;
+            /** Label Patterns */
+            readonly label_patterns?: boolean | null;
         };
         /**
          * MeanOut
@@ -3890,6 +3897,11 @@ export interface components {
              * @default 0
              */
             readonly axis?: number;
+            /**
+             * Id
+             * @description Made by the caller, so that sending it again is a no-op
+             */
+            readonly id?: string | null;
             readonly kind: components["schemas"]["MeasureKind"];
             /**
              * Points
@@ -3983,6 +3995,22 @@ export interface components {
             readonly encode: number;
             /** Total */
             readonly total: number;
+        };
+        /**
+         * ModalityWindows
+         * @description What a project offers for one modality beside what the files and the modality offer.
+         */
+        readonly ModalityWindows: {
+            /**
+             * First
+             * @description Name of the window that volumes are opened with: one of `presets`, or one that the volume offers itself, so that it may follow from the volume's own values; null, or where a volume has none of that name: as without the project
+             */
+            readonly first?: string | null;
+            /**
+             * Presets
+             * @default []
+             */
+            readonly presets?: readonly components["schemas"]["WindowPreset"][];
         };
         /** ModelOut */
         readonly ModelOut: {
@@ -4577,6 +4605,10 @@ export interface components {
             readonly own_cases_only: boolean;
             readonly privacy: components["schemas"]["Privacy"];
             readonly role: components["schemas"]["Role"];
+            /** Windows */
+            readonly windows: {
+                readonly [key: string]: components["schemas"]["ModalityWindows"];
+            };
         };
         /** ProjectCounts */
         readonly ProjectCounts: {
@@ -4624,6 +4656,13 @@ export interface components {
             readonly own_cases_only?: boolean | null;
             /** @description For images that come from now on */
             readonly privacy?: components["schemas"]["Privacy"] | null;
+            /**
+             * Windows
+             * @description In place of all; by modality. For the eye: what the model sees stays as it is
+             */
+            readonly windows?: {
+                readonly [key: string]: components["schemas"]["ModalityWindows"];
+            } | null;
         };
         /**
          * PromptKind
@@ -5501,7 +5540,10 @@ export interface components {
             readonly voxel_volume_mm3: number;
             /** Warnings */
             readonly warnings: readonly string[];
-            /** Windows */
+            /**
+             * Windows
+             * @description For the eye; the first is the one to open the volume with
+             */
             readonly windows: readonly components["schemas"]["WindowValue"][];
         };
         /** VolumeBrief */
@@ -5657,6 +5699,18 @@ export interface components {
             readonly active?: boolean | null;
             /** Events */
             readonly events?: readonly components["schemas"]["WebhookEvent"][] | null;
+        };
+        /**
+         * WindowPreset
+         * @description A named window, in the values of the modality (HU for CT).
+         */
+        readonly WindowPreset: {
+            /** Center */
+            readonly center: number;
+            /** Name */
+            readonly name: string;
+            /** Width */
+            readonly width: number;
         };
         /** WindowValue */
         readonly WindowValue: {

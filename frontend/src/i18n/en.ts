@@ -277,6 +277,9 @@ export const en = {
     window: 'W',
     level: 'L',
     windowMenu: 'Window presets',
+    openWith: (modality: string) => `Open all ${modality} series of the project with this`,
+    projectWindow: 'Project',
+    opensWith: (modality: string, name: string) => `${modality} series of this project are opened with “${name}”. The settings of the project have all of its windows.`,
     blackFrom: 'Black up to',
     whiteFrom: 'White from',
     presetNames: {

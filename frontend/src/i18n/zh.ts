@@ -269,6 +269,9 @@ export const zh: Catalogue = {
     window: 'W',
     level: 'L',
     windowMenu: '窗宽窗位预设',
+    openWith: (modality) => `本项目的 ${modality} 序列都以此窗口打开`,
+    projectWindow: '项目窗口',
+    opensWith: (modality, name) => `本项目的 ${modality} 序列将以“${name}”打开。项目设置中列有全部窗口。`,
     blackFrom: '低于此值为黑',
     whiteFrom: '高于此值为白',
     presetNames: {

@@ -2,12 +2,13 @@
 // the open page, so that nothing moves.
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { openAnnotator, type Annotator, type PageCommands } from '../annotate/controller.ts'
+import { openAnnotator, type Annotator, type PageCommands, type WindowLevel } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
 import type { Case, CasePlace, CaseState, Project, Reader, SubmitFinding, VolumeBrief, WorkItem } from '../api/project_types.ts'
 import type { Page, Problem, ProposalBrief } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView, type AnnotateDialog } from '../panels/annotate/annotate_view.tsx'
+import { presetName } from '../panels/annotate/preset_key.ts'
 import { SavingStateView } from '../panels/annotate/saving_state.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
@@ -21,6 +22,7 @@ import { hrefTo } from './router.ts'
 import { useTitle } from './title.ts'
 import { useLease } from './use_lease.ts'
 import { useLoaded } from './use_loaded.ts'
+import { withFirst } from './window_first.ts'
 import { stateName } from './words.ts'
 
 /** As many as the server names at once. */
@@ -106,6 +108,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     keys: () => setDialog('keys'),
     measurements: () => setDialog('measurements'),
     problem: (found) => toasts.problem(found),
+    openWith: (window) => { if (now.annotator) void openWith(now.annotator, window) },
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },
@@ -113,6 +116,14 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     submit: () => { if (now.mayAnnotate) void submit() },
   }), [])
 
+  async function openWith({ volume: { modality }, presets }: Annotator, window: WindowLevel): Promise<void> {
+    const fresh = await api.get<Project>(`/api/projects/${project.id}`)
+    if (fresh.error) return toasts.problem(fresh.error)
+    const { windows, name } = withFirst(fresh.data.windows, modality, window, presets, text.projectWindow)
+    const answer = await api.patch<Project>(`/api/projects/${project.id}`, { json: { windows } })
+    if (answer.error) return toasts.problem(answer.error)
+    toasts.say(text.opensWith(modality, presetName({ name, ...window })))
+  }
   async function leastCertainPicture(labelId: string): Promise<void> {
     const found = await api.get<Page<ProposalBrief>>(`/api/projects/${project.id}/proposals`, { query: { label_id: labelId, limit: MOST_PICTURES } })
     if (found.error) return toasts.problem(found.error)

@@ -1,7 +1,7 @@
 // A project's name and description, who sees what, and archiving it.
 
 import { useId, useState } from 'preact/hooks'
-import type { Privacy, Project } from '../api/project_types.ts'
+import type { Privacy, Project, ProjectWindows as Windows } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
@@ -10,9 +10,10 @@ import { useApp } from './app_state.ts'
 import { ProjectExport } from './project_export.tsx'
 import { ProjectPrivacy } from './project_privacy.tsx'
 import { ProjectWebhooks } from './project_webhooks.tsx'
+import { ProjectWindows } from './project_windows.tsx'
 import { hrefTo } from './router.ts'
 
-type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean; privacy?: Privacy }
+type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean; privacy?: Privacy; windows?: Windows }
 
 export function ProjectSettings({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
   const { api, router, toasts } = useApp()
@@ -62,6 +63,7 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         </label>
         <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
       </section>
+      <ProjectWindows project={project} onChange={(windows) => change({ windows })} />
       <ProjectPrivacy project={project} onChoose={(policy) => void change({ privacy: policy })} />
       <ProjectExport project={project} />
       <ProjectWebhooks projectId={project.id} />

@@ -65,7 +65,7 @@ function world() {
   return { server, revisions }
 }
 
-const page = { palette() {}, keys() {}, measurements() {}, problem() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {}, leastCertainPicture() {} }
+const page = { palette() {}, keys() {}, measurements() {}, problem() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {}, leastCertainPicture() {}, openWith() {} }
 
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()

@@ -8,6 +8,8 @@ import { en } from '../../src/i18n/en.ts'
 import { exchangeEn } from '../../src/i18n/exchange_en.ts'
 import { exchangeZh } from '../../src/i18n/exchange_zh.ts'
 import { formatBytes, formatDate, formatMillilitres } from '../../src/i18n/format.ts'
+import { windowsEn } from '../../src/i18n/windows_en.ts'
+import { windowsZh } from '../../src/i18n/windows_zh.ts'
 import { teamEn } from '../../src/i18n/team_en.ts'
 import { teamZh } from '../../src/i18n/team_zh.ts'
 import { chooseLanguage } from '../../src/i18n/text.ts'
@@ -55,8 +57,8 @@ test('no action text is left over', () => {
 
 test('no text is empty, and the Chinese ones are Chinese', () => {
   const same = new Set(['common.appName', 'common.none', 'annotate.window', 'annotate.level', 'annotate.escape', 'annotate.sliceOf'])
-  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.'), ...leaves(exchangeEn, 'exchange.')])
-  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.'), ...leaves(exchangeZh, 'exchange.')]) {
+  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.'), ...leaves(exchangeEn, 'exchange.'), ...leaves(windowsEn, 'windows.')])
+  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.'), ...leaves(exchangeZh, 'exchange.'), ...leaves(windowsZh, 'windows.')]) {
     assert.notEqual(text, '', path)
     if (typeof text === 'string' && !same.has(path)) assert.notEqual(text, english.get(path), path)
   }

@@ -1,11 +1,11 @@
 // The words and keys of an action as panels and the help show them.
 
 import { ACTIONS, labelOfKey, type Action, type ActionGroup } from '../../annotate/actions.ts'
-import type { Annotator, WindowPreset } from '../../annotate/annotator.ts'
+import type { Annotator } from '../../annotate/annotator.ts'
 import { formatKeys } from '../../annotate/chords.ts'
 import { keysOf } from '../../annotate/keymap.ts'
 import { t } from '../../i18n/text.ts'
-import { presetKey } from './preset_key.ts'
+import { presetName } from './preset_key.ts'
 
 export const isMac = (): boolean => /mac|iphone|ipad/i.test(navigator.platform)
 
@@ -22,12 +22,6 @@ export function commandName(action: Action, annotator: Annotator): string {
   const which = action.group === 'labels' ? labelOfKey(annotator, number)?.name
     : action.group === 'slices' ? plane && t().annotate[plane] : preset && presetName(preset)
   return `${actionName(action)}: ${which ?? number + 1}`
-}
-
-/** Customary windows have a name in every language; a window of the file keeps the file's. */
-export function presetName({ name, width, center }: WindowPreset): string {
-  const names: Readonly<Record<string, string>> = t().annotate.presetNames
-  return names[presetKey(name)] ?? (name || `${width} / ${center}`)
 }
 
 /** The first key of an action, or nothing for one without. */

@@ -57,7 +57,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
   return (
     <div class="annotate">
       <ToolRail annotator={annotator} page={page} mayAnnotate={mayAnnotate} />
-      <PictureArea annotator={annotator} page={page} />
+      <PictureArea annotator={annotator} page={page} mayManage={mayAddLabels} />
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         <Warnings annotator={annotator} />

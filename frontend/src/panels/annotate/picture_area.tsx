@@ -16,7 +16,7 @@ import { WindowMenu } from './window_menu.tsx'
 
 const SidePanes = onDemand(async () => (await import('./side_panes.tsx')).SidePanes)
 
-export function PictureArea({ annotator, page }: { annotator: Annotator; page: PageCommands }) {
+export function PictureArea({ annotator, page, mayManage }: { annotator: Annotator; page: PageCommands; mayManage: boolean }) {
   const picture = useRef<HTMLCanvasElement>(null)
   const overlay = useRef<HTMLCanvasElement>(null)
   useLayoutEffect(() => { // not after painting: a key pressed on what is seen must have its effect
@@ -39,7 +39,7 @@ export function PictureArea({ annotator, page }: { annotator: Annotator; page: P
           <BrushOptions annotator={annotator} />
           <LimitsBanner annotator={annotator} />
         </div>
-        <div class="corner top-right"><WindowMenu annotator={annotator} /></div>
+        <div class="corner top-right"><WindowMenu of={annotator} keys onOpenWith={mayManage ? page.openWith : null} /></div>
         <PictureStateView state={annotator.picture.value} />
       </div>
       {layout !== 'one' && <SidePanes annotator={annotator} />}

@@ -1,7 +1,7 @@
 // The values of the visible slice as a hill, and the window as two handles in it: what is left of both is black, what is
 // right of both white. The handles are sliders, so keys move them too.
 
-import type { Annotator } from '../../annotate/annotator.ts'
+import type { Windowed } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { ownKeys } from './own_keys.ts'
@@ -9,14 +9,14 @@ import { ownKeys } from './own_keys.ts'
 const WIDTH = 256
 const HEIGHT = 56
 
-export function WindowHistogram({ annotator }: { annotator: Annotator }) {
-  const histogram = annotator.histogram.value
+export function WindowHistogram({ of }: { of: Windowed }) {
+  const histogram = of.histogram.value
   if (histogram === null) return null
   const { low: least, high: most, counts } = histogram
-  const { width, center } = annotator.window.value
+  const { width, center } = of.window.value
   const ends = [center - width / 2, center + width / 2] as const
   const step = (most - least) / WIDTH
-  const shown = (value: number) => `${formatNumber(value, language.value, step < 0.5 ? 2 : 0)} ${annotator.volume.unit}`.trim()
+  const shown = (value: number) => `${formatNumber(value, language.value, step < 0.5 ? 2 : 0)} ${of.volume.unit}`.trim()
   const at = (value: number) => ((Math.min(most, Math.max(least, value)) - least) / (most - least)) * WIDTH
   const highest = Math.sqrt(Math.max(...counts))
   const hill = counts.map((count, n) => `L${(n / counts.length) * WIDTH} ${HEIGHT * (1 - Math.sqrt(count) / highest)}`).join('')
@@ -25,7 +25,7 @@ export function WindowHistogram({ annotator }: { annotator: Annotator }) {
   function move(end: 0 | 1, value: number): void {
     const low = end === 0 ? Math.min(value, ends[1] - step) : ends[0]
     const high = end === 1 ? Math.max(value, ends[0] + step) : ends[1]
-    annotator.setWindow({ width: high - low, center: (low + high) / 2 })
+    of.setWindow({ width: high - low, center: (low + high) / 2 })
   }
   return (
     <div class="histogram">
