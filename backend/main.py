@@ -74,18 +74,20 @@ def create_app(services: Services) -> FastAPI:
 
 
 async def _sweep(services: Services) -> None:
-    """Until cancelled: send again what the courier lost, hand out what webhooks are to be told and, every hour, forget
-    sessions, links and deliveries that are old.
+    """Until cancelled: send again what the courier lost, hand out what webhooks are to be told, delete what nobody uses
+    any more and, every hour, forget sessions, links and deliveries that are old.
     A failure is logged and tried again, never fatal."""
     for sweep in itertools.count():
         try:
             if sweep % SWEEPS_AN_HOUR == 0:
                 await run_in_threadpool(services.accounts.forget_expired)
                 await run_in_threadpool(services.webhooks.forget_old)
+                await run_in_threadpool(services.content.forget_unused_planes)
             sent = await run_in_threadpool(services.jobs.sweep)
             if sent:
                 log.info("jobs sent again", count=sent)
             await run_in_threadpool(services.webhooks.carry)
+            await run_in_threadpool(services.content.forget)
         except AppError as error:
             log.warning("sweep failed", code=error.code, detail=error.detail)
         await asyncio.sleep(SWEEP_S)

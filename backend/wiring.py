@@ -15,6 +15,7 @@ from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.comments import Comments
 from backend.services.consensus import ConsensusProposals
+from backend.services.content import Content
 from backend.services.dicom_index import DicomIndex
 from backend.services.dicom_projects import DicomProjects
 from backend.services.dicom_query import DicomQuery
@@ -41,6 +42,7 @@ from backend.services.segmentation import Segmentation
 from backend.services.sessions import Sessions
 from backend.services.statistics import Statistics
 from backend.services.system import System
+from backend.services.text_in_pixels import TextInPixels
 from backend.services.volumes import Volumes
 from backend.services.webhooks import Webhooks
 from backend.settings import Settings
@@ -83,6 +85,8 @@ class Services:
     statistics: Statistics
     efforts: Efforts
     volumes: Volumes
+    content: Content
+    text_in_pixels: TextInPixels
     annotations: Annotations
     segmentation: Segmentation
     learned_prompts: LearnedPrompts
@@ -135,6 +139,7 @@ def build_services(settings: Settings) -> Services:
     accounts = Accounts(db, queue.redis)
     privacy = PrivacyService(db, secret=settings.privacy_key, folder=settings.data_dir)
     isolation = Isolation()
+    content = Content(db, objects, embeddings, planes)
     return Services(
         settings=settings,
         db=db,
@@ -158,6 +163,8 @@ def build_services(settings: Settings) -> Services:
         statistics=Statistics(db),
         efforts=Efforts(db),
         volumes=volumes,
+        content=content,
+        text_in_pixels=TextInPixels(db, jobs),
         annotations=annotations,
         segmentation=segmentation,
         learned_prompts=learned_prompts,
@@ -179,6 +186,7 @@ def build_services(settings: Settings) -> Services:
             jobs,
             privacy,
             isolation,
+            content,
             max_bytes=settings.upload_max_bytes,
             max_files=settings.upload_max_files,
         ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,7 @@ from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from backend.imaging.samples import sample_files
 from backend.services.dicom_index import NewInstance
-from backend.services.imports import NewOriginal, NewVolume, StoredVolume
+from backend.services.imports import NewOriginal, NewVolume, StoredVolume, content_hash_of
 from backend.services.jobs import Progress
 from backend.stores.objects import file_sha256
 from backend.wiring import Services
@@ -76,7 +74,8 @@ class Ingest:
                     self._services.privacy.remember(payload.project_id, cleaner.found())
                 if isinstance(outcome, ImportedVolume):
                     try:
-                        report.volume(outcome, self._store(payload, outcome))
+                        with self._services.content.storing():
+                            report.volume(outcome, self._store(payload, outcome))
                     except AppError as error:
                         report.fault(Fault(outcome.files, error))
                 elif isinstance(outcome, Fault):
@@ -128,8 +127,7 @@ class Ingest:
         volume = made.volume
         voxels_hash = objects.put_voxels(volume.voxels)
         geometry = volume.geometry.to_json()
-        identity = [voxels_hash, geometry, volume.modality, volume.channels]
-        content_hash = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        content_hash = content_hash_of(voxels_hash, geometry, volume.modality, volume.channels)
         known = imports.find(payload.project_id, content_hash)
         originals = list(self._originals(made))
         instances = list(_instances(made, originals))
@@ -159,6 +157,7 @@ class Ingest:
                     "mirrored_about": made.mirrored_about,
                 },
                 warnings=made.warnings,
+                text_risk=made.text_risk,
                 originals=originals,
                 instances=instances,
             ),
@@ -172,7 +171,8 @@ class Ingest:
                 ref.path,
                 {"sop_instance_uid": ref.sop_instance_uid, "sop_class_uid": ref.sop_class_uid, "slices": []},
             )
-            instance["slices"].append({"slice_index": ref.slice_index, "frame_number": ref.frame_number})
+            place: dict[str, Any] = {"slice_index": ref.slice_index, "frame_number": ref.frame_number}
+            instance["slices"].append(place | {"tile": list(ref.tile)} if ref.tile else place)
         for file in made.files:
             sha256 = file_sha256(file.path)
             key = f"originals/{sha256}"
@@ -240,6 +240,7 @@ class _Report:
                 "volume_id": str(stored.volume_id),
                 "case_id": str(stored.case_id),
                 "warnings": list(made.warnings),
+                "text_risk": made.text_risk if stored.is_new else None,
             }
         )
         detail = None if stored.is_new else "This project has the same images already."

@@ -65,6 +65,7 @@ class Runtime:
                 self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive, give_way=self.give_way).run
         if QueueName.IO in queues:
             from workers.archive import Archive
+            from workers.blanking import Blanking
             from workers.comparing import Comparing
             from workers.dicom_transfer import DicomTransfer
             from workers.export import Export
@@ -80,6 +81,7 @@ class Runtime:
             self.jobs |= {JobKind.ARCHIVE: Archive(services).run, JobKind.RESTORE: restore.run}
             transfer = DicomTransfer(services)
             self.jobs |= {JobKind.PULL: transfer.pull, JobKind.PUSH: transfer.push}
+            self.jobs[JobKind.BLANK] = Blanking(services).run
             self.clean_ups = {JobKind.IMPORT: ingest.clean_up, JobKind.RESTORE: restore.clean_up}
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from backend.api.schemas_people import Person
 from backend.db import tables
 from backend.domain.reading import MOST_READERS
 from backend.domain.workflow import CaseState
+from backend.imaging.dicom.text_risk import TextRisk
 from backend.services.case_views import CaseView
 from backend.services.cases import CaseChange, CaseFilter, CasePlace, Refusal
 from backend.services.leases import LeaseView
@@ -27,6 +28,7 @@ class VolumeBrief(Schema):
     modality: str
     shape_kji: tuple[int, int, int]
     warnings: list[str]
+    text_risk: TextRisk | None = Field(description="Its pixels may show text of the patient, and nobody has looked")
 
     @classmethod
     def of(cls, row: tables.VolumeRow) -> VolumeBrief:
@@ -36,6 +38,7 @@ class VolumeBrief(Schema):
             modality=row.modality,
             shape_kji=(row.slices, row.rows, row.columns),
             warnings=row.warnings,
+            text_risk=TextRisk(row.warns_of_text) if row.warns_of_text else None,
         )
 
 

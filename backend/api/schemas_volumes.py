@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,9 +11,15 @@ from pydantic import Field
 from backend.api.schemas_base import Rle, Schema, rle
 from backend.domain.learning import PromptSource
 from backend.domain.prompts import MaskPrompt, PointPrompt, PromptSet
+from backend.imaging.dicom.text_risk import TextRisk
 from backend.services.learned_prompts import UsedPrompt
 from backend.services.segmentation import Encodings, Prediction
 from backend.services.volumes import VolumeView
+
+
+def pixels_name(voxels_hash: str) -> str:
+    """Changes with the voxels, so that a browser keeps no slice that was blanked."""
+    return voxels_hash[:16]
 
 
 class WindowValue(Schema):
@@ -41,6 +48,11 @@ class Volume(Schema):
     study: dict[str, Any]
     series: dict[str, Any]
     source_kind: str
+    pixels: str = Field(description="Names the voxels as they are now; `v` of the slices' addresses")
+    text_risk: TextRisk | None = Field(
+        description="Why its pixels may show text of the patient; null also when somebody looked and saw none"
+    )
+    text_checked_at: datetime | None = Field(description="When somebody looked through the pixels for text")
 
     @classmethod
     def of(cls, view: VolumeView) -> Volume:
@@ -66,6 +78,9 @@ class Volume(Schema):
             study=view.case.study,
             series=row.series,
             source_kind=row.source.get("kind", ""),
+            pixels=pixels_name(row.voxels_hash),
+            text_risk=TextRisk(row.warns_of_text) if row.warns_of_text else None,
+            text_checked_at=row.text_checked_at,
         )
 
 

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "webhooks": "their secrets stay where they are",
     "webhook_deliveries": "they tell of addresses that stay where they are",
     "pseudonyms": "whom they stand for is sealed with a key that stays here",
+    "discarded_objects": "they tell what is to be deleted here",
     "leases": "who has a case open is not to be kept",
 }
 

@@ -97,6 +97,7 @@ class Project(Base):
     own_cases_only: Mapped[bool] = mapped_column(Boolean, default=False)  # annotators see what is assigned to them
     privacy: Mapped[str] = mapped_column(String(16), server_default="none")  # domain.privacy.Privacy
     windows: Mapped[dict[str, Any]] = mapped_column(default=dict)  # modality -> domain.windows.ModalityWindows
+    keep_originals: Mapped[bool] = mapped_column(Boolean, default=True)  # else only voxels are kept of what comes
 
     label_set_version: Mapped[int] = mapped_column(Integer, default=1)  # the newest of label_sets
 
@@ -243,6 +244,7 @@ class VolumeRow(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), index=True)
     content_hash: Mapped[str] = mapped_column(String(64))  # voxels, geometry, modality
+    former_hashes: Mapped[list[Any]] = mapped_column(default=list)  # content_hash before parts of it were blanked
     voxels_hash: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
     modality: Mapped[str] = mapped_column(String(16))
@@ -256,13 +258,24 @@ class VolumeRow(Base):
     series: Mapped[dict[str, Any]] = mapped_column(default=dict)
     source: Mapped[dict[str, Any]] = mapped_column(default=dict)  # kind, and what export needs of the original grid
     warnings: Mapped[list[Any]] = mapped_column(default=list)
+    text_risk: Mapped[str | None] = mapped_column(String(24))  # why its pixels may show text (imaging.dicom.text_risk)
+    text_checked_at: Mapped[datetime | None]  # when somebody saw that they show none
+    text_checked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = _now()
 
-    __table_args__ = (UniqueConstraint("project_id", "content_hash"),)
+    __table_args__ = (
+        UniqueConstraint("project_id", "content_hash"),
+        Index("volumes_blanked", "project_id", postgresql_where=text("former_hashes <> '[]'")),
+    )
+
+    @property
+    def warns_of_text(self) -> str | None:
+        """The text_risk that nobody has looked into yet."""
+        return None if self.text_checked_at else self.text_risk
 
 
 class Original(Base):
-    """One file that a volume was read from, as the project's policy lets it be kept.
+    """One file that a volume was read from, as the project's policy lets it be kept; `is_kept`: if it is at all.
 
     `instance` holds the DICOM identity where there is one."""
 
@@ -275,6 +288,7 @@ class Original(Base):
     name: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     instance: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    is_kept: Mapped[bool] = mapped_column(Boolean, default=True)
 
     __table_args__ = (UniqueConstraint("volume_id", "position"),)
 
@@ -309,6 +323,15 @@ class DicomInstance(Base):
         ),
         Index("dicom_instances_awaiting", "project_id", "study_uid", postgresql_where=text("awaits_import")),
     )
+
+
+class DiscardedObject(Base):
+    """An object that nobody wants any more, written with what made it so; services.content deletes it."""
+
+    __tablename__ = "discarded_objects"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    created_at: Mapped[datetime] = _now()
 
 
 # -- annotations ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class JobKind(StrEnum):
     CONSENSUS = "consensus"
     PULL = "pull"
     PUSH = "push"
+    BLANK = "blank"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -51,6 +52,7 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.RESTORE: QueueName.IO,
     JobKind.PULL: QueueName.IO,
     JobKind.PUSH: QueueName.IO,
+    JobKind.BLANK: QueueName.IO,
     JobKind.EVALUATE: QueueName.EVALUATE,
     JobKind.AGREEMENT: QueueName.IO,
     JobKind.CONSENSUS: QueueName.IO,
@@ -94,6 +96,8 @@ class JobMessage(StrEnum):
     """receiving images from another server (done, of)"""
     PUSHING = "pushing"
     """sending masks to another server"""
+    BLANKING = "blanking"
+    """making rectangles of images blank (done, of)"""
     FOLLOWING = "following"
     """(slice), counted from 1"""
     PACKING_RECORDS = "packing_records"
@@ -184,6 +188,25 @@ class PushPayload(_Payload):
 
     server: str
     export: ExportPayload
+
+
+class BlankScope(StrEnum):
+    """Where rectangles are made blank."""
+
+    SLICE = "slice"
+    VOLUME = "volume"
+    CASE = "case"
+    """every slice of all images of the case that have the same size"""
+
+
+class BlankPayload(_Payload):
+    """Rectangles (left, top, right, bottom) of a slice to make blank, in the name of a person."""
+
+    volume_id: UUID
+    slice_index: int
+    rectangles: tuple[tuple[int, int, int, int], ...]
+    scope: BlankScope
+    user_id: UUID
 
 
 class LearningPayload(_Payload):

@@ -76,6 +76,10 @@ def _inside(x: float, y: float, rows: int, columns: int) -> bool:
     return math.isfinite(x) and math.isfinite(y) and -0.5 <= x <= columns - 0.5 and -0.5 <= y <= rows - 0.5
 
 
+HASH_LETTERS = 32
+"""So much of the voxels' hash begins the names of their embeddings, so that all of a volume are found."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingKey:
     """Everything that changes a slice's embedding. Two users with the same voxels share one embedding. `window` is
@@ -89,7 +93,7 @@ class EmbeddingKey:
     """Code versions of what makes the model's input and the embedding."""
 
     def digest(self) -> str:
-        """sha256 hex; the name of the embedding in the cache."""
+        """The name of the embedding in the cache: HASH_LETTERS of the voxels' hash, then a sha256 in hex."""
         parts = [
             self.voxels_hash,
             self.slice_index,
@@ -97,4 +101,4 @@ class EmbeddingKey:
             self.model_checksum,
             self.preprocessing,
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return self.voxels_hash[:HASH_LETTERS] + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -16,6 +16,7 @@ from pathlib import Path
 from backend.errors import AppError, EmptyFile, UnknownFileType
 from backend.imaging.archive import ArchiveLimits, expand
 from backend.imaging.dicom import InstanceRef, SeriesImport, SeriesInfo, StudyInfo, read_dicom
+from backend.imaging.dicom.text_risk import TextRisk
 from backend.imaging.intensity import Window
 from backend.imaging.nifti import NiftiSource, is_nifti, read_nifti
 from backend.imaging.outcomes import Fault, Ignored, SourceFile
@@ -43,7 +44,8 @@ class ImportedVolume:
     """One volume and where it came from.
 
     `files` are the uploaded files it was made of. `instances` (DICOM, in the order of k) and `nifti` (NIfTI) are what
-    export needs to refer to them; both are empty for pictures. `mirrored_about`: see dicom/assemble.py.
+    export needs to refer to them; both are empty for pictures. `mirrored_about`: see dicom/assemble.py. `text_risk`:
+    why its pixels may show text.
     """
 
     kind: SourceKind
@@ -57,6 +59,7 @@ class ImportedVolume:
     windows: tuple[Window, ...] = ()
     mirrored_about: float | None = None
     nifti: NiftiSource | None = None
+    text_risk: TextRisk | None = None
 
 
 Outcome = ImportedVolume | Fault | Ignored
@@ -146,7 +149,14 @@ def _read_one(kind: SourceKind, file: SourceFile) -> Iterator[Outcome]:
                 )
         else:
             picture = read_raster(file)
-            yield ImportedVolume(SourceKind.RASTER, picture.volume, picture.name, (file,), picture.warnings)
+            yield ImportedVolume(
+                SourceKind.RASTER,
+                picture.volume,
+                picture.name,
+                (file,),
+                picture.warnings,
+                text_risk=TextRisk.PICTURE,
+            )
     except AppError as error:
         yield Fault((file,), error)
 
@@ -163,4 +173,5 @@ def _of_series(made: SeriesImport) -> ImportedVolume:
         instances=made.instances,
         windows=made.windows,
         mirrored_about=made.mirrored_about,
+        text_risk=made.text_risk,
     )

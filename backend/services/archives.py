@@ -29,6 +29,7 @@ from backend.domain.workflow import Action
 from backend.errors import Rejected
 from backend.services import audit
 from backend.services.access import Principal, require, require_admin
+from backend.services.content import hold
 from backend.services.imports import EmptyUpload, Upload
 from backend.services.jobs import Jobs
 from backend.stores.objects import Objects
@@ -172,6 +173,7 @@ class Archives:
                 project = session.get_one(Project, mapping.get(manifest.project_id, manifest.project_id))
                 _check_whole(session, manifest, project.id)
                 old_ids = {new: old for old, new in mapping.items()}
+                hold(session)
                 store({old_ids.get(id, id): id for id in _jobs(session, project.id)})
                 self._check_images(session, project.id, manifest)
                 audit.record(

@@ -28,6 +28,7 @@ from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_objec
 from backend.imaging.pseudonyms import Pseudonyms
 from backend.services import audit
 from backend.services.access import Principal, require
+from backend.services.content import Content
 from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.imports import UploadTooLarge
 from backend.services.isolation import DecoderFailed, Isolation
@@ -141,6 +142,7 @@ class DicomStore:
         jobs: Jobs,
         privacy: PrivacyService,
         isolation: Isolation,
+        content: Content,
         *,
         max_bytes: int,
         max_files: int,
@@ -150,6 +152,7 @@ class DicomStore:
         self._jobs = jobs
         self._privacy = privacy
         self._isolation = isolation
+        self._stored = content
         self._max_bytes = max_bytes
         self._max_files = max_files
 
@@ -163,6 +166,14 @@ class DicomStore:
         """Keep what was received, de-identified where the project wants it, and queue its import. The same object again
         is a success that changes nothing; another one of the same SOP Instance UID is refused. The report names objects
         as they were sent."""
+        with self._stored.storing():
+            report, jobs = self._keep(who, project_id, reception)
+        for job in jobs:
+            self._jobs.dispatch(job)
+        reception.discard()
+        return report
+
+    def _keep(self, who: Principal, project_id: UUID, reception: Reception) -> tuple[StoreReport, list[Job]]:
         stored: list[ObjectInfo] = []
         refused = list(reception.refused)
         pseudonyms = self._privacy.pseudonyms(project_id)
@@ -192,10 +203,7 @@ class DicomStore:
             studies = sorted({wanted[uid].info.study_uid for uid in made})
             jobs = [job for uid in studies if (job := self._import_of(session, who, project_id, uid)) is not None]
             audit.record(session, who, "dicom.received", project_id=project_id, stored=len(made), refused=len(refused))
-        for job in jobs:
-            self._jobs.dispatch(job)
-        reception.discard()
-        return StoreReport(tuple(stored), tuple(refused))
+        return StoreReport(tuple(stored), tuple(refused)), jobs
 
     def _kept_clean(self, project_id: UUID, key: str, pseudonyms: Pseudonyms) -> NewInstance:
         """Stores an object without its patient, whom the key remembers. The files of others are read by a process of

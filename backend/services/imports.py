@@ -6,7 +6,9 @@ stores each volume with its case, whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -76,6 +78,8 @@ class NewVolume:
     originals: Sequence[NewOriginal]
     instances: Sequence[NewInstance] = ()
     """The originals that are DICOM, as DICOMweb shows them."""
+    text_risk: str | None = None
+    """Why its pixels may show text (imaging.dicom.text_risk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +197,15 @@ class Imports:
 
     # -- storing, in a worker -----------------------------------------------------------------------------------------
     def find(self, project_id: UUID, content_hash: str) -> StoredVolume | None:
-        """The volume of this very content in the project, if there is one."""
+        """The volume of this very content in the project, if there is one, also if parts of it were blanked since."""
         with self._db.begin() as session:
             row = session.scalar(
                 select(VolumeRow).where(VolumeRow.project_id == project_id, VolumeRow.content_hash == content_hash)
+            ) or session.scalar(
+                select(VolumeRow)
+                .where(VolumeRow.project_id == project_id, VolumeRow.former_hashes != [])
+                .where(VolumeRow.former_hashes.contains([content_hash]))
+                .limit(1)
             )
             return StoredVolume(row.id, row.case_id, is_new=False) if row else None
 
@@ -241,6 +250,7 @@ class Imports:
                     series=new.series,
                     source=new.source,
                     warnings=list(new.warnings),
+                    text_risk=new.text_risk,
                 )
                 .on_conflict_do_nothing(index_elements=["project_id", "content_hash"])
                 .returning(VolumeRow.id)
@@ -276,6 +286,12 @@ class Imports:
     def forget_upload(self, job_id: UUID) -> None:
         """Delete what was uploaded for a job, once it has been read."""
         self._objects.delete_prefix(_folder(job_id))
+
+
+def content_hash_of(voxels_hash: str, geometry: Mapping[str, Any], modality: str, channels: int) -> str:
+    """What makes two volumes the same one."""
+    identity = [voxels_hash, geometry, modality, channels]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _untouched_parts(session: Session, case_id: UUID, volume_id: UUID) -> Sequence[VolumeRow]:

@@ -35,6 +35,7 @@ from backend.domain.workflow import Action
 from backend.errors import AppError, NotFound, to_record
 from backend.services import audit, outbox
 from backend.services.access import Principal, may, require, require_may_stop, role_in, sees_own_work_only
+from backend.services.content import discard
 from backend.services.paging import Page, page
 from backend.stores.queue import JobQueue
 
@@ -214,7 +215,14 @@ class Jobs:
             raise JobCancelled("The job was asked to stop.")
 
     def finish(self, job_id: UUID, result: dict[str, Any]) -> None:
-        self._end(job_id, state=JobState.DONE, progress=1.0, result=result)
+        """The job is done; one that makes a file is cancelled if it was asked to stop: the file is not to be had."""
+        with self._db.begin() as session:
+            job = session.get_one(Job, job_id, with_for_update=True)
+            if job.cancel_requested and job.kind in (JobKind.EXPORT, JobKind.ARCHIVE):
+                discard(session, [f"exports/{job_id}"])
+                self._end_within(session, job_id, state=JobState.CANCELLED, message=JobMessage.CANCELLED)
+            else:
+                self._end_within(session, job_id, state=JobState.DONE, progress=1.0, result=result)
 
     def fail(self, job_id: UUID, error: AppError) -> None:
         self._end(job_id, state=JobState.FAILED, problem=to_record(error))
@@ -235,14 +243,18 @@ class Jobs:
 
     def _end(self, job_id: UUID, **values: Any) -> None:
         with self._db.begin() as session:
-            ended = session.scalar(
-                update(Job)
-                .where(Job.id == job_id, Job.state == JobState.RUNNING)
-                .values(finished_at=self._clock(), **values)
-                .returning(Job)
-            )
-            if ended is not None:
-                outbox.tell_of_job(session, ended)
+            self._end_within(session, job_id, **values)
+
+    def _end_within(self, session: Session, job_id: UUID, **values: Any) -> None:
+        ended = session.scalar(
+            update(Job)
+            .where(Job.id == job_id, Job.state == JobState.RUNNING)
+            .values(finished_at=self._clock(), **values)
+            .returning(Job)
+            .execution_options(populate_existing=True)
+        )
+        if ended is not None:
+            outbox.tell_of_job(session, ended)
 
     # -- for the sweeper ----------------------------------------------------------------------------------------------
     def sweep(self) -> int:

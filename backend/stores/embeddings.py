@@ -1,7 +1,7 @@
 """SAM's image embeddings in Redis, under a memory bound of their own so that eviction can never touch jobs.
 
 A value is what workers.sammed made of a SliceEmbedding (fp16, self-describing); we never look inside. Keys are
-`embedding:<EmbeddingKey.digest()>`; reading renews the time to live.
+`embedding:<EmbeddingKey.digest()>`, which begin with the hash of the voxels; reading renews the time to live.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from redis import Redis, RedisError
 
+from backend.domain.prompts import HASH_LETTERS
 from backend.errors import Unavailable
 
 CLAIM_S = 60
@@ -53,6 +54,12 @@ class Embeddings:
             for digest in digests:
                 pipeline.exists(_key(digest))
             return [bool(found) for found in pipeline.execute()]
+
+    def forget(self, voxels_hash: str) -> None:
+        """Delete the embeddings of all slices of a volume, of whatever model."""
+        with _translated():
+            for key in self._redis.scan_iter(match=_key(f"{voxels_hash[:HASH_LETTERS]}*"), count=1000):
+                self._redis.delete(key)
 
     def claim(self, digest: str) -> bool:
         """True for the first who asks within CLAIM_S: who claims, has it encoded. Keeps work from being queued

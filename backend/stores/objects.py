@@ -2,8 +2,8 @@
 
 Layout: `originals/<sha256>` untouched files; `voxels/<hash>/` one Zarr v3 array [slices, rows, columns(, 3)], one
 chunk a slice, zstd; `uploads/<job>/<n>` what an import has not read yet; `exports/<job>/` files to download.
-Content-addressed objects are written again or not at all, never changed. Which of them are in use is the database's
-knowledge, not ours.
+Content-addressed objects are written again or not at all, never changed. Which of them are in use, and may be deleted,
+is the database's knowledge (services.content), not ours.
 """
 
 from __future__ import annotations
@@ -118,6 +118,14 @@ class Objects:
             path = Path(folder) / "object"
             self.fetch(key, path)
             yield path
+
+    def delete(self, key: str) -> None:
+        """Delete one object; where there is none, that is fine."""
+        with _translated(f"deleting {key}"):
+            try:
+                obstore.delete(self._store, key)
+            except FileNotFoundError:
+                return
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete all objects below a prefix; none there is fine."""

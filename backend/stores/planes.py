@@ -8,6 +8,7 @@ moment; the oldest copies go when it passes its bound.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -39,6 +40,16 @@ class Planes:
         path = self._unpacked(voxels_hash)
         voxels = np.memmap(path, dtype=dtype, mode="r", shape=shape)
         return np.array(voxels[:, index] if axis == 1 else voxels[:, :, index])  # a copy: the map is closed again
+
+    def forget(self, voxels_hash: str) -> None:
+        """Delete the copy of a volume that is no more."""
+        (self._folder / f"{voxels_hash}.raw").unlink(missing_ok=True)
+
+    def keep_only(self, known: Callable[[Iterable[str]], set[str]]) -> None:
+        """Delete the copies of volumes that `known`, which gets the hashes of all, does not return."""
+        there = {path.stem for path in self._folder.glob("*.raw")}
+        for voxels_hash in there - known(there):
+            self.forget(voxels_hash)
 
     def _unpacked(self, voxels_hash: str) -> Path:
         path = self._folder / f"{voxels_hash}.raw"

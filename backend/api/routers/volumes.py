@@ -8,7 +8,15 @@ from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
-from backend.api.schemas_volumes import EncodingsIn, EncodingsOut, ModelOut, PredictionIn, PredictionOut, Volume
+from backend.api.schemas_volumes import (
+    EncodingsIn,
+    EncodingsOut,
+    ModelOut,
+    PredictionIn,
+    PredictionOut,
+    Volume,
+    pixels_name,
+)
 from backend.imaging import wire
 
 router = APIRouter(prefix="/api", tags=["volumes"])
@@ -25,10 +33,14 @@ def get_volume(volume_id: UUID, user: CurrentUser, s: ServicesDep) -> Volume:
     response_class=Response,
     responses={200: {"content": {wire.MEDIA_TYPE: {}}}, 304: {"description": "The caller has it"}},
 )
-def get_slice(volume_id: UUID, axis: int, index: int, request: Request, user: CurrentUser, s: ServicesDep) -> Response:
-    """One slice in raw array order, in the wire format of `backend/imaging/wire.py`. It never changes."""
+def get_slice(
+    volume_id: UUID, axis: int, index: int, request: Request, user: CurrentUser, s: ServicesDep, v: str | None = None
+) -> Response:
+    """One slice in raw array order, in the wire format of `backend/imaging/wire.py`. With the volume's `pixels` as `v`
+    it may be kept for good."""
     voxels_hash, pixels = s.volumes.slice(user, volume_id, axis, index)
-    headers = {"ETag": f'"{voxels_hash}-{axis}-{index}"', "Cache-Control": "private, max-age=31536000, immutable"}
+    kept = "private, max-age=31536000, immutable" if v == pixels_name(voxels_hash) else "private, no-cache"
+    headers = {"ETag": f'"{voxels_hash}-{axis}-{index}"', "Cache-Control": kept}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(wire.encode_slice(pixels), media_type=wire.MEDIA_TYPE, headers=headers)

@@ -27,6 +27,7 @@ from backend.errors import (
 from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
+from backend.imaging.dicom.text_risk import text_risk
 from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo
 from backend.imaging.outcomes import NOT_AN_IMAGE, SYSTEM_FILE, Ignored, SourceFile
 
@@ -109,6 +110,7 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         slice_spacing_mm=positive(dataset, "SpacingBetweenSlices") or positive(dataset, "SliceThickness"),
         frames=tuple(read_frames(file, dataset, str(sop_class), rows, columns, count, mosaic)),
         notes=mosaic.notes if mosaic else (),
+        text_risk=text_risk(dataset),
     )
 
 

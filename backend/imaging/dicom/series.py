@@ -14,6 +14,7 @@ from backend.imaging.dicom.assemble import FrameNotDecoded, assemble
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.header import read_header
 from backend.imaging.dicom.stacks import find_stacks, rebuilt, same_place
+from backend.imaging.dicom.text_risk import TextRisk, surest
 from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
@@ -49,6 +50,7 @@ class SeriesImport:
     windows: tuple[Window, ...]
     mirrored_about: float | None
     warnings: tuple[str, ...]
+    text_risk: TextRisk | None
 
 
 def read_dicom(
@@ -137,6 +139,7 @@ def _read_stack(
             windows=assembled.windows,
             mirrored_about=assembled.mirrored_about,
             warnings=(*file_notes, *stack.notes, *assembled.notes),
+            text_risk=surest(headers[file.path].text_risk for file in _files(stack)),
         )
         return made, None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backend.imaging.dicom.text_risk import TextRisk
 from backend.imaging.geometry import FloatArray
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
@@ -95,6 +96,7 @@ class Header:
     slice_spacing_mm: float | None
     frames: tuple[Frame, ...]
     notes: tuple[str, ...] = ()
+    text_risk: TextRisk | None = None
 
     @property
     def is_color(self) -> bool:

@@ -30,6 +30,10 @@ export interface VolumeInfo extends ViewedVolume {
   readonly name: string
   readonly modality: string
   readonly warnings: readonly string[]
+  /** Names the voxels as they are now (VolumeOut.pixels). */
+  readonly pixels: string
+  /** Why its pixels may show who the patient is, if nobody has looked. */
+  readonly textRisk: string | null
 }
 
 export interface WindowPreset extends WindowLevel { readonly name: string }

@@ -131,7 +131,7 @@ class OpenAnnotator implements Annotator {
     this.#hand = new KeyboardHand(session, this.#host)
     this.panes = new PaneViews({ api, session, volume: this.volume })
     this.#slices = new SliceLoader({
-      api, volumeId, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
+      api, volumeId, pixels: volume.pixels, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
     })
     this.#assistant = new Assistant({ api, volumeId, session })
     this.#outbox = new Outbox({

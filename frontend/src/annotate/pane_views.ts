@@ -81,7 +81,7 @@ function sidePane({ api, session, volume }: PaneViewsOptions, panes: Panes, view
     promote: () => panes.promote(view),
     attach: (canvases) => {
       const loader = new SliceLoader({
-        api, volumeId: volume.id, shapeKji: volume.shapeKji, onSlice: (slice) => { view.loaded.value = slice }, ...SIDE_LOADING,
+        api, volumeId: volume.id, pixels: volume.pixels, shapeKji: volume.shapeKji, onSlice: (slice) => { view.loaded.value = slice }, ...SIDE_LOADING,
       })
       const stops = [
         effect(() => loader.show(view.axis.value, view.slice.value)),

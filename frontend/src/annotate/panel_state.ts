@@ -93,6 +93,6 @@ export function volumeInfo(out: VolumeOut): VolumeInfo {
     shapeKji: out.shape_kji as unknown as Triple, spacingKjiMm: out.spacing_kji_mm as unknown as Triple,
     axisLetters: out.axis_letters as unknown as AxisLetters, affineLps: out.affine_lps,
     valueRange: [low, high], anatomical: !PICTURES.has(out.source_kind), unit: out.modality === 'CT' ? 'HU' : '',
-    warnings: out.warnings,
+    warnings: out.warnings, pixels: out.pixels, textRisk: out.text_risk,
   }
 }

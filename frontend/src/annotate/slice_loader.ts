@@ -13,6 +13,8 @@ import type { PictureState } from './annotator.ts'
 export interface SliceLoaderOptions {
   readonly api: Client
   readonly volumeId: string
+  /** The volume's `pixels`: with it the browser keeps slices until they change. */
+  readonly pixels: string
   readonly shapeKji: Triple
   readonly onSlice: (slice: LoadedSlice) => void
   readonly budgetBytes?: number
@@ -95,7 +97,7 @@ export class SliceLoader {
     const request = new AbortController()
     this.#running.set(key, request)
     const url = `/api/volumes/${this.#options.volumeId}/slices/${place.axis}/${place.index}`
-    const result = decoded(await this.#options.api.bytes(url, { signal: request.signal }))
+    const result = decoded(await this.#options.api.bytes(url, { query: { v: this.#options.pixels }, signal: request.signal }))
     if (this.#running.get(key) === request) this.#running.delete(key)
     if (this.#closed || request.signal.aborted) {
       this.#fill()

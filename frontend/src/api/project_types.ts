@@ -70,6 +70,8 @@ export interface ImportedSeries {
   readonly case_id: string
   readonly slices: number
   readonly warnings: readonly string[]
+  /** Why its pixels may show text of the patient. */
+  readonly text_risk?: string | null
 }
 
 /** `Job.result` of a finished import. */

@@ -1616,6 +1616,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/volumes/{volume_id}/blankings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Blank Rectangles
+         * @description Make rectangles of the images blank, in the voxels and in the original files. It cannot be undone.
+         */
+        readonly post: operations["blank_rectangles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/volumes/{volume_id}/encodings": {
         readonly parameters: {
             readonly query?: never;
@@ -1825,11 +1845,32 @@ export interface paths {
         };
         /**
          * Get Slice
-         * @description One slice in raw array order, in the wire format of `backend/imaging/wire.py`. It never changes.
+         * @description One slice in raw array order, in the wire format of `backend/imaging/wire.py`. With the volume's `pixels` as `v`
+         *     it may be kept for good.
          */
         readonly get: operations["get_slice"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/volumes/{volume_id}/text-checks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Check Text
+         * @description Record that somebody looked for text in the pixels, and silence the warning.
+         */
+        readonly post: operations["check_text"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2565,6 +2606,27 @@ export interface components {
              */
             readonly volume_id: string | null;
         };
+        /** BlankIn */
+        readonly BlankIn: {
+            /**
+             * Rectangles
+             * @description [left, top, right, bottom] in pixels from 0, both ends inside
+             */
+            readonly rectangles: readonly (readonly number[])[];
+            /** @description `slice`, `volume`: all slices, `case`: all slices of all images of the case of the same size */
+            readonly scope: components["schemas"]["BlankScope"];
+            /**
+             * Slice
+             * @description Where the rectangles were drawn, in the acquisition plane
+             */
+            readonly slice: number;
+        };
+        /**
+         * BlankScope
+         * @description Where rectangles are made blank.
+         * @enum {string}
+         */
+        readonly BlankScope: "slice" | "volume" | "case";
         /** Case */
         readonly Case: {
             /** Annotated Slices */
@@ -2716,6 +2778,12 @@ export interface components {
              */
             readonly test?: readonly string[] | null;
         };
+        /**
+         * CheckScope
+         * @description What somebody looked through.
+         * @enum {string}
+         */
+        readonly CheckScope: "volume" | "case";
         /** CodeValue */
         readonly CodeValue: {
             /** Meaning */
@@ -3348,7 +3416,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push" | "blank";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -5368,6 +5436,25 @@ export interface components {
             readonly tolerance_mm: number;
         };
         /**
+         * TextCheckIn
+         * @description Somebody looked through the images. `clean`: no text in them says who the patient is; false takes that back.
+         */
+        readonly TextCheckIn: {
+            /**
+             * Clean
+             * @default true
+             */
+            readonly clean?: boolean;
+            /** @default volume */
+            readonly scope?: components["schemas"]["CheckScope"];
+        };
+        /**
+         * TextRisk
+         * @description Why an image may show text, the surest first.
+         * @enum {string}
+         */
+        readonly TextRisk: "stated" | "secondary-capture" | "ultrasound" | "camera" | "picture";
+        /**
          * ThreadOut
          * @description A comment, where it is pinned, and its answers, oldest first.
          */
@@ -5505,6 +5592,11 @@ export interface components {
             /** Name */
             readonly name: string;
             /**
+             * Pixels
+             * @description Names the voxels as they are now; `v` of the slices' addresses
+             */
+            readonly pixels: string;
+            /**
              * Project Id
              * Format: uuid
              */
@@ -5531,6 +5623,13 @@ export interface components {
             readonly study: {
                 readonly [key: string]: unknown;
             };
+            /**
+             * Text Checked At
+             * @description When somebody looked through the pixels for text
+             */
+            readonly text_checked_at: string | null;
+            /** @description Why its pixels may show text of the patient; null also when somebody looked and saw none */
+            readonly text_risk: components["schemas"]["TextRisk"] | null;
             /** Value Range */
             readonly value_range: readonly [
                 number,
@@ -5563,6 +5662,8 @@ export interface components {
                 number,
                 number
             ];
+            /** @description Its pixels may show text of the patient, and nobody has looked */
+            readonly text_risk: components["schemas"]["TextRisk"] | null;
             /** Warnings */
             readonly warnings: readonly string[];
         };
@@ -9080,6 +9181,41 @@ export interface operations {
             };
         };
     };
+    readonly blank_rectangles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BlankIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_encodings: {
         readonly parameters: {
             readonly query?: {
@@ -9456,7 +9592,9 @@ export interface operations {
     };
     readonly get_slice: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                readonly v?: string | null;
+            };
             readonly header?: never;
             readonly path: {
                 readonly volume_id: string;
@@ -9482,6 +9620,41 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly check_text: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly volume_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TextCheckIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Volume"];
+                };
             };
             /** @description Validation Error */
             readonly 422: {

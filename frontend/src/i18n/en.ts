@@ -161,6 +161,7 @@ export const en = {
     },
     exportNothing: 'Nothing to export: no slice is annotated yet.',
     exportStarted: (name: string) => `Exporting “${name}”. The download starts by itself.`,
+    blankText: 'Blank text in the pixels…',
     caseMenu: (name: string) => `More for ${name}`,
     moves: {
       new: 'Set back to new', assigned: 'Assign', in_progress: 'Open again', submitted: 'Submit', accepted: 'Accept the case', returned: 'Return to the annotator',

@@ -62,6 +62,7 @@ export const exchangeEn = {
   },
   running: { queued: 'Waiting for a worker', cancelled: 'Cancelled.' },
   messages: {
+    blanking: ({ done, of }: Numbers) => `Blanking: ${done} of ${of} series`,
     packing_records: () => 'Writing the records',
     packing_images: ({ done, of }: Numbers) => `Packing images: ${done} of ${of}`,
     packing_masks: ({ done, of }: Numbers) => `Writing masks: ${done} of ${of}`,

@@ -155,6 +155,7 @@ export const zh: Catalogue = {
     },
     exportNothing: '没有可导出的内容：尚未标注任何层面。',
     exportStarted: (name) => `正在导出“${name}”，完成后自动下载。`,
+    blankText: '涂黑像素中的文字…',
     caseMenu: (name) => `${name} 的更多操作`,
     moves: {
       new: '恢复为新建', assigned: '分配', in_progress: '重新打开', submitted: '提交', accepted: '通过病例', returned: '退回给标注者',

@@ -245,7 +245,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {annotator
         ? (
-          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels}
+          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}
             workerless={(system.system.value?.workers['click'] ?? 1) === 0} dialog={dialog} onDialog={setDialog} />
         )
         : problem

@@ -16,16 +16,20 @@ const LoginPage = onDemand(async () => (await import('./login.tsx')).LoginPage)
 const ProjectsPage = onDemand(async () => (await import('./projects.tsx')).ProjectsPage)
 const ProjectPage = onDemand(async () => (await import('./project.tsx')).ProjectPage)
 const AnnotatePage = onDemand(async () => (await import('./annotate.tsx')).AnnotatePage)
+const BlankPage = onDemand(async () => (await import('./blank.tsx')).BlankPage)
 const WorkPage = onDemand(async () => (await import('./work.tsx')).WorkPage)
 const PeoplePage = onDemand(async () => (await import('./people.tsx')).PeoplePage)
 const AccountPage = onDemand(async () => (await import('./account.tsx')).AccountPage)
+
+/** Pages whose picture nothing lies over. */
+const PICTURES_ALONE: ReadonlySet<string> = new Set(['annotate', 'blank'])
 
 export function AppView() {
   const app = useApp()
   return (
     <>
       <Page />
-      {app.session.me.value && app.uploads.all.value.length > 0 && app.router.route.value.page !== 'annotate' && <UploadPanel uploads={app.uploads} caseHref={hrefTo.annotate} />}
+      {app.session.me.value && app.uploads.all.value.length > 0 && !PICTURES_ALONE.has(app.router.route.value.page) && <UploadPanel uploads={app.uploads} caseHref={hrefTo.annotate} blankHref={hrefTo.blank} />}
       <ToastList toasts={app.toasts} />
     </>
   )
@@ -58,6 +62,7 @@ function Page() {
     case 'projects': return <ProjectsPage />
     case 'project': return <ProjectPage key={route.projectId} projectId={route.projectId} tab={route.tab} />
     case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} readerId={route.readerId} />
+    case 'blank': return <BlankPage key={route.caseId} caseId={route.caseId} volumeId={route.volumeId} />
     case 'account': return <AccountPage />
     case 'work': return <WorkPage />
     case 'people': return <PeoplePage tab={route.tab} />

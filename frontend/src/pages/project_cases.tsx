@@ -10,6 +10,7 @@ import { language, t } from '../i18n/text.ts'
 import { EXPORT_FORMATS, exportCase, type ExportFormat } from '../panels/export_case.ts'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
+import { onDemand } from '../panels/on_demand.tsx'
 import { pushCase } from '../panels/push_case.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
@@ -24,6 +25,8 @@ import { hrefTo } from './router.ts'
 import { useLoaded } from './use_loaded.ts'
 import { usePaged } from './use_paged.ts'
 import { stateName } from './words.ts'
+
+const TextRiskMark = onDemand(async () => (await import('../panels/text_risk.tsx')).TextRiskMark)
 
 const PAGE_SIZE = 50
 const NOTHING: Selection = { ids: new Set() }
@@ -240,6 +243,8 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
   const warnings = item.volumes.flatMap((volume) => volume.warnings)
   const moves = project.archived ? [] : movesOf(item.state, project.role)
   const exports = may(project.role, 'export')
+  const manages = may(project.role, 'manage') && !project.archived
+  const atRisk = item.volumes.find(({ text_risk: risk }) => risk !== null)
   return (
     <tr class="open-row">
       {selected !== null && (
@@ -250,6 +255,7 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
         <a class="row-link" href={hrefTo.annotate(item.id)}>{item.name}</a>
         {others.length > 0 && <span class="tag">{text.seriesCount(item.volumes.length)}</span>}
         {warnings.length > 0 && <span class="warning-mark above" role="img" aria-label={t().annotate.warnings(warnings.length)} title={warnings.join('\n')}><Icon name="warning" size={16} /></span>}
+        {atRisk?.text_risk && <TextRiskMark risk={atRisk.text_risk} href={manages ? hrefTo.blank(item.id, atRisk.id) : null} />}
         {item.opened_by && <span class="opened-mark above" role="img" aria-label={words.openedBy(item.opened_by.name)} title={words.openedBy(item.opened_by.name)}><Icon name="user" size={16} /></span>}
         {item.gold && <span class="tag">{words.goldTag}</span>}
         {item.priority !== 0 && <PriorityMark priority={item.priority} />}
@@ -288,6 +294,7 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
               ))}
               {item.annotated_slices === 0 && <div class="caption">{text.exportNothing}</div>}
             </>}
+            {manages && <><hr /><a role="menuitem" href={hrefTo.blank(item.id)}><Icon name="hidden" />{t().project.blankText}</a></>}
           </Menu>
         )}
       </td>

@@ -13,6 +13,7 @@ export type Route =
   | { readonly page: 'projects' }
   | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
   | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null; readonly readerId: string | null }
+  | { readonly page: 'blank'; readonly caseId: string; readonly volumeId: string | null }
   | { readonly page: 'account' }
   | { readonly page: 'work' }
   | { readonly page: 'people'; readonly tab: PeopleTab }
@@ -43,6 +44,7 @@ export function parseRoute(href: string): Route {
   if (head === 'cases' && id !== undefined && rest === undefined) {
     return { page: 'annotate', caseId: id, volumeId: url.searchParams.get('volume'), readerId: url.searchParams.get('reader') }
   }
+  if (head === 'cases' && id !== undefined && rest === 'blank') return { page: 'blank', caseId: id, volumeId: url.searchParams.get('volume') }
   return missing
 }
 
@@ -55,6 +57,8 @@ export const hrefTo = {
     const query = new URLSearchParams({ ...(volumeId ? { volume: volumeId } : {}), ...(readerId ? { reader: readerId } : {}) }).toString()
     return `/cases/${caseId}${query && `?${query}`}`
   },
+  /** Where text in the pixels is made blank. */
+  blank: (caseId: string, volumeId?: string) => `/cases/${caseId}/blank${volumeId ? `?volume=${volumeId}` : ''}`,
   account: () => '/account',
   work: () => '/work',
   people: (tab: PeopleTab = 'accounts') => (tab === 'accounts' ? '/people' : `/people/${tab}`),

@@ -21,9 +21,9 @@ export interface ThumbnailPicture {
 export async function loadThumbnail(api: Client, volumeId: string, signal: AbortSignal): Promise<Result<ThumbnailPicture>> {
   const volume = await api.get<VolumeOut>(`/api/volumes/${volumeId}`, { signal })
   if (volume.error) return volume
-  const { shape_kji, spacing_kji_mm, axis_letters, windows } = volume.data
+  const { shape_kji, spacing_kji_mm, axis_letters, windows, pixels: v } = volume.data
   const middle = Math.floor(shape_kji[0] / 2)
-  const bytes = await api.bytes(`/api/volumes/${volumeId}/slices/0/${middle}`, { signal })
+  const bytes = await api.bytes(`/api/volumes/${volumeId}/slices/0/${middle}`, { query: { v }, signal })
   if (bytes.error) return bytes
   const image = decodeSlice(bytes.data)
   const lut = createLut(image.data)

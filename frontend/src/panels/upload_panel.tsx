@@ -5,18 +5,24 @@ import type { ImportResult } from '../api/project_types.ts'
 import { formatBytes } from '../i18n/format.ts'
 import { language, t } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
+import { onDemand } from './on_demand.tsx'
 import { countOutcomes, groupFiles, isOver, type Upload, type Uploads } from './uploads.ts'
+
+const TextRiskWarning = onDemand(async () => (await import('./text_risk.tsx')).TextRiskWarning)
 
 const MOST_FILE_ROWS = 50
 
-export function UploadPanel({ uploads, caseHref }: { uploads: Uploads; caseHref: (caseId: string) => string }) {
+/** Addresses of a case, and of the page that blanks text in its pixels. */
+interface Links { caseHref: (caseId: string) => string; blankHref: (caseId: string, volumeId: string) => string }
+
+export function UploadPanel({ uploads, ...links }: { uploads: Uploads } & Links) {
   const shown = uploads.all.value
   return (
     <section class="upload-panel" aria-label={t().uploads.title}>
       <h2 class="visually-hidden">{t().uploads.title}</h2>
       <ul>
         {shown.map((upload) => (
-          <UploadEntry key={upload.id} upload={upload} caseHref={caseHref}
+          <UploadEntry key={upload.id} upload={upload} {...links}
             onStop={() => uploads.stop(upload.id)} onClose={() => uploads.dismiss(upload.id)} />
         ))}
       </ul>
@@ -24,9 +30,9 @@ export function UploadPanel({ uploads, caseHref }: { uploads: Uploads; caseHref:
   )
 }
 
-interface EntryProps { upload: Upload; caseHref: (caseId: string) => string; onStop: () => void; onClose: () => void }
+interface EntryProps extends Links { upload: Upload; onStop: () => void; onClose: () => void }
 
-function UploadEntry({ upload, caseHref, onStop, onClose }: EntryProps) {
+function UploadEntry({ upload, onStop, onClose, ...links }: EntryProps) {
   const text = t().uploads
   const { job, problem } = upload
   const over = problem !== null || (job !== null && isOver(job))
@@ -58,12 +64,12 @@ function UploadEntry({ upload, caseHref, onStop, onClose }: EntryProps) {
           </div>
         </div>
       )}
-      {result && <Outcomes result={result} caseHref={caseHref} />}
+      {result && <Outcomes result={result} {...links} />}
     </li>
   )
 }
 
-function Outcomes({ result, caseHref }: { result: ImportResult; caseHref: (caseId: string) => string }) {
+function Outcomes({ result, caseHref, blankHref }: { result: ImportResult } & Links) {
   const text = t().uploads
   const refused = result.files.filter((file) => file.outcome !== 'imported')
   const groups = groupFiles(refused)
@@ -82,6 +88,7 @@ function Outcomes({ result, caseHref }: { result: ImportResult; caseHref: (caseI
               <div>
                 <a href={caseHref(series.case_id)}>{series.name}</a>
                 <span class="faint"> {series.modality} · {text.seriesSlices(series.slices)}</span>
+                {series.text_risk && <TextRiskWarning risk={series.text_risk} href={blankHref(series.case_id, series.volume_id)} />}
                 {series.warnings.length > 0 && (
                   <details>
                     <summary>{t().annotate.warnings(series.warnings.length)}</summary>

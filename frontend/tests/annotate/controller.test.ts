@@ -41,7 +41,7 @@ function world() {
       id: 'v', case_id: 'c', project_id: 'p', name: 'CT', modality: 'CT', shape_kji: [SLICES, ROWS, COLUMNS],
       spacing_kji_mm: [5, 1, 2], axis_letters: ['S', 'P', 'L'], affine_lps: [[0, 0, 2, 0], [0, 1, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1]],
       dtype: 'uint8', channels: 1, value_range: [0, 255], windows: [{ name: 'Soft tissue', width: 400, center: 40 }],
-      model_window: null, warnings: [], study: {}, series: {}, source_kind: 'dicom', voxel_volume_mm3: 10,
+      model_window: null, warnings: [], study: {}, series: {}, source_kind: 'dicom', pixels: 'now', text_risk: null, text_checked_at: null, voxel_volume_mm3: 10,
     }))
     .on('GET', /projects\/p$/, () => ({ labels: [
       { id: 'liver', name: 'liver', color: '#ff0000', value: 1, code: null, shortcut: null },

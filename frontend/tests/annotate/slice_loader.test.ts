@@ -23,7 +23,7 @@ function open(budgetBytes?: number) {
   const server = new FakeServer().on('GET', SLICE, ({ path }) => bytes(Number(path.split('/').at(-1))))
   const time = new FakeTime()
   const loader = new SliceLoader({
-    api: server, volumeId: 'v', shapeKji: [100, 2, 2], onSlice: (slice) => shown.push(slice), wait: time.wait,
+    api: server, volumeId: 'v', pixels: 'now', shapeKji: [100, 2, 2], onSlice: (slice) => shown.push(slice), wait: time.wait,
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
   })
   const indices = () => server.asked.map(({ path }) => Number(path.split('/').at(-1)))

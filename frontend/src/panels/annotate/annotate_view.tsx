@@ -21,6 +21,7 @@ const CommandPalette = onDemand(loadPalette)
 const HelpDialog = onDemand(async () => (await import('./help_dialog.tsx')).HelpDialog)
 const KeysDialog = onDemand(async () => (await import('./keys_dialog.tsx')).KeysDialog)
 const MeasurementsDialog = onDemand(async () => (await import('./measurements_dialog.tsx')).MeasurementsDialog)
+const TextRiskWarning = onDemand(async () => (await import('../text_risk.tsx')).TextRiskWarning)
 const HistoryDialog = onDemand(async () => (await import('./history_dialog.tsx')).HistoryDialog)
 
 export type AnnotateDialog = 'measurements' | 'help' | 'palette' | 'keys' | 'add_label'
@@ -32,13 +33,15 @@ export interface AnnotateViewProps {
   project: Project
   mayAnnotate: boolean
   mayAddLabels: boolean
+  /** Where text in the pixels is made blank, for those who may. */
+  blankHref: string | null
   /** No worker process answers clicks. */
   workerless: boolean
   dialog: AnnotateDialog | null
   onDialog: (dialog: AnnotateDialog | null) => void
 }
 
-export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, workerless, dialog, onDialog }: AnnotateViewProps) {
+export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, blankHref, workerless, dialog, onDialog }: AnnotateViewProps) {
   const [labels, setLabels] = useState<readonly Label[]>(project.labels)
   const [history, setHistory] = useState<LabelState | null>(null)
 
@@ -60,6 +63,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
       <PictureArea annotator={annotator} page={page} mayManage={mayAddLabels} />
       <aside class="side-panel">
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
+        {annotator.volume.textRisk !== null && <TextRiskWarning risk={annotator.volume.textRisk} href={blankHref} />}
         <Warnings annotator={annotator} />
         {mayAnnotate && <LearningPanel annotator={annotator} page={page} mayKeep={mayAddLabels} />}
         <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
