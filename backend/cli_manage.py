@@ -132,8 +132,12 @@ def people_invite(
         made = client.invite_person(email, name or email.partition("@")[0], is_admin=admin)
         if target is not None:
             client.set_member(target["id"], email, role)
+        options = client.sign_in_options()
         link = f"{client.url}/login?token={made['token']}"
-    print_json({"person": made["person"], "link": link}) if as_json else print(f"sign in (works once): {link}")
+    if not options["passwords"] and not admin:
+        link = f"{client.url}/"
+    said = f"sign in (works once): {link}" if "token=" in link else f"sign in with {options['oidc']['name']}: {link}"
+    print_json({"person": made["person"], "link": link}) if as_json else print(said)
 
 
 @people_app.command("deactivate")

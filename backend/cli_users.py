@@ -24,7 +24,11 @@ def user_add(
         secret = services.accounts.create_user(
             services.accounts.administrator(), email, name or email.partition("@")[0], is_admin=admin
         )
-    print(f"sign in (works once): {login_url(where_it_runs(settings), secret.value)}")
+    here = where_it_runs(settings)
+    if settings.oidc_only and not admin:
+        print(f"sign in with {settings.oidc_name}: {here.url or here.base_url}")
+    else:
+        print(f"sign in (works once): {login_url(here, secret.value)}")
 
 
 @user_app.command("list")

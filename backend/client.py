@@ -164,6 +164,10 @@ class Client:
         """A new account, and the token of its one-time link."""
         return self._json("POST", "/api/people", json={"email": email, "name": name, "is_admin": is_admin})
 
+    def sign_in_options(self) -> Json:
+        """How people may sign in: `passwords`, and `oidc` with the name of a sign-in service or None."""
+        return self._json("GET", "/api/auth/options")
+
     def change_person(self, person_id: str, **changes: Any) -> Json:
         return self._json("PATCH", f"/api/people/{person_id}", json=changes)
 

@@ -158,6 +158,20 @@ def _from_error(subject: str, error: Exception) -> Finding:
     return Finding(subject, Verdict.FAILED, str(error), "Install the requirements again: `make setup`.")
 
 
+def check_sign_in(settings: Settings) -> list[Finding]:
+    """The organisation's sign-in service, where one is configured."""
+    from backend.wiring import provider_of
+
+    provider = provider_of(settings)
+    if provider is None:
+        return []
+    try:
+        provider.authorization_url(redirect_uri=settings.base_url, state="s", nonce="n", verifier="v" * 43)
+    except AppError as error:
+        return [Finding("Sign-in service", Verdict.FAILED, error.detail, "Check SAMMED_OIDC_ISSUER.")]
+    return [Finding("Sign-in service", Verdict.OK, str(settings.oidc_issuer))]
+
+
 # -- the place --------------------------------------------------------------------------------------------------------
 def check_data_folder(settings: Settings) -> list[Finding]:
     try:
@@ -264,6 +278,7 @@ CHECKS: Sequence[Callable[[Settings], list[Finding]]] = (
     check_torch,
     check_postgres,
     check_redis,
+    check_sign_in,
     check_data_folder,
     check_objects,
     check_address,

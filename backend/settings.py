@@ -16,8 +16,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "SAMMED_"
@@ -160,6 +161,50 @@ class Settings(BaseSettings):
         description="Send the session cookie over HTTPS only. Set it wherever the site is served by HTTPS.",
     )
 
+    # -- signing in with the accounts of an organisation ----------------------------------------------------------
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID Connect provider that people may sign in with: the address before `/.well-known/`. "
+        "Empty: passwords alone.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the provider knows this installation by.")
+    oidc_client_secret: str | None = Field(
+        default=None,
+        repr=False,
+        description="Secret that the provider gave with it. Empty: a public client, by PKCE alone.",
+    )
+    oidc_name: str = Field(
+        default="your organisation",
+        min_length=1,
+        max_length=60,
+        description="What stands on the button after `Sign in with`.",
+    )
+    oidc_email_claim: str = Field(
+        default="email", min_length=1, description="Claim of the provider that holds the e-mail address."
+    )
+    oidc_trust_email: bool = Field(
+        default=False,
+        description="Addresses count as verified though the provider does not say so (where it says they are not, they "
+        "never do). Set it only where people cannot choose their address.",
+    )
+    oidc_new_people: Literal["refuse", "admit"] = Field(
+        default="refuse",
+        description="People without an account here: `refuse` them, or `admit` them with a new one.",
+    )
+    oidc_domains: str | None = Field(
+        default=None,
+        description="Only new people with an address of these domains are admitted: `example.org`, several with commas "
+        "between them. Empty: all that the provider knows.",
+    )
+    oidc_roles: dict[str, Literal["manager", "reviewer", "annotator", "viewer"]] = Field(
+        default={},
+        description='What new people may do at once, by project: `{"Livers": "annotator"}`.',
+    )
+    oidc_only: bool = Field(
+        default=False,
+        description="No passwords; links sign in administrators alone, for the day when the provider is away.",
+    )
+
     privacy_key: str | None = Field(
         default=None,
         min_length=16,
@@ -235,6 +280,21 @@ class Settings(BaseSettings):
             raise ValueError("must be a Redis address, such as redis://host:6379/0")
         return url
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _encrypted(cls, url: str | None) -> str | None:
+        if url is not None and not is_secure(url):
+            raise ValueError("must begin with https:// (http:// on this machine alone)")
+        return url
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Settings:
+        if self.oidc_issuer is None and (self.oidc_only or self.oidc_client_id):
+            raise ValueError("SAMMED_OIDC_ISSUER is missing")
+        if self.oidc_issuer is not None and self.oidc_client_id is None:
+            raise ValueError("SAMMED_OIDC_CLIENT_ID is missing")
+        return self
+
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
@@ -278,6 +338,12 @@ class Settings(BaseSettings):
         """The variables that make a child process read exactly these settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         return {f"{ENV_PREFIX}{name.upper()}": _as_variable(value) for name, value in values.items()}
+
+
+def is_secure(url: str) -> bool:
+    """Whether secrets may travel to this address: it is encrypted, or it does not leave this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"})
 
 
 def has_display() -> bool:

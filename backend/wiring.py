@@ -31,8 +31,11 @@ from backend.services.label_sets import LabelSets
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.leases import Leases
+from backend.services.login_limits import LoginLimits
 from backend.services.measurements import Measurements
 from backend.services.networks import Networks
+from backend.services.oidc import Admission, SingleSignOn
+from backend.services.oidc_provider import Provider
 from backend.services.people import People
 from backend.services.privacy import PrivacyService
 from backend.services.projects import Projects
@@ -69,6 +72,7 @@ class Services:
     embeddings: Embeddings
     queue: JobQueue
     accounts: Accounts
+    single_sign_on: SingleSignOn
     sessions: Sessions
     people: People
     audit_log: AuditLog
@@ -136,7 +140,8 @@ def build_services(settings: Settings) -> Services:
     learning = Learning(db, queue, jobs, learned_prompts, segmentation)
     annotations = Annotations(db, learning)
     proposals = Proposals(db, annotations)
-    accounts = Accounts(db, queue.redis)
+    limits = LoginLimits(queue.redis)
+    accounts = Accounts(db, limits, passwords=not settings.oidc_only)
     privacy = PrivacyService(db, secret=settings.privacy_key, folder=settings.data_dir)
     isolation = Isolation()
     content = Content(db, objects, embeddings, planes)
@@ -147,6 +152,7 @@ def build_services(settings: Settings) -> Services:
         embeddings=embeddings,
         queue=queue,
         accounts=accounts,
+        single_sign_on=SingleSignOn(db, queue.redis, accounts, limits, provider_of(settings), _admission(settings)),
         sessions=Sessions(db),
         people=People(db, accounts),
         audit_log=AuditLog(db),
@@ -196,4 +202,22 @@ def build_services(settings: Settings) -> Services:
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),
+    )
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """The organisation's sign-in service, if one is configured."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
+
+
+def _admission(settings: Settings) -> Admission:
+    domains = (settings.oidc_domains or "").lower().split(",")
+    return Admission(
+        email_claim=settings.oidc_email_claim,
+        trust_email=settings.oidc_trust_email,
+        admit_new=settings.oidc_new_people == "admit",
+        domains=tuple(domain.strip() for domain in domains if domain.strip()),
+        roles=settings.oidc_roles,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPBearer
 
 from backend.errors import Forbidden
 from backend.services.access import Principal
-from backend.services.accounts import NotSignedIn
+from backend.services.accounts import SESSION_LIFE, NotSignedIn, Secret
 from backend.wiring import Services
 
 SESSION_COOKIE = "sammed_session"
@@ -63,6 +63,24 @@ def token_user(request: Request, s: Services, token: str) -> Principal:
             "The token was made for reading.", hint="Make one that may do everything you may, on your account page."
         )
     return who
+
+
+def set_session(response: Response, secret: Secret, s: Services) -> None:
+    """Sign the browser in that gets this answer."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        secret.value,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=s.settings.cookie_secure,
+    )
+
+
+def origin_of(request: Request) -> str:
+    """The installation's address as people type it, without a slash at the end."""
+    s: Services = request.app.state.services
+    return (s.settings.url or str(request.base_url)).rstrip("/")
 
 
 ServicesDep = Annotated[Services, Depends(services)]

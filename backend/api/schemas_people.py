@@ -11,9 +11,24 @@ from pydantic import Field
 from backend.api.schemas_base import Schema
 from backend.db import tables
 from backend.domain.workflow import TokenScope
+from backend.services.accounts import OwnAccount
 from backend.services.audit import EventView
 from backend.services.people import Invitation, PersonView
 from backend.services.sessions import SessionView
+
+
+class OidcOptions(Schema):
+    name: str = Field(description="What stands on the button")
+    url: str = Field(description="Where signing in with it begins; takes ?next=/path")
+
+
+class SignInOptions(Schema):
+    passwords: bool = Field(description="Whether people may sign in with a password")
+    oidc: OidcOptions | None
+
+
+class LogoutOut(Schema):
+    provider_url: str | None = Field(description="Where to go to sign out of the organisation's account, too")
 
 
 class LoginIn(Schema):
@@ -40,19 +55,22 @@ class Me(Schema):
     email: str
     name: str
     is_admin: bool
+    has_password: bool
     must_set_password: bool
     auto_learn: bool = Field(description="Learning starts by itself once a label has two annotated slices")
     keys: KeyChanges = Field(description="Keys of commands of the annotate page, where they are not the usual ones")
     label_patterns: bool = Field(description="Labels are told apart by patterns as well as by colours")
 
     @classmethod
-    def of(cls, user: tables.User) -> Me:
+    def of(cls, account: OwnAccount) -> Me:
+        user = account.user
         return cls(
             id=user.id,
             email=user.email,
             name=user.name,
             is_admin=user.is_admin,
-            must_set_password=user.password_hash is None,
+            has_password=user.password_hash is not None,
+            must_set_password=account.must_set_password,
             auto_learn=user.auto_learn,
             keys=user.keys,
             label_patterns=user.label_patterns,
@@ -137,7 +155,7 @@ class Person(Schema):
 class PersonDetail(Person):
     is_admin: bool
     active: bool
-    invited: bool = Field(description="They have not chosen a password yet")
+    invited: bool = Field(description="They have no password yet and have not signed in in another way")
     created_at: datetime
     last_seen_at: datetime | None
     projects: int
@@ -152,7 +170,7 @@ class PersonDetail(Person):
             email=user.email,
             is_admin=user.is_admin,
             active=user.disabled_at is None,
-            invited=user.password_hash is None,
+            invited=user.password_hash is None and not view.has_identity,
             created_at=user.created_at,
             last_seen_at=view.last_seen_at,
             projects=view.projects,

@@ -62,6 +62,23 @@ class User(Base):
     created_at: Mapped[datetime] = _now()
 
 
+class Identity(Base):
+    """Who somebody is at an OpenID Connect provider: what they are known by from their first sign-in on."""
+
+    __tablename__ = "identities"
+
+    id: Mapped[UUID] = _id()
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject", name="identity_once"),
+        UniqueConstraint("user_id", "issuer", name="identity_of_user"),
+    )
+
+
 class Credential(Base):
     """A secret that stands for a user, stored as sha256: a browser session, a personal token or a one-time login."""
 
@@ -74,6 +91,7 @@ class Credential(Base):
     name: Mapped[str] = mapped_column(String(120), default="")  # of a token, or the browser of a session
     scope: Mapped[str] = mapped_column(String(16), default="all")  # all | read
     dicomweb_project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="SET NULL"))
+    identity_id: Mapped[UUID | None] = mapped_column(ForeignKey("identities.id", ondelete="CASCADE"))  # a session's
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

@@ -1,6 +1,7 @@
 """People and how they prove who they are: passwords, browser sessions, personal tokens, one-time login links.
 
-Passwords are argon2id; every other secret is 256 random bits of which only the sha256 is stored.
+Passwords are argon2id; every other secret is 256 random bits of which only the sha256 is stored. Signing in with the
+account of another organisation is in services.oidc.
 """
 
 from __future__ import annotations
@@ -14,26 +15,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from redis import Redis, RedisError
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Credential, User
+from backend.db.tables import Credential, Identity, User
 from backend.domain.workflow import Action, TokenScope
-from backend.errors import Conflict, NotFound, Rejected, TooManyRequests, Unauthenticated
+from backend.errors import Conflict, Forbidden, NotFound, Rejected, Unauthenticated
 from backend.services import audit
 from backend.services.access import Principal, principal_of, require, require_admin
-
-log = structlog.get_logger(__name__)
+from backend.services.login_limits import LoginLimits
 
 SESSION_LIFE = timedelta(days=14)
 ONE_TIME_LIFE = timedelta(hours=24)
 MIN_PASSWORD = 10
-LOGIN_TRIES, LOGIN_WINDOW_S = 10, 300
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -59,13 +56,6 @@ class NotSignedIn(Unauthenticated):
     title = "Sign in first"
 
 
-class TooManyLogins(TooManyRequests):
-    """Too many failed logins for one address or account. Raised by services.accounts."""
-
-    code = "too_many_logins"
-    title = "Too many attempts"
-
-
 class WeakPassword(Rejected):
     """A password is too short. Raised by services.accounts."""
 
@@ -78,6 +68,13 @@ class InvalidUser(Rejected):
 
     code = "invalid_user"
     title = "This account cannot be made"
+
+
+class PasswordsOff(Forbidden):
+    """People sign in to this installation with accounts of another organisation. Raised by services.accounts."""
+
+    code = "passwords_off"
+    title = "There are no passwords here"
 
 
 class UserExists(Conflict):
@@ -95,7 +92,7 @@ class UserNotFound(NotFound):
 
 
 class AccountDeactivated(Conflict):
-    """A deactivated account gets no login link. Raised by services.accounts."""
+    """A deactivated account gets no login link and lets nobody in. Raised by services.accounts and services.oidc."""
 
     code = "account_deactivated"
     title = "This account is deactivated"
@@ -124,10 +121,21 @@ class Bootstrap:
     email: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAccount:
+    """A person as they see themselves. `has_identity`: they can sign in with an account of another organisation."""
+
+    user: User
+    has_identity: bool
+    must_set_password: bool
+
+
 class Accounts:
-    def __init__(self, db: Database, redis: Redis) -> None:
+    def __init__(self, db: Database, limits: LoginLimits, *, passwords: bool = True) -> None:
+        """`passwords`: whether people sign in with passwords and links; where not, only administrators do, by link."""
         self._db = db
-        self._redis = redis
+        self._limits = limits
+        self._passwords = passwords
         self._hasher = PasswordHasher()
         self._dummy_hash = self._hasher.hash(secrets.token_hex(16))
 
@@ -141,7 +149,7 @@ class Accounts:
                 admin = User(email="admin@localhost", name="Administrator", is_admin=True)
                 session.add(admin)
                 session.flush()
-                audit.record(session, None, "user.created", subject=admin.id, is_admin=True)
+                audit.record(session, None, "user.created", subject=admin.id, is_admin=True, via="link")
             if token and not session.scalar(select(Credential.id).where(Credential.secret_hash == secret_hash(token))):
                 session.add(
                     Credential(user_id=admin.id, kind="token", secret_hash=secret_hash(token), name="bootstrap")
@@ -153,10 +161,11 @@ class Accounts:
 
     # -- proving who one is -------------------------------------------------------------------------------------------
     def login(self, email: str, password: str, *, address: str, browser: str = "") -> Secret:
-        """A new session of this browser. Raises BadLogin, TooManyLogins."""
+        """A new session of this browser. Raises BadLogin, TooManyLogins, PasswordsOff."""
+        self._need_passwords()
         email = email.strip().lower()
         buckets = (f"login:{address}", f"login:{email}")
-        self._throttle(buckets)
+        self._limits.check(*buckets)
         with self._db.begin() as session:
             user = session.scalar(select(User).where(User.email == email))
             stored = user.password_hash if user and user.password_hash and not user.disabled_at else None
@@ -166,17 +175,17 @@ class Accounts:
             except VerificationError:
                 valid = False
             if user is None or not valid:
-                self._count(buckets)
+                self._limits.count(*buckets)
                 raise BadLogin(
                     "The e-mail address and the password do not belong together.",
                     hint="`sammed user reset EMAIL` on the server prints a new one-time link.",
                 )
             if self._hasher.check_needs_rehash(user.password_hash or ""):
                 user.password_hash = self._hasher.hash(password)
-            return self._new(session, user.id, "session", name=browser, life=SESSION_LIFE)
+            return self.begin_session(session, user, "password", browser=browser)
 
     def login_once(self, token: str, *, browser: str = "") -> Secret:
-        """A new session of this browser for a one-time link, which then is used up. Raises BadLink."""
+        """A new session of this browser for a one-time link, which then is used up. Raises BadLink, PasswordsOff."""
         with self._db.begin() as session:
             credential = session.scalar(
                 delete(Credential)
@@ -192,7 +201,20 @@ class Accounts:
                     "This one-time link was used before or is older than a day.",
                     hint="An administrator can make a new one; so can `sammed user reset EMAIL` on the server.",
                 )
-            return self._new(session, credential.user_id, "session", name=browser, life=SESSION_LIFE)
+            user = session.get_one(User, credential.user_id)
+            if not user.is_admin:
+                self._need_passwords()
+            return self.begin_session(session, user, "link", browser=browser)
+
+    def begin_session(
+        self, session: Session, user: User, via: str, *, browser: str, identity: Identity | None = None
+    ) -> Secret:
+        """A session of this browser for somebody who has proved who they are, in the unit of work of the proof. `via`:
+        password, link or oidc, for the log."""
+        secret = self._new(session, user.id, "session", name=browser, life=SESSION_LIFE)
+        secret.credential.identity_id = identity.id if identity else None
+        audit.record(session, principal_of(user), "session.started", subject=secret.credential.id, via=via)
+        return secret
 
     def authenticate(self, secret: str | None, *, kind: str) -> Principal:
         """The person behind a session or a token. Raises NotSignedIn."""
@@ -210,23 +232,27 @@ class Accounts:
                 credential.last_used_at = now
             return principal_of(user, credential)
 
-    def logout(self, secret: str) -> None:
+    def logout(self, secret: str) -> bool:
+        """End a session. Returns whether it began with an account of another organisation."""
         with self._db.begin() as session:
-            session.execute(delete(Credential).where(Credential.secret_hash == secret_hash(secret)))
+            gone = delete(Credential).where(Credential.secret_hash == secret_hash(secret))
+            return session.scalar(gone.returning(Credential.identity_id)) is not None
 
     def set_password(self, who: Principal, password: str, current: str | None) -> None:
-        """Set one's password; the present one is asked for once there is one. Raises BadLogin, WeakPassword."""
+        """Set one's password; the present one is asked for once there is one. Raises BadLogin, WeakPassword,
+        PasswordsOff."""
+        self._need_passwords()
         if len(password) < MIN_PASSWORD:
             raise WeakPassword(f"It has {len(password)} characters.", hint=f"Use at least {MIN_PASSWORD}.")
-        bucket = (f"password:{who.id}",)
-        self._throttle(bucket)
+        bucket = f"password:{who.id}"
+        self._limits.check(bucket)
         with self._db.begin() as session:
             user = session.get_one(User, who.id)
             if user.password_hash:
                 try:
                     self._hasher.verify(user.password_hash, current or "")
                 except VerificationError as error:
-                    self._count(bucket)
+                    self._limits.count(bucket)
                     raise BadLogin("The present password is not right.") from error
             user.password_hash = self._hasher.hash(password)
             audit.record(session, who, "user.password_set", subject=user.id)
@@ -274,9 +300,9 @@ class Accounts:
             audit.record(session, who, "token.revoked", subject=token_id)
 
     # -- people -------------------------------------------------------------------------------------------------------
-    def me(self, who: Principal) -> User:
+    def me(self, who: Principal) -> OwnAccount:
         with self._db.begin() as session:
-            return session.get_one(User, who.id)
+            return self._own(session, session.get_one(User, who.id))
 
     def change_me(
         self,
@@ -285,7 +311,7 @@ class Accounts:
         auto_learn: bool | None = None,
         keys: Mapping[str, Sequence[str]] | None = None,
         label_patterns: bool | None = None,
-    ) -> User:
+    ) -> OwnAccount:
         """Change one's own preferences, those that are given: whether learning starts by itself; the keys of the
         annotate page's commands (all that are not the usual ones, by the command's id); whether labels have patterns.
         """
@@ -301,7 +327,7 @@ class Accounts:
             for name, value in changed.items():
                 setattr(user, name, value)
             audit.record(session, who, "user.changed", subject=user.id, **changed)
-            return user
+            return self._own(session, user)
 
     def create_user(self, who: Principal, email: str, name: str, *, is_admin: bool = False) -> Secret:
         """A new account and its one-time login. Raises InvalidUser, UserExists, AdministratorsOnly."""
@@ -313,6 +339,15 @@ class Accounts:
         self, session: Session, who: Principal, email: str, name: str, *, is_admin: bool = False
     ) -> Secret:
         """`create_user` in the unit of work of a caller who has checked that `who` may do this."""
+        user = self.add_user(session, who, email, name, is_admin=is_admin)
+        return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
+
+    @staticmethod
+    def add_user(
+        session: Session, who: Principal | None, email: str, name: str, *, is_admin: bool = False, via: str = "link"
+    ) -> User:
+        """An account without a secret. `who` None: the installation's settings let the person in. Raises InvalidUser,
+        UserExists."""
         email = email.strip().lower()
         if not _EMAIL.fullmatch(email) or len(email) > 254:
             raise InvalidUser(f"'{email}' is not an e-mail address.")
@@ -321,12 +356,12 @@ class Accounts:
         user = User(email=email, name=usable_name(name), is_admin=is_admin)
         session.add(user)
         session.flush()
-        audit.record(session, who, "user.created", subject=user.id, is_admin=is_admin)
-        return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
+        audit.record(session, who, "user.created", subject=user.id, is_admin=is_admin, via=via)
+        return user
 
     def reset(self, who: Principal, email: str) -> Secret:
-        """Forget a password and end all sessions of an account; a new one-time login. Raises UserNotFound,
-        AccountDeactivated."""
+        """Forget a password and identities, and end all sessions of an account; a new one-time login. Raises
+        UserNotFound, AccountDeactivated."""
         require_admin(who)
         with self._db.begin() as session:
             user = session.scalar(select(User).where(User.email == email.strip().lower()))
@@ -336,6 +371,7 @@ class Accounts:
                 raise AccountDeactivated(f"{user.name} cannot sign in.", hint="Activate the account first.")
             user.password_hash = None
             session.execute(delete(Credential).where(Credential.user_id == user.id, Credential.kind != "token"))
+            session.execute(delete(Identity).where(Identity.user_id == user.id))
             audit.record(session, who, "user.reset", subject=user.id)
             return self._new(session, user.id, "one_time", life=ONE_TIME_LIFE)
 
@@ -388,28 +424,17 @@ class Accounts:
         session.refresh(credential)
         return Secret(credential, value)
 
-    def _throttle(self, buckets: tuple[str, ...]) -> None:
-        """Raises TooManyLogins after LOGIN_TRIES failures in LOGIN_WINDOW_S. While Redis is away nothing is counted and
-        the log says so: people can still sign in, and argon2 alone slows down who guesses."""
-        try:
-            counts = [int(self._redis.get(bucket) or 0) for bucket in buckets]
-        except RedisError:
-            log.warning("logins are not rate-limited: Redis does not answer")
-            return
-        if max(counts) >= LOGIN_TRIES:
-            raise TooManyLogins(
-                f"{LOGIN_TRIES} attempts failed within {LOGIN_WINDOW_S // 60} minutes.", hint="Wait five minutes."
+    def _need_passwords(self) -> None:
+        if not self._passwords:
+            raise PasswordsOff(
+                "People sign in to this installation with the account of their organisation.",
+                hint="Use the button on the sign-in page. Administrators come in with `sammed user reset EMAIL` too.",
             )
 
-    def _count(self, buckets: tuple[str, ...]) -> None:
-        try:
-            for bucket in buckets:
-                pipeline = self._redis.pipeline()
-                pipeline.incr(bucket)
-                pipeline.expire(bucket, LOGIN_WINDOW_S)
-                pipeline.execute()
-        except RedisError:
-            log.warning("a failed login is not counted: Redis does not answer")
+    def _own(self, session: Session, user: User) -> OwnAccount:
+        has_identity = session.scalar(select(Identity.id).where(Identity.user_id == user.id).limit(1)) is not None
+        must = self._passwords and user.password_hash is None and not has_identity
+        return OwnAccount(user, has_identity, must)
 
 
 def usable_name(name: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Case, Credential, Member, Reading, User
+from backend.db.tables import Case, Credential, Identity, Member, Reading, User
 from backend.domain.workflow import OPEN_STATES
 from backend.errors import Conflict
 from backend.services import audit
@@ -41,12 +41,14 @@ class NotYourself(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A person as administrators see them. `open_cases`: assigned to them and not finished."""
+    """A person as administrators see them. `open_cases`: assigned to them and not finished. `has_identity`: they have
+    signed in with the account of their organisation."""
 
     user: User
     projects: int
     open_cases: int
     last_seen_at: datetime | None
+    has_identity: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +144,17 @@ def _views(session: Session, users: Sequence[User]) -> list[PersonView]:
         .where(Credential.user_id.in_(ids))
         .group_by(Credential.user_id)
     )
+    known = set(session.scalars(select(Identity.user_id).where(Identity.user_id.in_(ids))))
     project_counts, last_seen = dict(projects.all()), dict(seen.all())
     case_counts = Counter({person: count for person, count in cases if person is not None})
     case_counts.update(dict(readings.all()))
     return [
-        PersonView(user, project_counts.get(user.id, 0), case_counts.get(user.id, 0), last_seen.get(user.id))
+        PersonView(
+            user,
+            project_counts.get(user.id, 0),
+            case_counts.get(user.id, 0),
+            last_seen.get(user.id),
+            user.id in known,
+        )
         for user in users
     ]

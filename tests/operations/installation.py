@@ -118,9 +118,10 @@ class Installation:
 
 
 @contextmanager
-def running(data_dir: Path, *words: str) -> Iterator[Installation]:
-    """`sammed up` until the end of the `with`; killed if it still runs then."""
-    port = free_port()
+def running(data_dir: Path, *words: str, port: int | None = None, **settings: str) -> Iterator[Installation]:
+    """`sammed up` until the end of the `with`; killed if it still runs then. `settings`: by their names in small
+    letters, without the prefix."""
+    port = port or free_port()
     command = [sys.executable, "-m", "backend", "up", "--no-browser", "--port", str(port), "--data-dir", str(data_dir)]
     process = subprocess.Popen(
         [*command, *words],
@@ -128,7 +129,12 @@ def running(data_dir: Path, *words: str) -> Iterator[Installation]:
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "SAMMED_BOOTSTRAP_TOKEN": TOKEN, "SAMMED_LOG_FORMAT": "json"},
+        env={
+            **os.environ,
+            "SAMMED_BOOTSTRAP_TOKEN": TOKEN,
+            "SAMMED_LOG_FORMAT": "json",
+            **{f"SAMMED_{name.upper()}": value for name, value in settings.items()},
+        },
     )
     with process:
         assert process.stdout is not None

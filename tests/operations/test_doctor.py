@@ -42,6 +42,12 @@ def test_services_of_ones_own_that_do_not_answer(tmp_path: Path) -> None:
     assert all(finding.hint for finding in findings if finding.is_fatal)
 
 
+def test_a_sign_in_service_that_does_not_answer(tmp_path: Path) -> None:
+    assert doctor.check_sign_in(Settings(data_dir=tmp_path)) == []
+    away = Settings(data_dir=tmp_path, oidc_issuer="http://127.0.0.1:1", oidc_client_id="sammed")
+    assert verdicts(doctor.check_sign_in(away)) == {"Sign-in service": Verdict.FAILED}
+
+
 def test_a_gpu_that_was_asked_for_and_is_not_there_is_a_failure(tmp_path: Path) -> None:
     findings = {finding.subject: finding for finding in doctor.check_torch(Settings(data_dir=tmp_path))}
     assert findings["Torch"].verdict is Verdict.OK

@@ -39,6 +39,9 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         cache_redis_url="unix:///a%20b/c.sock?db=0",
         device="cuda:1",
         bootstrap_token="a-token-of-some-length",
+        oidc_issuer="https://login.example.org",
+        oidc_client_id="sammed",
+        oidc_roles={"Livers": "annotator"},
     )
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
@@ -109,3 +112,18 @@ def test_nothing_else_in_the_backend_reads_the_environment() -> None:
 
 def _reads_environment(tree: ast.AST) -> bool:
     return any(isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} for node in ast.walk(tree))
+
+
+def test_a_sign_in_service_is_named_whole_and_encrypted() -> None:
+    known = Settings(oidc_issuer="https://login.example.org/", oidc_client_id="sammed")
+    assert known.oidc_new_people == "refuse"
+    assert Settings(oidc_issuer="http://127.0.0.1:9400", oidc_client_id="sammed").oidc_issuer
+    wrong = [
+        ({"oidc_issuer": "http://login.example.org", "oidc_client_id": "sammed"}, "https://"),
+        ({"oidc_issuer": "https://login.example.org"}, "SAMMED_OIDC_CLIENT_ID is missing"),
+        ({"oidc_only": True}, "SAMMED_OIDC_ISSUER is missing"),
+        ({"oidc_roles": {"Livers": "king"}}, "manager"),
+    ]
+    for values, words in wrong:
+        with pytest.raises(ValidationError, match=words):
+            Settings(**values)

@@ -11,15 +11,14 @@ from backend.db.tables import Credential, User
 from backend.errors import AppError, Rejected
 from backend.services.access import AdministratorsOnly, Principal
 from backend.services.accounts import (
-    LOGIN_TRIES,
     BadLink,
     BadLogin,
     NotSignedIn,
     TokenNotFound,
-    TooManyLogins,
     UserExists,
     WeakPassword,
 )
+from backend.services.login_limits import LOGIN_TRIES, TooManyLogins
 from backend.wiring import Services
 from tests.services.conftest import person
 

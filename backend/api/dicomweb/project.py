@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 
-from backend.api.deps import ServicesDep, current_user, token_user
+from backend.api.deps import ServicesDep, current_user, origin_of, token_user
 from backend.errors import Malformed
 from backend.imaging.dicom.attributes import is_uid
 from backend.services.access import Principal, ProjectNotFound
@@ -82,7 +82,7 @@ InstanceUid = Annotated[str, Depends(_instance)]
 def base_url(request: Request, s: ServicesDep) -> str:
     """The address that DICOMweb was reached at, as it stands before `/studies`."""
     scope = request.path_params.get("project_id")
-    root = (s.settings.url or str(request.base_url)).rstrip("/") + ROOT
+    root = origin_of(request) + ROOT
     return f"{root}/projects/{scope}" if scope else root
 
 

@@ -17,6 +17,7 @@ from backend.api.routers import (
     projects,
     proposals,
     review,
+    sign_in,
     statistics,
     system,
     text_in_pixels,
@@ -29,6 +30,7 @@ ALL = tuple(
     module.router
     for module in (
         accounts,
+        sign_in,
         people,
         projects,
         privacy,

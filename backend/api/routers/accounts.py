@@ -6,10 +6,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep
+from backend.api.deps import SESSION_COOKIE, CurrentUser, ServicesDep, origin_of, set_session
 from backend.api.schemas_base import Page
-from backend.api.schemas_people import LoginIn, Me, MePatch, NewToken, OneTimeIn, PasswordIn, SessionOut, Token, TokenIn
-from backend.services.accounts import SESSION_LIFE, Secret
+from backend.api.schemas_people import (
+    LoginIn,
+    LogoutOut,
+    Me,
+    MePatch,
+    NewToken,
+    OneTimeIn,
+    PasswordIn,
+    SessionOut,
+    Token,
+    TokenIn,
+)
+from backend.services.accounts import Secret
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 
@@ -26,10 +37,12 @@ def login_once(body: OneTimeIn, request: Request, response: Response, s: Service
     return _signed_in(s.accounts.login_once(body.token, browser=_browser(request)), response, s)
 
 
-@router.post("/auth/logout", operation_id="logout", status_code=204)
-def logout(request: Request, response: Response, user: CurrentUser, s: ServicesDep) -> None:
-    s.accounts.logout(request.cookies.get(SESSION_COOKIE, ""))
+@router.post("/auth/logout", operation_id="logout")
+def logout(request: Request, response: Response, user: CurrentUser, s: ServicesDep) -> LogoutOut:
+    by_provider = s.accounts.logout(request.cookies.get(SESSION_COOKIE, ""))
     response.delete_cookie(SESSION_COOKIE)
+    back_to = f"{origin_of(request)}/login"
+    return LogoutOut(provider_url=s.single_sign_on.logout_url(back_to) if by_provider else None)
 
 
 @router.post("/auth/password", operation_id="set_password", status_code=204)
@@ -88,12 +101,5 @@ def _browser(request: Request) -> str:
 
 
 def _signed_in(secret: Secret, response: Response, s: ServicesDep) -> Me:
-    response.set_cookie(
-        SESSION_COOKIE,
-        secret.value,
-        max_age=int(SESSION_LIFE.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=s.settings.cookie_secure,
-    )
+    set_session(response, secret, s)
     return Me.of(s.accounts.me(s.accounts.authenticate(secret.value, kind="session")))

@@ -91,3 +91,5 @@ export interface SubmitFinding {
   readonly slice: number | null
   readonly amount: number
 }
+export type SignInOptions = Schemas['SignInOptions']
+export type LogoutOut = Schemas['LogoutOut']

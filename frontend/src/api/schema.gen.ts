@@ -157,6 +157,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/auth/oidc": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Begin Oidc
+         * @description To the sign-in service of the organisation.
+         */
+        readonly get: operations["begin_oidc"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/auth/oidc/callback": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Finish Oidc
+         * @description Back from there, with a code that proves who it is, or with an error.
+         */
+        readonly get: operations["finish_oidc"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/auth/one-time": {
         readonly parameters: {
             readonly query?: never;
@@ -168,6 +208,23 @@ export interface paths {
         readonly put?: never;
         /** Login Once */
         readonly post: operations["login_once"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/auth/options": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Get Sign In Options */
+        readonly get: operations["get_sign_in_options"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -3867,6 +3924,14 @@ export interface components {
             /** Password */
             readonly password: string;
         };
+        /** LogoutOut */
+        readonly LogoutOut: {
+            /**
+             * Provider Url
+             * @description Where to go to sign out of the organisation's account, too
+             */
+            readonly provider_url: string | null;
+        };
         /** LookUpIn */
         readonly LookUpIn: {
             /** Pseudonym */
@@ -3881,6 +3946,8 @@ export interface components {
             readonly auto_learn: boolean;
             /** Email */
             readonly email: string;
+            /** Has Password */
+            readonly has_password: boolean;
             /**
              * Id
              * Format: uuid
@@ -4199,6 +4266,19 @@ export interface components {
             /** Url */
             readonly url: string;
         };
+        /** OidcOptions */
+        readonly OidcOptions: {
+            /**
+             * Name
+             * @description What stands on the button
+             */
+            readonly name: string;
+            /**
+             * Url
+             * @description Where signing in with it begins; takes ?next=/path
+             */
+            readonly url: string;
+        };
         /** OneTimeIn */
         readonly OneTimeIn: {
             /** Token */
@@ -4500,7 +4580,7 @@ export interface components {
             readonly id: string;
             /**
              * Invited
-             * @description They have not chosen a password yet
+             * @description They have no password yet and have not signed in in another way
              */
             readonly invited: boolean;
             /** Is Admin */
@@ -5198,6 +5278,15 @@ export interface components {
             readonly id: string;
             /** Last Used At */
             readonly last_used_at: string | null;
+        };
+        /** SignInOptions */
+        readonly SignInOptions: {
+            readonly oidc: components["schemas"]["OidcOptions"] | null;
+            /**
+             * Passwords
+             * @description Whether people may sign in with a password
+             */
+            readonly passwords: boolean;
         };
         /** SliceEffortOut */
         readonly SliceEffortOut: {
@@ -6207,7 +6296,56 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             /** @description Successful Response */
-            readonly 204: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LogoutOut"];
+                };
+            };
+        };
+    };
+    readonly begin_oidc: {
+        readonly parameters: {
+            readonly query?: {
+                readonly next?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 303: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly finish_oidc: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 303: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -6244,6 +6382,26 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_sign_in_options: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SignInOptions"];
                 };
             };
         };

@@ -54,10 +54,12 @@ export const auditZh: AuditTexts = {
     'session.ended': '结束了一个会话',
     'session.others_ended': '结束了所有其他会话',
     'tests.given': '将测试病例分配给阅片者',
+    'session.started': '登录',
     'token.created': '创建了令牌',
     'token.revoked': '撤销了令牌',
     'user.changed': '更改了账号',
     'user.created': '创建了账号',
+    'user.identity_linked': '通过单位账号确认了身份',
     'user.password_set': '设置了密码',
     'user.reset': '生成了新的登录链接',
     'volume.completed': '补齐了缺失的影像',
@@ -72,8 +74,9 @@ export const auditZh: AuditTexts = {
   facts: {
     active: '启用', added: '新增', assignee: '负责人', by: '操作者', count: '数量', due_on: '截止日期', fields: '更改项',
     gold: '测试病例', is_active: '启用', is_admin: '管理员', name: '名称', priority: '优先级', reader: '阅片者', readers: '阅片者',
-    refused: '被拒绝', role: '角色', result_by: '结果来自', scope: '权限', slices: '切片', state: '状态', stored: '已保存', case: '病例',
+    refused: '被拒绝', role: '角色', result_by: '结果来自', scope: '权限', slices: '切片', state: '状态', stored: '已保存', case: '病例', via: '方式',
   },
+  via: { password: '密码', link: '链接', oidc: '单位账号' },
   yes: '是',
   no: '否',
 }

@@ -3,6 +3,7 @@
 import { useId, useState } from 'preact/hooks'
 import type { Model } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
+import { signInTexts } from '../i18n/sign_in_text.ts'
 import { t } from '../i18n/text.ts'
 import { NewPassword } from '../panels/new_password.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
@@ -16,12 +17,14 @@ import { LanguageSelect } from './language_select.tsx'
 import { MIN_PASSWORD_LENGTH, passwordFault, type PasswordFault } from './session.ts'
 import { useTitle } from './title.ts'
 import { useLoaded } from './use_loaded.ts'
+import { useSignInService } from './use_sign_in_service.ts'
 
 export function AccountPage() {
   const { session } = useApp()
   const text = t().account
   const me = session.me.value!
   const id = useId()
+  const service = useSignInService()
   useTitle(text.title)
   return (
     <Frame crumbs={[{ label: text.title }]}>
@@ -41,7 +44,7 @@ export function AccountPage() {
             <p class="hint">{text.appearanceHint}</p>
           </div>
         </section>
-        <PasswordSection />
+        {service === null && <PasswordSection hasPassword={me.has_password} />}
         <AccountSessions />
         <AccountTokens />
         <ModelSection />
@@ -50,7 +53,7 @@ export function AccountPage() {
   )
 }
 
-function PasswordSection() {
+function PasswordSection({ hasPassword }: { hasPassword: boolean }) {
   const { session, toasts } = useApp()
   const text = t().account
   const [current, setCurrent] = useState('')
@@ -65,7 +68,7 @@ function PasswordSection() {
     const found = passwordFault(password, repeated)
     setFault(found)
     if (found) return
-    const refused = await session.setPassword(password, current)
+    const refused = await session.setPassword(password, hasPassword ? current : undefined)
     setProblem(refused)
     if (refused) return
     setCurrent('')
@@ -75,17 +78,21 @@ function PasswordSection() {
   }
   return (
     <form class="card pad stack" onSubmit={submit} noValidate>
-      <h2>{text.passwordTitle}</h2>
+      <h2>{hasPassword ? text.passwordTitle : signInTexts().passwordTitle}</h2>
       {problem && <ProblemNotice problem={problem} />}
-      <div class="field">
-        <label class="name" for={`${id}c`}>{text.currentPassword}</label>
-        <input id={`${id}c`} class="input" type="password" autocomplete="current-password" value={current} onInput={(event) => setCurrent(event.currentTarget.value)} />
-      </div>
+      {hasPassword
+        ? (
+          <div class="field">
+            <label class="name" for={`${id}c`}>{text.currentPassword}</label>
+            <input id={`${id}c`} class="input" type="password" autocomplete="current-password" value={current} onInput={(event) => setCurrent(event.currentTarget.value)} />
+          </div>
+        )
+        : <p class="soft">{signInTexts().noPassword}</p>}
       <div class="two-fields">
         <NewPassword password={password} repeated={repeated} fault={fault} leastLength={MIN_PASSWORD_LENGTH}
           onChange={(next, again) => { setPassword(next); setRepeated(again); setFault(null) }} />
       </div>
-      <div><button class="button" disabled={current === '' || password === ''}>{text.changePassword}</button></div>
+      <div><button class="button" disabled={(hasPassword && current === '') || password === ''}>{hasPassword ? text.changePassword : signInTexts().setPassword}</button></div>
     </form>
   )
 }

@@ -54,7 +54,7 @@ function Page() {
     }
   }, [gateClosed, route.page])
 
-  if (route.page === 'login') return <LoginPage token={route.token} next={route.next} />
+  if (route.page === 'login') return <LoginPage token={route.token} next={route.next} failed={route.failed} />
   if (problem) return <div class="page-inner narrow"><ProblemNotice problem={problem} onRetry={load} /></div>
   if (!me || gateClosed) return null
 

@@ -61,4 +61,4 @@ function Subject({ event }: { event: AuditEvent }) {
 }
 
 const said = (fact: string, value: string): string =>
-  fact === 'state' ? stateName(value) : fact === 'role' ? roleName(value) : value
+  fact === 'state' ? stateName(value) : fact === 'role' ? roleName(value) : fact === 'via' ? auditTexts().via[value] ?? value : value

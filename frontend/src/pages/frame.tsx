@@ -27,8 +27,9 @@ export function Frame({ crumbs = [], near, far, banner = true, children }: Frame
   const me = app.session.me.value
   if (!me) return null
   const signOut = async () => {
-    const problem = await app.session.signOut()
-    if (problem) app.toasts.problem(problem)
+    const left = await app.session.signOut()
+    if (left.error) app.toasts.problem(left.error)
+    else if (left.data) location.assign(left.data)
     else app.router.navigate(hrefTo.login())
   }
   return (

@@ -1,5 +1,5 @@
-// Signing in: with the one-time link that `sammed up` prints, then choosing a password; afterwards with e-mail and
-// password.
+// Signing in: with the one-time link that `sammed up` prints, then choosing a password; afterwards in the ways of
+// sign_in_form.tsx.
 
 import { useEffect, useId, useState } from 'preact/hooks'
 import type { Me, Problem } from '../api/types.ts'
@@ -11,9 +11,10 @@ import { useApp } from './app_state.ts'
 import { LanguageSelect } from './language_select.tsx'
 import { hrefTo } from './router.ts'
 import { MIN_PASSWORD_LENGTH, passwordFault, type PasswordFault } from './session.ts'
+import { SignInForm } from './sign_in_form.tsx'
 import { useTitle } from './title.ts'
 
-export function LoginPage({ token, next }: { token: string | null; next: string | null }) {
+export function LoginPage({ token, next, failed }: { token: string | null; next: string | null; failed: string | null }) {
   const app = useApp()
   const [problem, setProblem] = useState<Problem | null>(null)
   const [redeeming, setRedeeming] = useState(token !== null)
@@ -42,46 +43,10 @@ export function LoginPage({ token, next }: { token: string | null; next: string 
           ? <p class="login-wait"><span class="spinner" />{t().login.signingIn}</p>
           : me?.must_set_password
             ? <SetPassword me={me} />
-            : <SignIn linkProblem={problem} cameFrom={next} />}
+            : <SignInForm linkProblem={problem} cameFrom={next} failed={failed} />}
       </div>
       <LanguageSelect quiet />
     </main>
-  )
-}
-
-function SignIn({ linkProblem, cameFrom }: { linkProblem: Problem | null; cameFrom: string | null }) {
-  const app = useApp()
-  const text = t().login
-  const [email, setEmail] = useState('')
-  const [password, setPassword] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState<Problem | null>(linkProblem)
-  const id = useId()
-
-  async function submit(event: Event): Promise<void> {
-    event.preventDefault()
-    setBusy(true)
-    setProblem(await app.session.signIn(email.trim(), password))
-    setBusy(false)
-  }
-  return (
-    <form class="stack" onSubmit={submit}>
-      <h1>{text.title}</h1>
-      {problem
-        ? <ProblemNotice problem={problem.code === 'bad_login' ? { ...problem, detail: text.wrong } : problem} />
-        : cameFrom && <p class="soft">{text.afterSignIn}</p>}
-      <div class="field">
-        <label class="name" for={`${id}e`}>{text.email}</label>
-        <input id={`${id}e`} class="input" type="email" autocomplete="username" required autoFocus value={email}
-          onInput={(event) => setEmail(event.currentTarget.value)} />
-      </div>
-      <div class="field">
-        <label class="name" for={`${id}p`}>{text.password}</label>
-        <input id={`${id}p`} class="input" type="password" autocomplete="current-password" required value={password}
-          onInput={(event) => setPassword(event.currentTarget.value)} />
-      </div>
-      <button class="button primary wide" disabled={busy}>{busy && <span class="spinner" />}{text.submit}</button>
-    </form>
   )
 }
 

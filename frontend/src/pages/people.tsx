@@ -17,6 +17,7 @@ import { AuditList } from './audit_list.tsx'
 import { Frame } from './frame.tsx'
 import { hrefTo, type PeopleTab } from './router.ts'
 import { useTitle } from './title.ts'
+import { useSignInService } from './use_sign_in_service.ts'
 import { usePaged } from './use_paged.ts'
 
 const SEARCH_DELAY_MS = 200
@@ -48,6 +49,7 @@ function Accounts() {
   const [inviting, setInviting] = useState(false)
   const [fresh, setFresh] = useState<FreshLink | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
+  const service = useSignInService()
   useEffect(() => {
     const timer = setTimeout(() => setSearch(typed.trim()), SEARCH_DELAY_MS)
     return () => clearTimeout(timer)
@@ -80,7 +82,7 @@ function Accounts() {
       </div>
       {problem && <ProblemNotice problem={problem} />}
       {fresh && (
-        <LoginLink name={fresh.invitation.person.name} token={fresh.invitation.token} expiresAt={fresh.invitation.expires_at} renewed={fresh.renewed}
+        <LoginLink service={service} name={fresh.invitation.person.name} token={fresh.invitation.token} expiresAt={fresh.invitation.expires_at} renewed={fresh.renewed}
           onCopied={() => toasts.say(t().common.copied)} />
       )}
       {people.problem && <ProblemNotice problem={people.problem} onRetry={people.reload} />}

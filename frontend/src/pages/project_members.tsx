@@ -13,6 +13,7 @@ import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
 import { may, ROLES, type Role } from './permissions.ts'
 import { useLoaded } from './use_loaded.ts'
+import { useSignInService } from './use_sign_in_service.ts'
 import { roleHelp, roleName } from './words.ts'
 
 export function ProjectMembers({ project }: { project: Project }) {
@@ -22,6 +23,7 @@ export function ProjectMembers({ project }: { project: Project }) {
   const members = useLoaded<Page<Member>>((signal) => api.get(path, { signal }), [path])
   const [problem, setProblem] = useState<Problem | null>(null)
   const [fresh, setFresh] = useState<{ name: string; invitation: MemberInvitation } | null>(null)
+  const service = useSignInService()
   const manages = may(project.role, 'manage') && !project.archived
 
   /** Adds a member, changes a role, or removes with null. */
@@ -45,7 +47,7 @@ export function ProjectMembers({ project }: { project: Project }) {
   return (
     <div class="stack tab-body">
       {manages && <AddMember onAdd={set} onInvite={invite} />}
-      {fresh && <LoginLink name={fresh.name} token={fresh.invitation.token} expiresAt={fresh.invitation.expires_at} onCopied={() => toasts.say(t().common.copied)} />}
+      {fresh && <LoginLink service={service} name={fresh.name} token={fresh.invitation.token} expiresAt={fresh.invitation.expires_at} onCopied={() => toasts.say(t().common.copied)} />}
       {problem && <ProblemNotice problem={problem} />}
       {members.problem && <ProblemNotice problem={members.problem} onRetry={members.reload} />}
       {!members.value && !members.problem && <TableSkeleton rows={2} />}

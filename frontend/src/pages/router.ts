@@ -9,7 +9,8 @@ export type ProjectTab = (typeof PROJECT_TABS)[number]
 export type PeopleTab = 'accounts' | 'log'
 
 export type Route =
-  | { readonly page: 'login'; readonly token: string | null; readonly next: string | null }
+  /** `failed`: the code of what went wrong at the organisation's sign-in service. */
+  | { readonly page: 'login'; readonly token: string | null; readonly next: string | null; readonly failed: string | null }
   | { readonly page: 'projects' }
   | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
   | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null; readonly readerId: string | null }
@@ -31,7 +32,8 @@ export function parseRoute(href: string): Route {
   if (more.length > 0) return missing
   if (head === undefined) return { page: 'projects' }
   if (head === 'login' && id === undefined) {
-    return { page: 'login', token: url.searchParams.get('token'), next: ownPath(url.searchParams.get('next')) }
+    const asked = (name: string): string | null => url.searchParams.get(name)
+    return { page: 'login', token: asked('token'), next: ownPath(asked('next')), failed: asked('failed') }
   }
   if (head === 'work' && id === undefined) return { page: 'work' }
   if (head === 'people' && rest === undefined && (id === undefined || id === 'log')) return { page: 'people', tab: id ?? 'accounts' }

@@ -2,6 +2,7 @@
 
 import { signal, type ReadonlySignal } from '@preact/signals'
 import { OFFLINE, type Client, type Result } from '../api/client.ts'
+import type { LogoutOut } from '../api/project_types.ts'
 import type { Me, Problem } from '../api/types.ts'
 
 export const MIN_PASSWORD_LENGTH = 10
@@ -14,7 +15,8 @@ export interface Session {
   signInOnce(token: string): Promise<Problem | null>
   /** `current` is not needed while the account has no password of its own. */
   setPassword(password: string, current?: string): Promise<Problem | null>
-  signOut(): Promise<Problem | null>
+  /** Gives back where to go to sign out of the organisation's account, too, or null. */
+  signOut(): Promise<Result<string | null>>
   /** The server said that the session is over. */
   expired(): void
 }
@@ -44,14 +46,14 @@ export function createSession(api: Client): Session {
       const json = current === undefined ? { password } : { password, current_password: current }
       const answer = await api.post<void>('/api/auth/password', { json })
       if (answer.error) return answer.error
-      if (me.value) me.value = { ...me.value, must_set_password: false }
+      if (me.value) me.value = { ...me.value, has_password: true, must_set_password: false }
       return null
     },
     async signOut() {
-      const answer = await api.post<void>('/api/auth/logout')
-      if (answer.error && answer.error.code === OFFLINE) return answer.error
+      const answer = await api.post<LogoutOut>('/api/auth/logout')
+      if (answer.error && answer.error.code === OFFLINE) return { error: answer.error }
       me.value = null
-      return null
+      return { data: answer.data?.provider_url ?? null }
     },
     expired: () => { me.value = null },
   }

@@ -21,8 +21,9 @@ test('every link leads to the page it names', () => {
 })
 
 test('the one-time token and the way back are read from the sign-in address', () => {
-  assert.deepEqual(parseRoute('/login?token=abc'), { page: 'login', token: 'abc', next: null })
-  assert.deepEqual(parseRoute(hrefTo.login(`/cases/${ID}?volume=v`)), { page: 'login', token: null, next: `/cases/${ID}?volume=v` })
+  assert.deepEqual(parseRoute('/login?token=abc'), { page: 'login', token: 'abc', next: null, failed: null })
+  assert.deepEqual(parseRoute(hrefTo.login(`/cases/${ID}?volume=v`)), { page: 'login', token: null, next: `/cases/${ID}?volume=v`, failed: null })
+  assert.deepEqual(parseRoute('/login?failed=oidc_stale'), { page: 'login', token: null, next: null, failed: 'oidc_stale' })
   assert.equal(hrefTo.login('/'), '/login')
 })
 

@@ -10,6 +10,8 @@ import { exchangeZh } from '../../src/i18n/exchange_zh.ts'
 import { formatBytes, formatDate, formatMillilitres } from '../../src/i18n/format.ts'
 import { windowsEn } from '../../src/i18n/windows_en.ts'
 import { windowsZh } from '../../src/i18n/windows_zh.ts'
+import { signInEn } from '../../src/i18n/sign_in_en.ts'
+import { signInZh } from '../../src/i18n/sign_in_zh.ts'
 import { teamEn } from '../../src/i18n/team_en.ts'
 import { teamZh } from '../../src/i18n/team_zh.ts'
 import { chooseLanguage } from '../../src/i18n/text.ts'
@@ -50,6 +52,15 @@ test('every message of a job has a text in every language', () => {
   }
 })
 
+test('every way in which signing in with an organisation fails has a text in every language', () => {
+  const read = (name: string) => readFileSync(new URL(`../../../backend/services/${name}.py`, import.meta.url), 'utf8')
+  const codes = ['oidc', 'oidc_provider'].flatMap((name) => [...read(name).matchAll(/^    code = "(\w+)"/gm)].map((match) => match[1]))
+  assert.ok(codes.length >= 9)
+  for (const catalogue of [signInEn, signInZh]) {
+    assert.deepEqual(Object.keys(catalogue.failed).toSorted(), [...codes, 'account_deactivated', 'too_many_logins'].toSorted())
+  }
+})
+
 test('no action text is left over', () => {
   const used = new Set(ACTIONS.map((action) => action.label))
   for (const label of Object.keys(en.actions)) assert.ok(used.has(label), label)
@@ -57,8 +68,13 @@ test('no action text is left over', () => {
 
 test('no text is empty, and the Chinese ones are Chinese', () => {
   const same = new Set(['common.appName', 'common.none', 'annotate.window', 'annotate.level', 'annotate.escape', 'annotate.sliceOf'])
-  const english = new Map([...leaves(en), ...leaves(teamEn, 'team.'), ...leaves(exchangeEn, 'exchange.'), ...leaves(windowsEn, 'windows.')])
-  for (const [path, text] of [...leaves(zh), ...leaves(teamZh, 'team.'), ...leaves(exchangeZh, 'exchange.'), ...leaves(windowsZh, 'windows.')]) {
+  const english = new Map([
+    ...leaves(en), ...leaves(teamEn, 'team.'), ...leaves(exchangeEn, 'exchange.'), ...leaves(windowsEn, 'windows.'), ...leaves(signInEn, 'signIn.'),
+  ])
+  const chinese = [
+    ...leaves(zh), ...leaves(teamZh, 'team.'), ...leaves(exchangeZh, 'exchange.'), ...leaves(windowsZh, 'windows.'), ...leaves(signInZh, 'signIn.'),
+  ]
+  for (const [path, text] of chinese) {
     assert.notEqual(text, '', path)
     if (typeof text === 'string' && !same.has(path)) assert.notEqual(text, english.get(path), path)
   }
