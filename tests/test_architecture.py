@@ -1,4 +1,5 @@
-"""Who may import whom. The Python contracts stand in pyproject.toml; those of the frontend stand here."""
+"""Who may import whom: the Python contracts stand in pyproject.toml, those of the frontend here. And who follows whom
+among the migrations."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
+
+from backend.db.migrate import config
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FRONTEND = REPOSITORY / "frontend" / "src"
@@ -105,3 +109,8 @@ def test_the_web_application_starts_without_torch() -> None:
     question = "import sys, backend.main, backend.cli; print('torch' in sys.modules)"
     outcome = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
     assert outcome.stdout.strip() == "False"
+
+
+def test_the_migrations_are_one_chain() -> None:
+    heads = ScriptDirectory.from_config(config()).get_heads()
+    assert len(heads) == 1, f"each migration follows another one: {heads}"
