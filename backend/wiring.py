@@ -41,6 +41,7 @@ from backend.services.privacy import PrivacyService
 from backend.services.projects import Projects
 from backend.services.proposals import Proposals
 from backend.services.readings import Readings
+from backend.services.rounds import Rounds
 from backend.services.segmentation import Segmentation
 from backend.services.sessions import Sessions
 from backend.services.statistics import Statistics
@@ -81,6 +82,7 @@ class Services:
     label_sets: LabelSets
     cases: Cases
     readings: Readings
+    rounds: Rounds
     agreements: Agreements
     consensus: ConsensusProposals
     leases: Leases
@@ -161,6 +163,7 @@ def build_services(settings: Settings) -> Services:
         label_sets=LabelSets(db),
         cases=Cases(db),
         readings=Readings(db),
+        rounds=Rounds(db),
         agreements=Agreements(db, jobs),
         consensus=ConsensusProposals(db, jobs, proposals),
         leases=Leases(db),

@@ -13,13 +13,15 @@ from backend.api.schemas_people import Person
 from backend.db import tables
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.telemetry import Telemetry
-from backend.services.annotations import AnnotationView, Appended, Masks
+from backend.services.annotations import AnnotationView, Appended
+from backend.services.rounds import Masks
 
 
 class AnnotationIn(Schema):
     id: UUID | None = None
     volume_id: UUID
     label_id: UUID
+    annotator_id: UUID | None = Field(default=None, description="Whose masks a reviewer corrects; null: one's own")
 
 
 class Annotation(Schema):
@@ -101,6 +103,7 @@ class Revision(Schema):
     parent: UUID | None
     origin: Origin
     author: UUID
+    author_name: str | None = Field(description="null in the answer to who made it")
     created_at: datetime
     slices: list[int]
     flipped_voxels: int
@@ -110,7 +113,9 @@ class Revision(Schema):
     telemetry: dict[str, Any]
 
     @classmethod
-    def of(cls, row: tables.Revision, slices: list[tables.RevisionSlice]) -> Revision:
+    def of(
+        cls, row: tables.Revision, slices: list[tables.RevisionSlice], author: tables.User | None = None
+    ) -> Revision:
         return cls(
             id=row.id,
             annotation_id=row.annotation_id,
@@ -118,6 +123,7 @@ class Revision(Schema):
             parent=row.parent_id,
             origin=Origin(row.origin),
             author=row.author_id,
+            author_name=author.name if author else None,
             created_at=row.created_at,
             slices=[change.slice_index for change in slices],
             flipped_voxels=sum(change.flipped_voxels for change in slices),

@@ -1,4 +1,4 @@
-"""Comments and the review of cases on the wire."""
+"""Comments, changes and the review of cases on the wire."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field
 from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
 from backend.services.comments import CommentView, Pin, Thread
+from backend.services.rounds import CaseChanges, ChangedMask
 
 
 class PlaceXY(Schema):
@@ -85,3 +86,49 @@ class Reader(Schema):
 
     person: Person
     slices: int = Field(description="With a mask, all labels together")
+
+
+class ChangedSliceOut(Schema):
+    slice: int
+    added: int = Field(description="Voxels that it has now and had not")
+    removed: int = Field(description="Voxels that it had")
+    authors: list[Person] = Field(description="Who changed it, the last one last")
+
+
+class ChangedMaskOut(Schema):
+    """Somebody's mask of a label that is not what it was."""
+
+    annotation_id: UUID
+    volume_id: UUID
+    label_id: UUID
+    annotator: Person
+    slices: list[ChangedSliceOut]
+
+    @classmethod
+    def of(cls, changed: ChangedMask) -> ChangedMaskOut:
+        return cls(
+            annotation_id=changed.annotation.id,
+            volume_id=changed.annotation.volume_id,
+            label_id=changed.annotation.label_id,
+            annotator=Person.of(changed.annotator),
+            slices=[
+                ChangedSliceOut(
+                    slice=one.slice_index,
+                    added=one.added,
+                    removed=one.removed,
+                    authors=[Person.of(author) for author in one.authors],
+                )
+                for one in changed.slices
+            ],
+        )
+
+
+class ChangesOut(Schema):
+    """What has changed on a case since a round ended, by volume and label."""
+
+    at: datetime | None = Field(description="When the round ended; null: it never did")
+    items: list[ChangedMaskOut]
+
+    @classmethod
+    def of(cls, changes: CaseChanges) -> ChangesOut:
+        return cls(at=changes.at, items=[ChangedMaskOut.of(changed) for changed in changes.masks])

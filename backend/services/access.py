@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Case, Credential, Job, Member, Project, Reading, User, VolumeRow
+from backend.db.tables import Annotation, Case, Credential, Job, Member, Project, Reading, User, VolumeRow
 from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role, TokenScope
 from backend.errors import Conflict, Forbidden, NotFound
 
@@ -60,6 +60,13 @@ class CaseLocked(Conflict):
 
     code = "case_locked"
     title = "The case is locked"
+
+
+class NotYourAnnotation(Forbidden):
+    """Only the annotator draws in an annotation, and who reviews it once it is submitted. Raised by services.access."""
+
+    code = "not_your_annotation"
+    title = "This is somebody else's annotation"
 
 
 class JobOfOthers(Forbidden):
@@ -165,6 +172,34 @@ def is_locked(session: Session, who: Principal, case: Case) -> bool:
     reviews = role is not None and Action.REVIEW in ALLOWED[role]
     of_others = case.is_blind or (case.assignee_id is not None and case.assignee_id != who.id)
     return not (case.state == CaseState.SUBMITTED and reviews and of_others)
+
+
+def require_drawable(session: Session, who: Principal, case_id: UUID, annotator_id: UUID) -> Case:
+    """The case, held until the end of the unit of work, if the caller may change this person's masks in it: their own
+    while these are not locked; those of somebody else as a correction in review, as long as the case is submitted and
+    one person drew it. Raises RoleForbids, CaseLocked, NotYourAnnotation."""
+    if annotator_id == who.id:
+        return require_unlocked(session, who, case_id)
+    case = session.get_one(Case, case_id, with_for_update={"key_share": True})
+    require(session, who, case.project_id, Action.REVIEW)
+    if case.state == CaseState.ACCEPTED:
+        raise CaseLocked("This case is accepted: what is drawn stays as it is.", hint="Send it back first.")
+    if case.state != CaseState.SUBMITTED:
+        raise NotYourAnnotation(
+            "Only its annotator draws in an annotation until the case is submitted.", hint="Open the case as your own."
+        )
+    if case.assignee_id == who.id:
+        raise NotYourAnnotation("The case is yours, and somebody else reviews it.")
+    if case.is_blind or session.get(Reading, (case.id, annotator_id)) is not None:
+        raise NotYourAnnotation(
+            "What is read blind stays as its reader drew it.", hint="Make a consensus of the readers and correct that."
+        )
+    drew = select(Annotation.id).join(VolumeRow).where(VolumeRow.case_id == case.id)
+    if annotator_id != case.assignee_id and not session.scalar(
+        drew.where(Annotation.annotator_id == annotator_id).limit(1)
+    ):
+        raise NotYourAnnotation("This person drew nothing on the case.", hint="Open the case as your own.")
+    return case
 
 
 def _sees(session: Session, who: Principal, case: Case) -> bool:

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, AuditEvent, CurrentMask, Project, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import Annotation, CurrentMask, Project, Revision, RevisionSlice, User, VolumeRow
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
-from backend.domain.workflow import Action, CaseState
-from backend.errors import Conflict, Forbidden, NotFound, Rejected
+from backend.domain.workflow import Action
+from backend.errors import Conflict, NotFound, Rejected
 from backend.imaging import masks
-from backend.services import readings, work
-from backend.services.access import Principal, require_unlocked, require_volume, role_in
+from backend.services import audit, readings, work
+from backend.services.access import Principal, require_drawable, require_volume, role_in
 from backend.services.learning import Learning
 from backend.services.projects import label_on
+from backend.services.rounds import Masks, RevisionNotFound, Round, flips_after, head_of, masks_at
 
 MAX_SLICES_A_REVISION = 4096
 
@@ -35,13 +35,6 @@ class AnnotationNotFound(NotFound):
 
     code = "annotation_not_found"
     title = "There is no such annotation"
-
-
-class NotYourAnnotation(Forbidden):
-    """Only the annotator draws in an annotation. Raised by services.annotations."""
-
-    code = "not_your_annotation"
-    title = "This is somebody else's annotation"
 
 
 class StaleRevision(Conflict):
@@ -68,21 +61,6 @@ class InvalidRevision(Rejected):
     title = "This change cannot be stored"
 
 
-class RevisionNotFound(NotFound):
-    """The annotation has no revision of this number. Raised by services.annotations."""
-
-    code = "revision_not_found"
-    title = "There is no such revision"
-
-
-class Round(StrEnum):
-    """Which state of an annotation is asked for."""
-
-    NOW = "now"
-    PREVIOUS = "previous"
-    """when the case, or its annotator's reading of it, was sent back the last time"""
-
-
 @dataclass(frozen=True, slots=True)
 class AnnotationView:
     """An annotation with its newest revision and the slices that are not empty."""
@@ -92,15 +70,6 @@ class AnnotationView:
     head: UUID | None
     sequence: int
     slices: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Masks:
-    """The masks of an annotation after revision `sequence`: slice index -> COCO RLE."""
-
-    head: UUID | None
-    sequence: int
-    by_slice: dict[int, masks.Rle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +103,11 @@ class Annotations:
             return [self._view(session, row) for row in rows]
 
     def drawn(self, who: Principal, annotation_id: UUID, *, round: Round = Round.NOW) -> Masks:
-        """All slices that are not empty, now or as they were when the case was sent back the last time. Raises
-        RevisionNotFound when it never was."""
+        """All slices that are not empty, now or as they were at an earlier moment. Raises RevisionNotFound when there
+        was none."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
-            if round is Round.PREVIOUS:
-                return _previous(session, annotation, volume)
-            head = _head(session, annotation.id)
-            rows = session.scalars(
-                select(CurrentMask).where(CurrentMask.annotation_id == annotation.id, CurrentMask.voxels > 0)
-            )
-            size = [volume.rows, volume.columns]
-            found = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
-            return Masks(head.id if head else None, head.sequence if head else 0, found)
+            return masks_at(session, annotation, volume, round)
 
     def drawn_on(self, who: Principal, annotation_id: UUID, slice_index: int) -> Masks:
         """One slice; an empty mask where nothing was drawn."""
@@ -154,7 +115,7 @@ class Annotations:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
             if not 0 <= slice_index < volume.slices:
                 raise InvalidRevision(f"There is no slice {slice_index}; the volume has {volume.slices}.")
-            head = _head(session, annotation.id)
+            head = head_of(session, annotation.id)
             row = session.get(CurrentMask, (annotation.id, slice_index))
             size_hw = (volume.rows, volume.columns)
             rle = masks.Rle(size=list(size_hw), counts=row.counts) if row else masks.empty(size_hw)
@@ -177,45 +138,62 @@ class Annotations:
         """The masks from history alone: what `current_masks` must equal."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.VIEW)
-            flips = _flips_after(session, annotation, volume, sequence=0)
+            flips = flips_after(session, annotation, volume, sequence=0)
             return {k: rle for k, rle in flips.items() if not masks.is_empty(rle)}
 
     # -- writing ------------------------------------------------------------------------------------------------------
-    def create(self, who: Principal, volume_id: UUID, label_id: UUID, annotation_id: UUID | None) -> AnnotationView:
-        """The caller's annotation of a label on a volume; made once, found again afterwards. Raises CaseLocked."""
+    def create(
+        self,
+        who: Principal,
+        volume_id: UUID,
+        label_id: UUID,
+        annotation_id: UUID | None,
+        *,
+        annotator_id: UUID | None = None,
+    ) -> AnnotationView:
+        """The caller's annotation of a label on a volume, or, for who corrects them in review, the annotator's; made
+        once, found again afterwards. Raises CaseLocked, NotYourAnnotation."""
+        annotator_id = annotator_id or who.id
         with self._db.begin() as session:
-            volume = require_volume(session, who, volume_id, Action.ANNOTATE)
+            action = Action.ANNOTATE if annotator_id == who.id else Action.REVIEW
+            volume = require_volume(session, who, volume_id, action)
             label = label_on(session, volume, label_id)
-            mine = select(Annotation).where(
-                Annotation.volume_id == volume.id, Annotation.label_id == label.id, Annotation.annotator_id == who.id
+            wanted = select(Annotation).where(
+                Annotation.volume_id == volume.id,
+                Annotation.label_id == label.id,
+                Annotation.annotator_id == annotator_id,
             )
-            annotation = session.scalar(mine)
+            annotation = session.scalar(wanted)
             if annotation is not None:
                 return self._view(session, annotation)
-            require_unlocked(session, who, volume.case_id)
+            require_drawable(session, who, volume.case_id, annotator_id)
             session.execute(
                 insert(Annotation)
-                .values(id=annotation_id or new_id(), volume_id=volume.id, label_id=label.id, annotator_id=who.id)
+                .values(id=annotation_id or new_id(), volume_id=volume.id, label_id=label.id, annotator_id=annotator_id)
                 .on_conflict_do_nothing()
             )
-            annotation = session.scalar(mine)
+            annotation = session.scalar(wanted)
             if annotation is None:
                 raise RevisionIdTaken("Another annotation has this id.", hint="Make a new UUIDv7.")
             return self._view(session, annotation)
 
     def append(self, who: Principal, annotation_id: UUID, draft: RevisionDraft) -> Appended:
-        """Append one accepted change; where it adds a slice to learn from, learning is queued.
+        """Append one accepted change; where it adds a slice to learn from, learning is queued. Who reviews a submitted
+        case appends to the annotator's own annotation, with the origin `review` and as its author.
 
         Raises StaleRevision when `draft.parent` is not the newest revision, InvalidRevision or a mask error for what
-        cannot be stored, CaseLocked. Sending the same id again returns what was stored the first time.
+        cannot be stored, CaseLocked, NotYourAnnotation. Sending the same id again returns what was stored the first
+        time.
         """
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
-            examples = self._learning.count(session, who, volume, annotation.label_id)
+            mine = annotation.annotator_id == who.id  # what a reviewer corrects teaches when its annotator goes on
+            examples = self._learning.count(session, who, volume, annotation.label_id) if mine else 0
             appended = self._append(session, who, annotation, volume, draft)
             self._learning.corrected(session, annotation, [change.slice_index for change in appended.slices])
             job = None
-            if appended.created and self._learning.count(session, who, volume, annotation.label_id) > examples:
+            grew = mine and appended.created
+            if grew and self._learning.count(session, who, volume, annotation.label_id) > examples:
                 job = self._learning.grown(session, who, volume, annotation.label_id)
         if job is not None:
             self._learning.dispatch_settled(job)
@@ -229,25 +207,27 @@ class Annotations:
     def restore(
         self, who: Principal, annotation_id: UUID, *, revision_id: UUID, sequence: int, parent: UUID | None
     ) -> Appended:
-        """Bring back the state after revision `sequence` (0: empty) by a new revision of origin `undo`."""
+        """Bring back the state after revision `sequence` (0: empty) by a new revision of origin `undo`, or of `review`
+        by who corrects the annotator's masks."""
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
             stored = session.get(Revision, revision_id, options=[selectinload(Revision.slices)])
             if stored is not None and stored.annotation_id == annotation.id:
                 return Appended(stored, list(stored.slices), created=False)
-            require_unlocked(session, who, volume.case_id)
+            require_drawable(session, who, volume.case_id, annotation.annotator_id)
             head = self._need_newest(session, annotation, parent)
             newest = head.sequence if head else 0
             if not 0 <= sequence <= newest:
                 raise RevisionNotFound(f"There is no revision {sequence}.", hint=f"The newest is {newest}.")
             flips = {
                 k: rle
-                for k, rle in _flips_after(session, annotation, volume, sequence=sequence).items()
+                for k, rle in flips_after(session, annotation, volume, sequence=sequence).items()
                 if not masks.is_empty(rle)
             }
             if not flips:
                 raise InvalidRevision(f"The annotation already is as it was after revision {sequence}.")
-            draft = RevisionDraft(id=revision_id, parent=parent, origin=Origin.UNDO, slices=())
+            origin = Origin.UNDO if annotation.annotator_id == who.id else Origin.REVIEW
+            draft = RevisionDraft(id=revision_id, parent=parent, origin=origin, slices=())
             return self._store(session, who, annotation, volume, head, draft, flips)
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -261,8 +241,6 @@ class Annotations:
             raise AnnotationNotFound("This annotation does not exist or is not in one of your projects.")
         mine = annotation.annotator_id == who.id
         require_volume(session, who, volume.id, action if mine else Action.REVIEW)
-        if action is Action.ANNOTATE and not mine:
-            raise NotYourAnnotation("Only its annotator draws in an annotation.", hint="Open the case as your own.")
         return annotation, volume
 
     def _append(
@@ -273,14 +251,19 @@ class Annotations:
             if stored.annotation_id != annotation.id:
                 raise RevisionIdTaken("A revision of another annotation has this id.", hint="Make a new UUIDv7.")
             return Appended(stored, list(stored.slices), created=False)
-        require_unlocked(session, who, volume.case_id)
+        require_drawable(session, who, volume.case_id, annotation.annotator_id)
         head = self._need_newest(session, annotation, draft.parent)
+        if (draft.origin is Origin.REVIEW) == (annotation.annotator_id == who.id):
+            raise InvalidRevision(
+                f"The origin '{draft.origin}' is not what this change is.",
+                hint="Corrections of somebody else's masks in review have the origin 'review', and no others.",
+            )
         flips = _checked(draft.slices, volume)
         return self._store(session, who, annotation, volume, head, draft, flips)
 
     @staticmethod
     def _need_newest(session: Session, annotation: Annotation, parent: UUID | None) -> Revision | None:
-        head = _head(session, annotation.id)
+        head = head_of(session, annotation.id)
         if (head.id if head else None) == parent:
             return head
         known = session.get(Revision, parent) if parent else None
@@ -354,13 +337,25 @@ class Annotations:
                 .on_conflict_do_update(index_elements=["annotation_id", "slice_index"], set_=values)
             )
         readings.started(session, who, volume.case_id)
+        if annotation.annotator_id != who.id:
+            audit.record(
+                session,
+                who,
+                "annotation.corrected",
+                project_id=volume.project_id,
+                subject=revision.id,
+                case=str(volume.case_id),
+                annotator=str(annotation.annotator_id),
+                label=str(annotation.label_id),
+                slices=len(flips),
+            )
         session.flush()
         session.refresh(revision, ["created_at"])
         return Appended(revision, rows, created=True)
 
     @staticmethod
     def _view(session: Session, annotation: Annotation) -> AnnotationView:
-        head = _head(session, annotation.id)
+        head = head_of(session, annotation.id)
         slices = session.scalars(
             select(CurrentMask.slice_index)
             .where(CurrentMask.annotation_id == annotation.id, CurrentMask.voxels > 0)
@@ -370,44 +365,6 @@ class Annotations:
         return AnnotationView(
             annotation, annotator, head.id if head else None, head.sequence if head else 0, tuple(slices)
         )
-
-
-def _head(session: Session, annotation_id: UUID) -> Revision | None:
-    return session.scalar(
-        select(Revision).where(Revision.annotation_id == annotation_id).order_by(Revision.sequence.desc()).limit(1)
-    )
-
-
-def _previous(session: Session, annotation: Annotation, volume: VolumeRow) -> Masks:
-    """The masks at the last time that the audit log says that they were sent back."""
-    returned = AuditEvent.detail["state"][1].astext == CaseState.RETURNED
-    to_all = AuditEvent.action == "case.changed"
-    to_one = (AuditEvent.action == "reading.changed") & (
-        AuditEvent.detail["reader"].astext == str(annotation.annotator_id)
-    )
-    at = session.scalar(
-        select(func.max(AuditEvent.at)).where(
-            AuditEvent.project_id == volume.project_id,
-            AuditEvent.subject == str(volume.case_id),
-            returned,
-            or_(to_all, to_one),
-        )
-    )
-    if at is None:
-        raise RevisionNotFound("The case was never sent back.", hint="There is one round only.")
-    last = session.scalar(
-        select(Revision)
-        .where(Revision.annotation_id == annotation.id, Revision.created_at <= at)
-        .order_by(Revision.sequence.desc())
-        .limit(1)
-    )
-    sequence = last.sequence if last else 0
-    size = [volume.rows, volume.columns]
-    rows = session.scalars(select(CurrentMask).where(CurrentMask.annotation_id == annotation.id))
-    now = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
-    later = _flips_after(session, annotation, volume, sequence=sequence)
-    then = {k: masks.xor(rle, later[k]) if k in later else rle for k, rle in now.items()}
-    return Masks(last.id if last else None, sequence, {k: rle for k, rle in then.items() if not masks.is_empty(rle)})
 
 
 def _checked(slices: Iterable[SliceFlips], volume: VolumeRow) -> dict[int, masks.Rle]:
@@ -429,22 +386,6 @@ def _checked(slices: Iterable[SliceFlips], volume: VolumeRow) -> dict[int, masks
             f"The revision changes {len(found)} slices.", hint=f"Send 1 to {MAX_SLICES_A_REVISION} slices."
         )
     return found
-
-
-def _flips_after(session: Session, annotation: Annotation, volume: VolumeRow, *, sequence: int) -> dict[int, masks.Rle]:
-    """All flips after a revision made one, slice by slice: flips of flips cancel out."""
-    rows = session.scalars(
-        select(RevisionSlice)
-        .join(Revision)
-        .where(Revision.annotation_id == annotation.id, Revision.sequence > sequence)
-        .order_by(RevisionSlice.slice_index)
-    )
-    size = [volume.rows, volume.columns]
-    merged: dict[int, masks.Rle] = {}
-    for row in rows:
-        rle = masks.Rle(size=size, counts=row.counts)
-        merged[row.slice_index] = masks.xor(merged[row.slice_index], rle) if row.slice_index in merged else rle
-    return merged
 
 
 def current_masks(session: Session, annotation_ids: Sequence[UUID]) -> dict[UUID, dict[int, str]]:

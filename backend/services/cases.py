@@ -26,6 +26,7 @@ from backend.db.tables import (
     Member,
     Project,
     Reading,
+    Revision,
     User,
     VolumeRow,
 )
@@ -476,7 +477,8 @@ def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
 
 def _check_taken_back(session: Session, who: Principal, role: Role, case: Case, to: CaseState) -> None:
     """Who reviews may open a submitted case again at any time; who annotates only what is theirs (or nobody's), and
-    until somebody else has it open or has said something about it. Raises ForbiddenTransition, ReviewHasBegun."""
+    until somebody else has it open, has said something about it or has corrected it. Raises ForbiddenTransition,
+    ReviewHasBegun."""
     if case.state != CaseState.SUBMITTED or to is not CaseState.IN_PROGRESS or Action.REVIEW in ALLOWED[role]:
         return
     if case.assignee_id not in (None, who.id):
@@ -485,7 +487,13 @@ def _check_taken_back(session: Session, who: Principal, role: Role, case: Case, 
     said = exists().where(
         Comment.case_id == case.id, Comment.author_id != who.id, Comment.created_at > case.submitted_at
     )
-    if session.scalar(select(open_elsewhere | said)):
+    corrected = (
+        exists()
+        .where(Revision.annotation_id == Annotation.id, Annotation.volume_id == VolumeRow.id)
+        .where(VolumeRow.case_id == case.id, Revision.created_at > case.submitted_at)
+        .where(Revision.author_id != Annotation.annotator_id)
+    )
+    if session.scalar(select(open_elsewhere | said | corrected)):
         raise ReviewHasBegun("Somebody is looking at the case.", hint="Ask the reviewer to send it back.")
 
 

@@ -97,7 +97,7 @@ newest as (
 edited as (
     select
         annotation_id, slice_index, answer,
-        coalesce(sum(flipped_voxels) filter (where origin = 'manual' and not undone), 0) as voxels
+        coalesce(sum(flipped_voxels) filter (where origin in ('manual', 'review') and not undone), 0) as voxels
     from change
     where answer > 0
     group by annotation_id, slice_index, answer

@@ -98,6 +98,7 @@ ALLOWED: dict[str, set[Role]] = {
     "start_agreement": EXPORT,
     "get_tests": MANAGER,
     "start_consensus": EXPORT,
+    "list_changes": ALL,  # of one's own masks; reviewers see those of others
     "list_comments": ALL,
     "get_statistics": EXPORT,
     "get_statistics_csv": EXPORT,

@@ -19,15 +19,14 @@ from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState
 from backend.errors import AppError, MaskSizeMismatch
 from backend.imaging import masks
-from backend.services.access import RoleForbids
+from backend.services.access import NotYourAnnotation, RoleForbids
 from backend.services.annotations import (
     AnnotationNotFound,
     InvalidRevision,
-    NotYourAnnotation,
-    RevisionNotFound,
     StaleRevision,
 )
 from backend.services.projects import LabelInUse
+from backend.services.rounds import RevisionNotFound
 from backend.wiring import Services
 from tests.services.conftest import SHAPE_KJI, World, new_volume
 

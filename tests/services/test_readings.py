@@ -17,12 +17,12 @@ from backend.domain.learning import Verdict
 from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
-from backend.services.annotations import RevisionNotFound, Round
 from backend.services.cases import AssigneeNotAMember, CaseChange, CaseFilter, ForbiddenTransition
 from backend.services.comments import CommentNotFound, Pin
 from backend.services.learned_prompts import LearnedPromptNotFound, NewLearnedPrompt
 from backend.services.projects import LabelDraft
 from backend.services.readings import CannotBeRead
+from backend.services.rounds import RevisionNotFound, Round
 from backend.wiring import Services
 from tests.services.conftest import SHAPE_KJI, new_volume, person
 

@@ -17,7 +17,7 @@ from backend.api.schemas_annotations import (
     RevisionIn,
 )
 from backend.api.schemas_base import Page, rle
-from backend.services.annotations import Round
+from backend.services.rounds import Round
 
 router = APIRouter(prefix="/api", tags=["annotations"])
 
@@ -33,13 +33,16 @@ def list_annotations(
 
 @router.post("/annotations", operation_id="create_annotation")
 def create_annotation(body: AnnotationIn, user: CurrentUser, s: ServicesDep) -> Annotation:
-    """The caller's annotation of a label on a volume; made once, found again afterwards."""
-    return Annotation.of(s.annotations.create(user, body.volume_id, body.label_id, body.id))
+    """The caller's annotation of a label on a volume; made once, found again afterwards. Who reviews the submitted case
+    names the annotator whose masks are corrected."""
+    view = s.annotations.create(user, body.volume_id, body.label_id, body.id, annotator_id=body.annotator_id)
+    return Annotation.of(view)
 
 
 @router.get("/annotations/{annotation_id}/masks", operation_id="get_masks")
 def get_masks(annotation_id: UUID, user: CurrentUser, s: ServicesDep, round: Round = Round.NOW) -> AnnotationMasks:
-    """All slices that are not empty, now or in the round before: as they were sent back the last time."""
+    """All slices that are not empty: now, in the round before (`previous`: as they were sent back the last time), or as
+    they were `submitted` the last time."""
     return AnnotationMasks.of(s.annotations.drawn(user, annotation_id, round=round))
 
 
@@ -52,7 +55,7 @@ def get_mask(annotation_id: UUID, k: int, user: CurrentUser, s: ServicesDep) -> 
 @router.get("/annotations/{annotation_id}/revisions", operation_id="list_revisions")
 def list_revisions(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Revision]:
     rows = s.annotations.revisions(user, annotation_id)
-    return Page(items=[Revision.of(row, list(row.slices)) for row, _ in rows])
+    return Page(items=[Revision.of(row, list(row.slices), author) for row, author in rows])
 
 
 @router.post(
@@ -64,6 +67,7 @@ def list_revisions(annotation_id: UUID, user: CurrentUser, s: ServicesDep) -> Pa
 def append_revision(
     annotation_id: UUID, body: RevisionIn, response: Response, user: CurrentUser, s: ServicesDep
 ) -> Revision:
+    """Append an accepted change. Who corrects the annotator's masks of a submitted case sends the origin `review`."""
     appended = s.annotations.append(user, annotation_id, body.to_domain())
     response.status_code = 201 if appended.created else 200
     return Revision.appended(appended)

@@ -1,7 +1,8 @@
-"""Reviewing cases: who drew, and what was said about it."""
+"""Reviewing cases: who drew, what has changed, and what was said about it."""
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,7 +11,8 @@ from backend.api.deps import CurrentUser, ServicesDep
 from backend.api.schemas_base import Page
 from backend.api.schemas_cases import ReadingOut
 from backend.api.schemas_people import Person
-from backend.api.schemas_review import AnswerIn, CommentIn, Reader, ResolveIn, ThreadOut
+from backend.api.schemas_review import AnswerIn, ChangesOut, CommentIn, Reader, ResolveIn, ThreadOut
+from backend.services.rounds import Round
 
 router = APIRouter(prefix="/api", tags=["review"])
 
@@ -33,6 +35,15 @@ def list_readings(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Read
 def return_reading(case_id: UUID, reader_id: UUID, user: CurrentUser, s: ServicesDep) -> ReadingOut:
     """One reader has to look again; the others keep theirs."""
     return ReadingOut.of(s.readings.send_back(user, case_id, reader_id))
+
+
+@router.get("/cases/{case_id}/changes", operation_id="list_changes")
+def list_changes(
+    case_id: UUID, user: CurrentUser, s: ServicesDep, since: Literal[Round.PREVIOUS, Round.SUBMITTED] = Round.PREVIOUS
+) -> ChangesOut:
+    """On which slices which masks have changed, and by whom, since the case was sent back (`previous`) or `submitted`
+    the last time: everybody's for those who review, else one's own."""
+    return ChangesOut.of(s.rounds.changes(user, case_id, since))
 
 
 @router.get("/cases/{case_id}/comments", operation_id="list_comments")
