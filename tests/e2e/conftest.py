@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.people import PASSWORD
 from tests.operations.installation import Installation, running
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -44,6 +45,31 @@ def page(browser: Browser, installation: Installation) -> Iterator[Page]:
     yield opened
     context.close()
     assert failures == [], "errors on the page"
+
+
+@pytest.fixture
+def enter(browser: Browser, installation: Installation) -> Iterator[Callable[[str], Page]]:
+    """The browser of one more person, who has followed their link. Errors on any of the pages fail the test."""
+    contexts, failures = [], []
+
+    def arrive(link: str) -> Page:
+        context = browser.new_context(
+            base_url=installation.url, viewport={"width": 1440, "height": 900}, locale="en-US"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(link)
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_label("Once more").fill(PASSWORD)
+        page.get_by_role("button", name="Save and continue").click()
+        expect(page.get_by_role("link", name="My work")).to_be_visible()
+        return page
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    assert failures == [], "errors on a page"
 
 
 @pytest.fixture(scope="session")

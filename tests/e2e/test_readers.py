@@ -4,20 +4,19 @@ nothing, and accepts it as the case's result."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from tests.e2e.annotating import AnnotatePage
+from tests.e2e.people import invite, project_with
 from tests.operations.installation import Installation
 
 pytestmark = pytest.mark.e2e
-
-PASSWORD = "a long enough password"
 
 
 @pytest.fixture(scope="module")
@@ -25,44 +24,9 @@ def links(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
     """The address of a project with one small CT, and the one-time links of its people."""
     files = write_dicom_series(abdominal_phantom((6, 96, 96), (30.0, 4.0, 4.0), seed=4), tmp_path_factory.mktemp("ct"))
     with installation.client() as client:
-        labels = [{"name": "Liver", "color": "#dd8265"}]
-        project = client.post("/api/projects", json={"name": "Readers", "privacy": "none", "labels": labels}).json()
-        parts = [("files", (path.name, path.read_bytes())) for path in files]
-        job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
-        while job["state"] in ("queued", "running"):
-            job = client.get(f"/api/jobs/{job['id']}").json()
-        assert job["state"] == "done", job
-        invited = {}
-        for name, role in (("Mia", "manager"), ("Rosa", "reviewer"), ("Ann", "annotator"), ("Ben", "annotator")):
-            somebody = {"email": f"{name}@readers.example.org", "name": name, "role": role}
-            answer = client.post(f"/api/projects/{project['id']}/invitations", json=somebody).raise_for_status()
-            invited[name] = f"/login?token={answer.json()['token']}"
-        return f"/projects/{project['id']}", invited
-
-
-@pytest.fixture
-def enter(browser: Browser, installation: Installation) -> Iterator[Callable[[str], Page]]:
-    """The browser of one more person, who has followed their link. Errors on any of the pages fail the test."""
-    contexts, failures = [], []
-
-    def arrive(link: str) -> Page:
-        context = browser.new_context(
-            base_url=installation.url, viewport={"width": 1440, "height": 900}, locale="en-US"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.goto(link)
-        page.get_by_label("New password").fill(PASSWORD)
-        page.get_by_label("Once more").fill(PASSWORD)
-        page.get_by_role("button", name="Save and continue").click()
-        expect(page.get_by_role("link", name="My work")).to_be_visible()
-        return page
-
-    yield arrive
-    for context in contexts:
-        context.close()
-    assert failures == [], "errors on a page"
+        project_id = project_with(client, "Readers", files)
+        people = (("Mia", "manager"), ("Rosa", "reviewer"), ("Ann", "annotator"), ("Ben", "annotator"))
+        return f"/projects/{project_id}", invite(client, project_id, people)
 
 
 def read(page: Page, length: int) -> None:

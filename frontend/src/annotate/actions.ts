@@ -5,7 +5,7 @@ import type { ObjectEdit } from './drawing.ts'
 import { isUnfinished } from './learning.ts'
 import type { Layout } from '../viewer/panes.ts'
 
-export type ActionGroup = 'tools' | 'proposal' | 'learning' | 'edit' | 'labels' | 'slices' | 'view' | 'window' | 'case'
+export type ActionGroup = 'tools' | 'proposal' | 'learning' | 'edit' | 'rounds' | 'labels' | 'slices' | 'view' | 'window' | 'case'
 
 export interface Action {
   readonly id: string
@@ -185,6 +185,11 @@ export const ACTIONS: readonly Action[] = [
   { id: 'edit.exclusive', label: 'action.exclusive', group: 'edit', keys: ['Shift+Q'], active: (a) => a.drawing.exclusive.value,
     when: (a) => a.labels.value.length > 1, perform: (a) => a.drawing.setExclusive(!a.drawing.exclusive.value) },
   { id: 'edit.save', label: 'action.save_now', group: 'edit', keys: ['Ctrl+s'], perform: (a) => a.flush() },
+
+  { id: 'rounds.flip', label: 'action.flip_rounds', group: 'rounds', keys: [','], active: (a) => a.rounds.flipped.value,
+    when: (a) => a.rounds.ready.value && a.rounds.view.value !== 'beside', perform: (a) => a.rounds.flip() },
+  { id: 'rounds.next', label: 'action.next_changed', group: 'rounds', keys: ['.'],
+    when: (a) => a.rounds.ready.value && a.rounds.changed.value.length > 0, perform: (a) => a.rounds.next() },
 
   ...numbered(LABEL_KEYS, (n): Action => ({
     id: `labels.choose${n + 1}`, label: 'action.choose_label', group: 'labels', number: n, keys: [String(n + 1)],

@@ -17,6 +17,7 @@ import type { Learning } from './learning.ts'
 import type { Measurements } from './measurements.ts'
 import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
+import type { Rounds } from './rounds.ts'
 
 export type { BoxPrompt, PointPrompt, Prompt } from '../viewer/draft.ts'
 export type { Canvases } from '../viewer/renderer.ts'
@@ -205,6 +206,7 @@ export interface Annotator extends Windowed {
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
+  readonly rounds: Rounds
   readonly panes: PaneViews
   readonly drawing: Drawing
   readonly measurements: Measurements

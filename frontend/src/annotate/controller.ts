@@ -31,6 +31,7 @@ import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
 import { PaneViews } from './pane_views.ts'
 import { cursorOf, labelsOf, marksOf, proposalStateOf, volumeInfo } from './panel_state.ts'
 import { Review } from './review.ts'
+import { Rounds } from './rounds.ts'
 import { SliceLoader } from './slice_loader.ts'
 import { StoredMasks } from './stored_masks.ts'
 import { WorkMeter } from './work_meter.ts'
@@ -44,7 +45,7 @@ export interface AnnotatorOptions {
   readonly page: PageCommands
   /** The caller's role allows looking only: nothing is drawn, asked or encoded. */
   readonly readOnly?: boolean
-  /** Whose masks are shown, if not the caller's own: only together with `readOnly`. */
+  /** Whose masks are shown, if not the caller's own. Without `readOnly` the caller reviews and corrects them. */
   readonly annotatorId?: string
   /** Where revisions wait for the server; the browser's database if not given. */
   readonly storage?: (userId: string) => OutboxStorage
@@ -68,7 +69,7 @@ export async function openAnnotator(options: AnnotatorOptions): Promise<Annotato
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
   const annotator = new OpenAnnotator(options, volume, labels, me, storage)
   try {
-    await annotator.start(annotations.items, annotatorId === undefined)
+    await annotator.start(annotations.items)
   } catch (reason) {
     annotator.close()
     throw reason
@@ -83,6 +84,8 @@ class OpenAnnotator implements Annotator {
 
   readonly #page: PageCommands
   readonly #readOnly: boolean
+  /** Whose masks they are, if not the caller's. */
+  readonly #annotatorId: string | null
   readonly #session: Session
   readonly #host: ToolHost
   readonly #hand: KeyboardHand
@@ -107,14 +110,16 @@ class OpenAnnotator implements Annotator {
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
+  readonly rounds: Rounds
   readonly panes: PaneViews
   readonly drawing: Drawing
   readonly measurements: Measurements
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
-  constructor({ api, projectId, volumeId, page, readOnly = false }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
+  constructor({ api, projectId, volumeId, page, readOnly = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
     this.#page = page
     this.#readOnly = readOnly
+    const annotatorId = this.#annotatorId = ofAnother ?? null
     this.volume = volumeInfo(volume)
     this.presets = volume.windows.map(({ name = '', width, center }) => ({ name, width, center }))
     this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
@@ -135,12 +140,13 @@ class OpenAnnotator implements Annotator {
     })
     this.#assistant = new Assistant({ api, volumeId, session })
     this.#outbox = new Outbox({
-      api, storage, volumeId, newId: this.#newId,
+      api, storage, volumeId, annotatorId, newId: this.#newId,
       localMask: (labelId, slice) => session.masks.get(labelId, slice),
       onServerMask: (labelId, slice, mask) => session.edits.replaceMask(labelId, slice, mask),
       onSent: () => void this.learning.refreshSoon(),
     })
-    this.#stored = new StoredMasks({ api, volume: this.volume, session, outbox: this.#outbox, newId: this.#newId })
+    this.#stored = new StoredMasks({ api, volume: this.volume, annotatorId, session, outbox: this.#outbox, newId: this.#newId })
+    this.rounds = new Rounds({ api, session, volume: this.volume, personId: annotatorId ?? me.id })
     this.review = new Review({
       api, projectId, volumeId, session, storage, outbox: this.#outbox, newId: this.#newId, telemetry: () => this.#meter.take(),
       onStale: (labelId) => this.#stored.reload(labelId),
@@ -203,15 +209,18 @@ class OpenAnnotator implements Annotator {
   })
 
   // -- opening and closing --
-  /** Loads the masks of these annotations. `own`: the caller's, with what waits for the server; work begins. */
-  async start(annotations: readonly AnnotationOut[], own: boolean): Promise<void> {
+  /** Loads the masks of these annotations. Of the caller's own, and of those that they correct, with what waits for the
+   *  server; work begins. Nothing is learned from corrections, and nothing is proposed to who makes them. */
+  async start(annotations: readonly AnnotationOut[]): Promise<void> {
     void this.measurements.start()
-    if (!own) return this.#stored.show(annotations)
+    const own = this.#annotatorId === null
+    if (!own && this.#readOnly) return this.#stored.show(annotations)
     await this.#stored.load(annotations)
     this.#outbox.start()
     if (this.#readOnly) return
     this.#assistant.start()
     this.#stops.push(this.#meter.watch(this.#session))
+    if (!own) return
     this.learning.start()
     void this.review.start()
   }
@@ -239,6 +248,7 @@ class OpenAnnotator implements Annotator {
     this.learning.close()
     this.review.close()
     this.panes.close()
+    this.rounds.stop()
     this.#slices.close()
     this.#outbox.close()
     for (const stop of this.#stops) stop()
@@ -247,7 +257,7 @@ class OpenAnnotator implements Annotator {
   #post({ id, labelId, slices, origin, prompts, model, learnedPrompt, suggestionId, reverts }: Accepted): void {
     const { points, box } = promptsOnWire(prompts)
     void this.#outbox.add(labelId, {
-      id, origin, slices: slices.map(({ slice, flips }) => ({ slice, flips: toCoco(flips) })),
+      id, origin: this.#annotatorId === null ? origin : 'review', slices: slices.map(({ slice, flips }) => ({ slice, flips: toCoco(flips) })),
       ...(prompts.length > 0 ? { prompts: { points, box: box ?? null } } : {}),
       ...(model === null ? {} : { model: { name: model, learned_prompt: learnedPrompt, proposal: suggestionId } }),
       ...(reverts === null ? {} : { reverts }),

@@ -7,8 +7,10 @@ import { LabelMasks } from '../viewer/label_masks.ts'
 import { area, difference, fromCoco, isEmpty } from '../viewer/mask.ts'
 import type { LaidOver } from '../viewer/session.ts'
 
-/** Whose masks, and whether as they were when they were sent back the last time. */
-export interface MaskSource { readonly personId: string; readonly previousRound: boolean }
+/** The masks of now, as they were sent back the last time, or as they were submitted the last time. */
+export type Round = 'now' | 'previous' | 'submitted'
+/** Whose masks, and of when. */
+export interface MaskSource { readonly personId: string; readonly round: Round }
 
 export const ONLY_FIRST_COLOR = '#35a7ff'
 export const ONLY_SECOND_COLOR = '#ffb000'
@@ -65,15 +67,15 @@ export async function loadDifferences(
   return { data: new Differences(shapeKji, a.data, b.data) }
 }
 
-async function masksOf(
-  api: Client, volumeId: string, shapeKji: Triple, { personId, previousRound }: MaskSource, options: { readonly signal?: AbortSignal },
+/** All masks of one person on a volume. */
+export async function masksOf(
+  api: Client, volumeId: string, shapeKji: Triple, { personId, round }: MaskSource, options: { readonly signal?: AbortSignal } = {},
 ): Promise<Result<LabelMasks>> {
   const annotations = await api.get<Page<AnnotationOut>>('/api/annotations', { ...options, query: { volume_id: volumeId, annotator_id: personId } })
   if (annotations.error) return annotations
   const masks = new LabelMasks(shapeKji)
-  const round = previousRound ? 'previous' : null
   const answers = await Promise.all(annotations.data.items.map(async ({ id, label_id }) =>
-    ({ label_id, answer: await api.get<MasksOut>(`/api/annotations/${id}/masks`, { ...options, query: { round } }) })))
+    ({ label_id, answer: await api.get<MasksOut>(`/api/annotations/${id}/masks`, { ...options, query: { round: round === 'now' ? null : round } }) })))
   for (const { label_id, answer } of answers) {
     if (answer.error) return answer
     for (const [slice, rle] of Object.entries(answer.data.slices)) {

@@ -13,6 +13,8 @@ export interface OutboxOptions {
   readonly api: Client
   readonly storage: OutboxStorage
   readonly volumeId: string
+  /** Whose masks are corrected, if not the sender's own. */
+  readonly annotatorId?: string | null
   readonly newId: () => string
   /** What this page shows, for a conflict that is resolved in its favour. */
   readonly localMask: (labelId: string, slice: number) => Mask
@@ -44,6 +46,8 @@ const LOOK_MS = 100
 export class Outbox {
   readonly #options: OutboxOptions
   readonly #wait: (ms: number) => Promise<void>
+  /** Under which corrections of somebody else's masks are kept apart from own changes. */
+  readonly #place: string
   readonly #saving = signal<SavingState>({ kind: 'saved' })
   readonly #heads = new Map<string, Head>() // by label
   #queue: OutboxEntry[] = []
@@ -55,6 +59,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options
+    this.#place = options.annotatorId ? `${options.volumeId} ${options.annotatorId}` : options.volumeId
     this.#wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)))
   }
 
@@ -63,7 +68,7 @@ export class Outbox {
   /** Takes up what an earlier page left behind and tries once to send it. Call `start` when the page shows the rest. */
   async open(annotations: readonly AnnotationOut[]): Promise<void> {
     for (const { id, label_id, head } of annotations) this.#heads.set(label_id, { annotationId: id, revision: head })
-    this.#queue = [...(await this.#options.storage.load(this.#options.volumeId))]
+    this.#queue = [...(await this.#options.storage.load(this.#place))]
     this.#publish()
     await this.#send({ once: true })
   }
@@ -92,7 +97,7 @@ export class Outbox {
     const newest = this.#queue.findLast((entry) => entry.labelId === labelId)
     const parent = newest?.id ?? this.#heads.get(labelId)?.revision ?? null
     const entry: OutboxEntry = {
-      id: revision.id, volumeId: this.#options.volumeId, labelId, attempted: false, revision: { ...revision, parent },
+      id: revision.id, volumeId: this.#place, labelId, attempted: false, revision: { ...revision, parent },
     }
     this.#queue.push(entry)
     this.#publish()
@@ -179,7 +184,7 @@ export class Outbox {
     this.#heads.set(labelId, { annotationId, revision: conflict.head })
     for (const entry of ours) await this.#forget(entry)
     this.#halted.delete(labelId)
-    if (slices.length > 0) await this.add(labelId, { id: this.#options.newId(), origin: 'manual', slices })
+    if (slices.length > 0) await this.add(labelId, { id: this.#options.newId(), origin: this.#options.annotatorId ? 'review' : 'manual', slices })
     this.#publish()
     void this.#send()
   }
@@ -230,7 +235,8 @@ export class Outbox {
     const head = this.#heads.get(labelId)
     if (head) return { annotationId: head.annotationId }
     const { data, error } = await this.#options.api.post<AnnotationOut>('/api/annotations', {
-      json: { id: this.#options.newId(), volume_id: this.#options.volumeId, label_id: labelId }, idempotent: true,
+      json: { id: this.#options.newId(), volume_id: this.#options.volumeId, label_id: labelId, annotator_id: this.#options.annotatorId ?? null },
+      idempotent: true,
     })
     if (!data) return { outcome: outcomeOf(error!) }
     this.#heads.set(labelId, { annotationId: data.id, revision: data.head })

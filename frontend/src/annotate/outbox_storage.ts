@@ -5,6 +5,7 @@ import type { Decision } from '../viewer/session.ts'
 /** One accepted revision on its way. Ids sort by the time they were made. */
 export interface OutboxEntry {
   readonly id: string
+  /** Of the volume; of corrections of somebody else's masks, with the id of whose they are. */
   readonly volumeId: string
   readonly labelId: string
   /** It was sent at least once: the server may have it although no answer came. */

@@ -12,6 +12,8 @@ import type { Outbox } from './outbox.ts'
 export interface StoredMasksOptions {
   readonly api: Client
   readonly volume: VolumeInfo
+  /** Whose masks they are, if not the caller's. */
+  readonly annotatorId?: string | null
   readonly session: Session
   readonly outbox: Outbox
   readonly newId: () => string
@@ -29,7 +31,7 @@ export class StoredMasks {
     await Promise.all(annotations.map((annotation) => this.#loadLabel(annotation.id, annotation.label_id)))
   }
 
-  /** The caller's own masks, with what still waits for the server on top. */
+  /** Masks that the caller changes, with what still waits for the server on top. */
   async load(annotations: readonly AnnotationOut[]): Promise<void> {
     const { outbox, session: { masks, edits } } = this.#options
     await outbox.open(annotations)
@@ -44,9 +46,9 @@ export class StoredMasks {
 
   /** Also of a label that was first annotated elsewhere, after this page was opened. */
   async reload(labelId: string): Promise<Problem | null> {
-    const { api, volume } = this.#options
+    const { api, volume, annotatorId = null } = this.#options
     try {
-      const { items } = need(await api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volume.id } }))
+      const { items } = need(await api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volume.id, annotator_id: annotatorId } }))
       const annotation = items.find(({ label_id }) => label_id === labelId)
       if (annotation) await this.#loadLabel(annotation.id, labelId)
       return null

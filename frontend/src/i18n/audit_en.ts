@@ -2,6 +2,7 @@
 
 export const auditEn = {
   actions: {
+    'annotation.corrected': 'Corrected masks in review',
     'case.changed': 'Changed a case',
     'case.gold': 'Made a test case, or an ordinary one again',
     'case.started': 'Began a case',
@@ -72,7 +73,7 @@ export const auditEn = {
     'webhook.redelivered': 'Sent an event to a webhook again',
   } as Readonly<Record<string, string>>,
   facts: {
-    active: 'on', added: 'added', assignee: 'assignee', by: 'by', count: 'number', due_on: 'due', fields: 'changed',
+    active: 'on', added: 'added', annotator: 'masks of', label: 'label', assignee: 'assignee', by: 'by', count: 'number', due_on: 'due', fields: 'changed',
     gold: 'test case', is_active: 'active', is_admin: 'administrator', name: 'name', priority: 'priority', reader: 'reader', readers: 'readers',
     refused: 'refused', role: 'role', result_by: 'result from', scope: 'may', slices: 'slices', state: 'state', stored: 'stored', case: 'case', via: 'by',
   } as Readonly<Record<string, string>>,

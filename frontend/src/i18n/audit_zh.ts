@@ -2,6 +2,7 @@ import type { AuditTexts } from './audit_en.ts'
 
 export const auditZh: AuditTexts = {
   actions: {
+    'annotation.corrected': '在审阅中修正掩膜',
     'case.changed': '更改了病例',
     'case.gold': '设为或取消测试病例',
     'case.started': '开始处理病例',
@@ -72,7 +73,7 @@ export const auditZh: AuditTexts = {
     'webhook.redelivered': '向 Webhook 重新发送了事件',
   },
   facts: {
-    active: '启用', added: '新增', assignee: '负责人', by: '操作者', count: '数量', due_on: '截止日期', fields: '更改项',
+    active: '启用', added: '新增', annotator: '掩膜属于', label: '标签', assignee: '负责人', by: '操作者', count: '数量', due_on: '截止日期', fields: '更改项',
     gold: '测试病例', is_active: '启用', is_admin: '管理员', name: '名称', priority: '优先级', reader: '阅片者', readers: '阅片者',
     refused: '被拒绝', role: '角色', result_by: '结果来自', scope: '权限', slices: '切片', state: '状态', stored: '已保存', case: '病例', via: '方式',
   },

@@ -328,6 +328,7 @@ export const en = {
     editAfterwards: 'Accept it, then click what is wrong.',
     answeredBy: { learned: 'Answered by the learned prompt', plain: 'Answered by plain SAM' },
     holes: (n: number) => `${plural(n, 'empty slice', 'empty slices')} between annotated ones. Go to the next.`,
+    rounds: { now: 'Now', previous: 'As it was sent back', submitted: 'As it was submitted' },
     submit: 'Submit',
     caseState: 'State of the case',
     submittedToast: (name: string) => `“${name}” is submitted.`,
@@ -446,7 +447,7 @@ export const en = {
     change: (slices: readonly number[], voxels: string) => `${slices.length === 1 ? `slice ${slices[0]}` : `${slices.length} slices`}, ${voxels} voxels`,
     origins: {
       manual: 'Drawn by hand', sam: 'Assistant, accepted', assist: 'Learned prompt, accepted', auto: 'Automatic, accepted', propagation: 'Propagated',
-      interpolation: 'Interpolated', import: 'Imported', undo: 'Undone or restored', review: 'Review',
+      interpolation: 'Interpolated', import: 'Imported', undo: 'Undone or restored', review: 'Corrected in review',
     },
   },
   help: {
@@ -454,7 +455,7 @@ export const en = {
     search: 'Find a command or a key',
     none: 'No command matches.',
     groups: {
-      tools: 'Tools', proposal: 'Proposal', learning: 'Learning', edit: 'Editing', labels: 'Labels', slices: 'Slices', window: 'Window', view: 'View', case: 'Case',
+      tools: 'Tools', proposal: 'Proposal', learning: 'Learning', edit: 'Editing', rounds: 'Review', labels: 'Labels', slices: 'Slices', window: 'Window', view: 'View', case: 'Case',
     },
     changeKeys: 'Change the keys',
     keysTitle: 'Keys',
@@ -507,6 +508,7 @@ export const en = {
     'action.zoom_out': 'Zoom out', 'action.fit': 'Fit to the window', 'action.rotate': 'Rotate', 'action.flip_horizontal': 'Flip left and right',
     'action.flip_vertical': 'Flip top and bottom', 'action.crosshair': 'Crosshair', 'action.interpolate': 'Smooth pixels', 'action.reset_view': 'Reset the view',
     'action.auto_window': 'Automatic window', 'action.window_preset': 'Window preset', 'action.invert': 'Invert', 'action.previous_case': 'Previous case',
+    'action.flip_rounds': 'Flip between now and the round before', 'action.next_changed': 'Next slice that has changed',
     'action.next_case': 'Next case', 'action.submit': 'Submit the case', 'action.help': 'Keyboard and mouse',
   },
 } as const

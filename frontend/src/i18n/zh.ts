@@ -320,6 +320,7 @@ export const zh: Catalogue = {
     editAfterwards: '先接受，再点击有误之处。',
     answeredBy: { learned: '由学习到的提示响应', plain: '由原始 SAM 响应' },
     holes: (n) => `已标注层面之间有 ${n} 个空层。转到下一个。`,
+    rounds: { now: '当前', previous: '退回时', submitted: '提交时' },
     submit: '提交',
     caseState: '病例状态',
     submittedToast: (name) => `“${name}”已提交。`,
@@ -435,14 +436,14 @@ export const zh: Catalogue = {
     restore: '回到此版本',
     change: (slices, voxels) => `${slices.length === 1 ? `第 ${slices[0]} 层` : `${slices.length} 层`}，${voxels} 个体素`,
     origins: {
-      manual: '手动绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅',
+      manual: '手动绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅中修正',
     },
   },
   help: {
     title: '键盘与鼠标',
     search: '查找命令或按键',
     none: '没有匹配的命令。',
-    groups: { tools: '工具', proposal: '建议', learning: '学习', edit: '编辑', labels: '标签', slices: '层面', window: '窗宽窗位', view: '视图', case: '病例' },
+    groups: { tools: '工具', proposal: '建议', learning: '学习', edit: '编辑', rounds: '审阅', labels: '标签', slices: '层面', window: '窗宽窗位', view: '视图', case: '病例' },
     changeKeys: '更改按键',
     keysTitle: '按键',
     keysDetail: '按键随账户保存。一个按键只属于一个命令。',
@@ -494,6 +495,7 @@ export const zh: Catalogue = {
     'action.zoom_out': '缩小', 'action.fit': '适应窗口', 'action.rotate': '旋转', 'action.flip_horizontal': '左右翻转',
     'action.flip_vertical': '上下翻转', 'action.crosshair': '十字线', 'action.interpolate': '平滑像素', 'action.reset_view': '重置视图',
     'action.auto_window': '自动窗宽窗位', 'action.window_preset': '窗宽窗位预设', 'action.invert': '反色', 'action.previous_case': '上一病例',
+    'action.flip_rounds': '在当前与上一轮之间切换', 'action.next_changed': '下一个有改动的层面',
     'action.next_case': '下一病例', 'action.submit': '提交病例', 'action.help': '键盘与鼠标',
   },
 }

@@ -6,6 +6,7 @@ import { openAnnotator, type Annotator, type PageCommands, type WindowLevel } fr
 import { ApiError, problem as makeProblem } from '../api/client.ts'
 import type { Case, CasePlace, CaseState, Project, Reader, SubmitFinding, VolumeBrief, WorkItem } from '../api/project_types.ts'
 import type { Page, Problem, ProposalBrief } from '../api/types.ts'
+import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { AnnotateView, type AnnotateDialog } from '../panels/annotate/annotate_view.tsx'
 import { presetName } from '../panels/annotate/preset_key.ts'
@@ -15,7 +16,8 @@ import { Menu } from '../panels/menu.tsx'
 import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
-import { isLocked, movesOf } from './case_moves.ts'
+import type { ReviewPanel } from './case_review.tsx'
+import { isLocked, mayCorrect, movesOf } from './case_moves.ts'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
@@ -91,17 +93,21 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   const [problem, setProblem] = useState<Problem | null>(null)
   const [attempt, setAttempt] = useState(0)
   const [dialog, setDialog] = useState<AnnotateDialog | null>(null)
+  const [panel, setPanel] = useState<ReviewPanel>(null)
   const [findings, setFindings] = useState<readonly SubmitFinding[] | null>(null)
   const locked = isLocked(item, project.role, session.me.value!.id)
-  const mayAnnotate = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
+  const mayDrawHere = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
+  const corrects = !project.archived && mayCorrect(item, project.role, session.me.value!.id, readerId)
+  const [correcting, setCorrecting] = useState(false)
+  const mayAnnotate = mayDrawHere || (corrects && correcting)
   const mayAddLabels = may(project.role, 'manage') && !project.archived
 
   const reviews = item.state === 'submitted' && may(project.role, 'review') && !project.archived
   const lease = useLease(api, item.id, mayAnnotate || reviews)
 
   /** Called from keys long after this render: everything that changes is read through `now`. */
-  const now = useMemo(() => ({ item, place, annotator, mayAnnotate, mayAddLabels }), [])
-  Object.assign(now, { item, place, annotator, mayAnnotate, mayAddLabels })
+  const now = useMemo(() => ({ item, place, annotator, mayDrawHere, mayAddLabels, left: null as Look | null }), [])
+  Object.assign(now, { item, place, annotator, mayDrawHere, mayAddLabels })
   const page = useMemo<PageCommands>(() => ({
     help: () => setDialog('help'),
     palette: () => setDialog('palette'),
@@ -113,7 +119,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     previousCase: () => { if (now.place?.previous_id) router.navigate(hrefTo.annotate(now.place.previous_id)) },
     nextCase: () => { if (now.place?.next_id) router.navigate(hrefTo.annotate(now.place.next_id)) },
     leastCertainPicture: (labelId) => void leastCertainPicture(labelId),
-    submit: () => { if (now.mayAnnotate) void submit() },
+    submit: () => { if (now.mayDrawHere) void submit() },
   }), [])
 
   async function openWith({ volume: { modality }, presets }: Annotator, window: WindowLevel): Promise<void> {
@@ -165,6 +171,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   }
   /** Accept or send back, then the next case that waits for review. */
   async function decide(to: CaseState, resultById: string | null): Promise<void> {
+    if (annotator && correcting && annotator.saving.value.kind !== 'saved') {
+      annotator.flush()
+      return toasts.say(team().correct.afterSaving)
+    }
     if (!(await move(to, resultById))) return
     toasts.say(`${item.name}: ${stateName(to)}`)
     const query = { state: 'submitted', order: 'urgent', limit: 1 }
@@ -187,6 +197,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     openAnnotator({ api, projectId: project.id, volumeId: volume.id, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
       (made) => {
         if (left) return made.close()
+        if (now.left) lookAsBefore(made, now.left)
         opened = made
         setAnnotator(made)
       },
@@ -196,6 +207,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     )
     return () => {
       left = true
+      now.left = opened && lookOf(opened)
       opened?.close()
       setAnnotator(null)
     }
@@ -214,15 +226,16 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
           {item.volumes.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
         </select>
       )}
-      {annotator && readerId === null && (mayAnnotate || annotator.saving.value.kind !== 'saved') && <SavingStateView annotator={annotator} />}
+      {annotator && (readerId === null || correcting) && (mayAnnotate || annotator.saving.value.kind !== 'saved') && <SavingStateView annotator={annotator} />}
     </>
   )
   const far = (
     <>
-      {annotator && item.readings.length === 0 && <ModelName annotator={annotator} />}
+      {annotator && item.readings.length === 0 && readerId === null && <ModelName annotator={annotator} />}
       {annotator && (
         <CaseReview api={api} annotator={annotator} item={item} project={project} readers={readers} readerId={readerId}
           onReader={(id) => router.navigate(hrefTo.annotate(item.id, volume.id, id ?? 'own'), { replace: true })} onDecide={(to, resultById) => void decide(to, resultById)}
+          panel={panel} onPanel={setPanel} correcting={corrects ? correcting : null} onCorrect={setCorrecting} onVolume={(id) => router.navigate(hrefTo.annotate(item.id, id, readerId ?? 'own'), { replace: true })}
           onChanged={onChanged} me={session.me.value!.id} />
       )}
       {(readerId !== null || item.readings.length > 0) && moves.includes('accepted') ? null : moves.includes('submitted')
@@ -245,7 +258,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {annotator
         ? (
-          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} mayAddLabels={mayAddLabels} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}
+          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} correcting={mayAnnotate && !mayDrawHere} mayAddLabels={mayAddLabels} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}
             workerless={(system.system.value?.workers['click'] ?? 1) === 0} dialog={dialog} onDialog={setDialog} />
         )
         : problem
@@ -253,6 +266,21 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
           : <AnnotateSkeleton />}
     </Frame>
   )
+}
+
+function lookOf({ axis, position, window, activeLabelId, rounds }: Annotator) {
+  return { axis: axis.peek(), position: position.peek(), window: window.peek(), label: activeLabelId.peek(), round: rounds.round.peek(), view: rounds.view.peek() }
+}
+
+type Look = ReturnType<typeof lookOf>
+
+/** The same volume, opened anew to be drawn on or only looked at: the same slice, label, window and round beside it. */
+function lookAsBefore(made: Annotator, { axis, position, window, label, round, view }: Look): void {
+  made.setAxis(axis)
+  made.setPosition(position)
+  made.setWindow(window)
+  if (label !== null) made.setActiveLabel(label)
+  if (round !== null) void made.rounds.compare(round, view)
 }
 
 function ModelName({ annotator }: { annotator: Annotator }) {

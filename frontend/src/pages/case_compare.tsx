@@ -95,7 +95,7 @@ export function CaseCompare({ api, annotator, item, project, readers, onClose, o
 const MOST_SLICES = 8
 
 function sourceOf(choice: Choice) {
-  return choice.startsWith('~') ? { personId: choice.slice(1), previousRound: true } : { personId: choice, previousRound: false }
+  return choice.startsWith('~') ? { personId: choice.slice(1), round: 'previous' as const } : { personId: choice, round: 'now' as const }
 }
 
 interface WhoProps { name: string; color: string; value: Choice; options: ReadonlyArray<{ id: string; name: string }>; onChoose: (choice: Choice) => void }

@@ -16,6 +16,11 @@ export function movesOf(state: CaseState, role: string): readonly CaseState[] {
   return MOVES[state].filter(({ needs }) => may(role, needs)).map(({ to }) => to)
 }
 
+/** Who reviews a case that one other person submitted corrects the masks of whoever drew them. The server's rule. */
+export function mayCorrect(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string, annotatorId: string | null): boolean {
+  return item.state === 'submitted' && may(role, 'review') && item.readings.length === 0 && item.assignee?.id !== me && annotatorId !== null && annotatorId !== me
+}
+
 /** Nobody draws in what is accepted; in what is submitted only who reviews it and did not submit it. The server's rule. */
 export function isLocked(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string): boolean {
   if (item.state === 'accepted') return true

@@ -9,6 +9,7 @@ import type { ScreenPoint } from './geometry.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
 import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
+import type { LabelMasks } from './label_masks.ts'
 import type { Session } from './session.ts'
 import type { ViewState } from './view_state.ts'
 import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
@@ -23,9 +24,12 @@ const POSITIVE = '#3ddc84'
 const NEGATIVE = '#ff6b6b'
 const PROMPT_RADIUS_PX: Readonly<Record<PromptSize, number>> = { small: 4, plain: 5.5, raised: 7 }
 
-/** Draws one pane of the session until the returned function is called. */
-export function mountRenderer(session: Session, view: ViewState, { picture, overlay }: Canvases): () => void {
-  const paint = new PicturePainter(session, view, context(picture))
+/** Draws one pane of the session until the returned function is called. `earlier`: the masks that this pane shows in place
+ *  of those of now. */
+export function mountRenderer(
+  session: Session, view: ViewState, { picture, overlay }: Canvases, earlier: (() => LabelMasks | null) | null = null,
+): () => void {
+  const paint = new PicturePainter(session, view, context(picture), earlier)
   const paintOver = new OverlayPainter(context(overlay), paint)
   let composed = false, frame = 0
   let pictureDue = true, overlayDue = true
@@ -88,6 +92,7 @@ function dependOnContent(session: Session, view: ViewState): void {
   const read = [
     view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
     session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId, session.laidOver,
+    session.before, session.flipped,
   ]
   for (const signal of read) void signal.value
 }
@@ -104,9 +109,9 @@ class PicturePainter {
   #masks: DrawnMasks = { layers: [], outlines: [] }
   #stale = true
 
-  constructor(session: Session, view: ViewState, target: CanvasRenderingContext2D) {
+  constructor(session: Session, view: ViewState, target: CanvasRenderingContext2D, earlier: (() => LabelMasks | null) | null) {
     this.#view = view
-    this.#scene = new Scene(session, view)
+    this.#scene = new Scene(session, view, earlier)
     this.#target = target
     this.#slice = context(document.createElement('canvas'))
   }

@@ -5,7 +5,7 @@ import { traceRings, type Rings } from './contour.ts'
 import { proposalOf, type Draft } from './draft.ts'
 import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
-import { addRow } from './label_masks.ts'
+import { addRow, type LabelMasks } from './label_masks.ts'
 import { boxUnion, ByteMask, difference } from './mask.ts'
 import type { LabelStyle, LaidOver, Session } from './session.ts'
 import type { ViewState } from './view_state.ts'
@@ -24,6 +24,8 @@ export interface DrawnMasks {
   readonly outlines: readonly Outline[]
 }
 
+interface DrawnLists { readonly layers: MaskLayer[]; readonly outlines: Outline[] }
+
 interface Shown {
   readonly mask: ByteMask
   content: unknown
@@ -34,41 +36,67 @@ export class Scene {
   readonly #session: Session
   readonly #view: ViewState
   readonly #shown = new Map<string, Shown>()
+  readonly #earlier: (() => LabelMasks | null) | null
 
-  constructor(session: Session, view: ViewState) {
+  /** `earlier`: what a pane beside shows in place of the masks of now; null of the main one, where that can be flipped. */
+  constructor(session: Session, view: ViewState, earlier: (() => LabelMasks | null) | null = null) {
     this.#session = session
     this.#view = view
+    this.#earlier = earlier
   }
 
   masks(): DrawnMasks {
+    const earlier = this.#earlier === null ? this.#session.earlier.value : this.#earlier()
+    return earlier === null ? this.#now() : this.#then(earlier)
+  }
+
+  /** Accepted masks alone. In a pane beside also what is laid over; in place of what is now, that would hide the change. */
+  #then(earlier: LabelMasks): DrawnMasks {
+    const drawn: DrawnLists = { layers: [], outlines: [] }
+    const axis = this.#view.axis.value, index = this.#view.slice.value
+    for (const { id, color } of this.#session.labels.value) {
+      if (!this.#session.isVisible(id)) continue
+      const shown = this.#cached(`then ${id}`, [axis, index, earlier, earlier.version(id)], (mask) => earlier.loadInto(mask, id, axis, index))
+      this.#accepted(drawn, shown, color, this.#session.opacity.value)
+    }
+    if (this.#earlier !== null) this.#over(drawn)
+    return drawn
+  }
+
+  #now(): DrawnMasks {
     const session = this.#session, axis = this.#view.axis.value
     const draft = axis === 0 ? session.drafts.value.get(this.#view.slice.value) ?? null : null
     const stroke = axis === 0 ? session.strokes.inProgress : null
-    const layers: MaskLayer[] = []
-    const outlines: Outline[] = []
+    const drawn: DrawnLists = { layers: [], outlines: [] }
+    const { outlines } = drawn
     for (const label of session.labels.value) {
       if (!session.isVisible(label.id)) continue
       const suggested = this.#suggested(label, draft)
       if (suggested !== null && suggested.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(suggested), color: label.color, kind: 'suggestion' })
       const painting = stroke !== null && !stroke.inDraft && label.id === session.activeLabelId.value
       const shown = painting ? fresh(stroke.work) : this.#label(label, draft)
-      if (shown.mask.box.x1 < 0) continue
-      layers.push({ mask: shown.mask, color: parseColor(label.color), opacity: session.opacity.value })
-      outlines.push({ rings: ringsOf(shown), color: label.color, kind: 'accepted' })
+      this.#accepted(drawn, shown, label.color, session.opacity.value)
     }
-    for (const [n, over] of session.laidOver.value.entries()) {
-      if (!session.isVisible(over.labelId)) continue
-      const shown = this.#laidOver(n, over)
-      if (shown.mask.box.x1 < 0) continue
-      layers.push({ mask: shown.mask, color: parseColor(over.color), opacity: LAID_OVER_OPACITY })
-      outlines.push({ rings: ringsOf(shown), color: over.color, kind: 'accepted' })
-    }
+    this.#over(drawn)
     if (axis !== 0) this.#draftsAcross(axis, outlines)
     else if (draft !== null) {
       const shown = stroke?.inDraft ? fresh(stroke.work) : this.#proposal(draft)
       if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color: this.#color(draft.labelId), kind: 'draft' })
     }
-    return { layers, outlines }
+    return drawn
+  }
+
+  #over(drawn: DrawnLists): void {
+    const elsewhere = this.#earlier === null ? 'earlier' : 'now'
+    for (const [n, over] of this.#session.laidOver.value.entries()) {
+      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) this.#accepted(drawn, this.#laidOver(n, over), over.color, LAID_OVER_OPACITY)
+    }
+  }
+
+  #accepted({ layers, outlines }: DrawnLists, shown: Shown, color: string, opacity: number): void {
+    if (shown.mask.box.x1 < 0) return
+    layers.push({ mask: shown.mask, color: parseColor(color), opacity })
+    outlines.push({ rings: ringsOf(shown), color, kind: 'accepted' })
   }
 
   /** An object that a draft has re-opened is not shown as accepted: its proposal is shown in its place. */

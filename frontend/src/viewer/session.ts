@@ -44,6 +44,9 @@ export class Session {
   readonly opacity = signal(0.4)
   /** Masks that are laid over the picture and belong to no label here: where others differ. */
   readonly laidOver = signal<readonly LaidOver[]>([])
+  /** The masks of another time, to compare with; they are shown in a pane beside, or `flipped` in place of what is now. */
+  readonly before = signal<LabelMasks | null>(null)
+  readonly flipped = signal(false)
   /** A disc around the pointer shows the picture larger. */
   readonly magnifier = signal(false)
   /** The box that is being drawn. */
@@ -87,9 +90,11 @@ export class Session {
     this.#onDecision = onDecision
   }
 
-  /** Prompts and brush work in the acquisition plane, on a label, for those who may annotate. */
+  /** What is shown in place of the masks of now. */
+  readonly earlier = computed(() => (this.flipped.value ? this.before.value : null))
+  /** Prompts and brush work in the acquisition plane, on a label that is seen as it is now, for those who may annotate. */
   readonly canDraw = computed(() =>
-    !this.#readOnly && this.view.axis.value === 0 && this.activeLabelId.value !== null)
+    !this.#readOnly && this.view.axis.value === 0 && this.activeLabelId.value !== null && this.earlier.value === null)
   /** The draft of the visible slice. */
   readonly draft = computed<Draft | null>(() =>
     this.view.axis.value === 0 ? this.drafts.value.get(this.view.slice.value) ?? null : null)

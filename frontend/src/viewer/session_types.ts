@@ -23,6 +23,8 @@ export interface LaidOver {
   readonly labelId: string
   readonly color: string
   readonly masks: LabelMasks
+  /** Only over the masks of now, or only over the earlier ones beside them; everywhere if not given. */
+  readonly on?: 'now' | 'earlier'
 }
 
 export interface SliceFlips { readonly slice: number; readonly flips: Mask }

@@ -306,3 +306,25 @@ test('ids are UUIDs of version 7 whose order is the order of making, also when t
   assert.equal(new Set(ids).size, 6)
   assert.equal(Number.parseInt(ids[5].replaceAll('-', '').slice(0, 12), 16), 2 ** 41)
 })
+
+test('corrections of somebody else’s masks are kept apart from own changes, and sent as what they are', async () => {
+  const world = new FakeAnnotations(), storage = new MemoryStorage(), newId = nextId()
+  const made = (annotatorId: string | null) => new Outbox({
+    api: world.server, storage, volumeId: VOLUME, annotatorId, newId, localMask: () => emptyMask(8, 8), onServerMask: () => {}, wait: new FakeTime().wait,
+  })
+  world.server.reachable = false
+  const own = made(null)
+  await own.open([])
+  await own.add(LABEL, { id: newId(), origin: 'manual', slices: [{ slice: 1, flips: toCoco(rect(0, 0, 2, 2)) }] })
+  own.close()
+  const corrections = made('ann')
+  await corrections.open([])
+  assert.equal(corrections.saving.value.kind, 'saved')
+  world.server.reachable = true
+  await corrections.add(LABEL, { id: newId(), origin: 'review', slices: [{ slice: 2, flips: toCoco(rect(0, 0, 2, 2)) }] })
+  await settle()
+  assert.deepEqual(world.revisions.map(({ origin }) => origin), ['review'])
+  const created = world.server.asked.findLast(({ method, path }) => method === 'POST' && path === '/api/annotations')
+  assert.equal((created?.json as { annotator_id: string }).annotator_id, 'ann')
+  assert.equal((await storage.load(VOLUME)).length, 1)
+})

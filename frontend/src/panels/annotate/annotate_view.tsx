@@ -32,6 +32,8 @@ export interface AnnotateViewProps {
   page: PageCommands
   project: Project
   mayAnnotate: boolean
+  /** What is drawn are corrections of somebody else's masks: nothing is learned from them. */
+  correcting: boolean
   mayAddLabels: boolean
   /** Where text in the pixels is made blank, for those who may. */
   blankHref: string | null
@@ -41,7 +43,7 @@ export interface AnnotateViewProps {
   onDialog: (dialog: AnnotateDialog | null) => void
 }
 
-export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAddLabels, blankHref, workerless, dialog, onDialog }: AnnotateViewProps) {
+export function AnnotateView({ api, annotator, page, project, mayAnnotate, correcting, mayAddLabels, blankHref, workerless, dialog, onDialog }: AnnotateViewProps) {
   const [labels, setLabels] = useState<readonly Label[]>(project.labels)
   const [history, setHistory] = useState<LabelState | null>(null)
 
@@ -65,7 +67,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, mayAd
         <LabelsPanel annotator={annotator} onAdd={mayAddLabels ? () => onDialog('add_label') : null} onHistory={setHistory} />
         {annotator.volume.textRisk !== null && <TextRiskWarning risk={annotator.volume.textRisk} href={blankHref} />}
         <Warnings annotator={annotator} />
-        {mayAnnotate && <LearningPanel annotator={annotator} page={page} mayKeep={mayAddLabels} />}
+        {mayAnnotate && !correcting && <LearningPanel annotator={annotator} page={page} mayKeep={mayAddLabels} />}
         <AssistantPanel annotator={annotator} page={page} mayAnnotate={mayAnnotate} workerless={workerless} />
       </aside>
       <SliceStrip annotator={annotator} />

@@ -7,7 +7,7 @@ import { Dialog } from '../dialog.tsx'
 import { Icon } from '../icon.tsx'
 import { actionName, helpRows, isMac, type HelpRow } from './action_text.ts'
 
-const GROUPS: readonly ActionGroup[] = ['tools', 'proposal', 'learning', 'edit', 'labels', 'slices', 'window', 'view', 'case']
+const GROUPS: readonly ActionGroup[] = ['tools', 'proposal', 'learning', 'edit', 'rounds', 'labels', 'slices', 'window', 'view', 'case']
 
 export function HelpDialog({ onKeys, onClose }: { onKeys: () => void; onClose: () => void }) {
   const [query, setQuery] = useState('')

@@ -35,7 +35,7 @@ export function HistoryDialog({ annotator, label, onClose }: { annotator: Annota
             <li key={revision.id}>
               <div class="grow">
                 <p>{originName(revision.origin)} <span class="faint">{text.change(revision.slices.map((slice) => slice + 1), formatNumber(revision.flipped_voxels, language.value))}</span></p>
-                <p class="soft">{formatMoment(revision.created_at, language.value)}</p>
+                <p class="soft">{formatMoment(revision.created_at, language.value)}{revision.author_name && `, ${revision.author_name}`}</p>
               </div>
               {index === 0
                 ? <span class="tag">{text.now}</span>

@@ -14,6 +14,7 @@ import { LimitsBanner } from './limits_banner.tsx'
 import { PictureStateView } from './picture_state.tsx'
 import { WindowMenu } from './window_menu.tsx'
 
+const EarlierPane = onDemand(async () => (await import('./earlier_pane.tsx')).EarlierPane)
 const SidePanes = onDemand(async () => (await import('./side_panes.tsx')).SidePanes)
 
 export function PictureArea({ annotator, page, mayManage }: { annotator: Annotator; page: PageCommands; mayManage: boolean }) {
@@ -26,23 +27,28 @@ export function PictureArea({ annotator, page, mayManage }: { annotator: Annotat
   }, [annotator])
   const text = t().annotate
   const layout = annotator.panes.layout.value
+  const { rounds } = annotator
+  const twin = rounds.view.value === 'beside' && rounds.ready.value
+  const name = twin ? text.rounds.now : rounds.flipped.value ? text.rounds[rounds.round.value!] : null
   return (
-    <section class={`picture-area ${layout}`} aria-label={text.picture}>
+    <section class={`picture-area ${twin ? 'twin' : layout}`} aria-label={text.picture}>
+      {twin && <EarlierPane annotator={annotator} />}
       <div class="pane main">
         <canvas ref={picture} aria-hidden="true" />
         <canvas ref={overlay} tabIndex={0} role="img" aria-label={pictureName(annotator)} />
         <div class="corner top-left">
           <div class="corner-row">
             <PlaneSwitch annotator={annotator} />
-            <LayoutSwitch annotator={annotator} page={page} />
+            {!twin && <LayoutSwitch annotator={annotator} page={page} />}
           </div>
           <BrushOptions annotator={annotator} />
           <LimitsBanner annotator={annotator} />
         </div>
         <div class="corner top-right"><WindowMenu of={annotator} keys onOpenWith={mayManage ? page.openWith : null} /></div>
+        {name && <div class="pane-name low" role="status"><b>{name}</b></div>}
         <PictureStateView state={annotator.picture.value} />
       </div>
-      {layout !== 'one' && <SidePanes annotator={annotator} />}
+      {!twin && layout !== 'one' && <SidePanes annotator={annotator} />}
       <Readout annotator={annotator} />
     </section>
   )

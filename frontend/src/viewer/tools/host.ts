@@ -42,19 +42,22 @@ const LOOKING: ReadonlySet<ToolId> = new Set(['pan', 'zoom', 'window', 'scroll',
 export class ToolHost {
   readonly #session: Session
   readonly #view: ViewState
+  readonly #draws: boolean
   #gesture: Gesture | null = null
   /** A gesture of several presses (polygon) while the picture is panned or zoomed in between. */
   #suspended: Gesture | null = null
 
-  constructor(session: Session, view: ViewState = session.view) {
+  /** `draws`: tools that draw do so here; elsewhere they move the crosshair. */
+  constructor(session: Session, view: ViewState = session.view, draws = view === session.view) {
     this.#session = session
     this.#view = view
+    this.#draws = draws
   }
 
   /** What the left button does here. */
   get #tool(): Tool {
     const id = this.#session.tool.value
-    return TOOLS[this.#view === this.#session.view || LOOKING.has(id) ? id : 'probe']
+    return TOOLS[this.#draws || LOOKING.has(id) ? id : 'probe']
   }
 
   get cursor(): string {
