@@ -19,7 +19,8 @@ export interface paths {
         readonly put?: never;
         /**
          * Create Annotation
-         * @description The caller's annotation of a label on a volume; made once, found again afterwards.
+         * @description The caller's annotation of a label on a volume; made once, found again afterwards. Who reviews the submitted case
+         *     names the annotator whose masks are corrected.
          */
         readonly post: operations["create_annotation"];
         readonly delete?: never;
@@ -37,7 +38,8 @@ export interface paths {
         };
         /**
          * Get Masks
-         * @description All slices that are not empty, now or in the round before: as they were sent back the last time.
+         * @description All slices that are not empty: now, in the round before (`previous`: as they were sent back the last time), or as
+         *     they were `submitted` the last time.
          */
         readonly get: operations["get_masks"];
         readonly put?: never;
@@ -78,7 +80,10 @@ export interface paths {
         /** List Revisions */
         readonly get: operations["list_revisions"];
         readonly put?: never;
-        /** Append Revision */
+        /**
+         * Append Revision
+         * @description Append an accepted change. Who corrects the annotator's masks of a submitted case sends the origin `review`.
+         */
         readonly post: operations["append_revision"];
         readonly delete?: never;
         readonly options?: never;
@@ -278,6 +283,27 @@ export interface paths {
          * @description Between the blind readers of a case, for those who review it.
          */
         readonly get: operations["get_case_agreement"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/cases/{case_id}/changes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description On which slices which masks have changed, and by whom, since the case was sent back (`previous`) or `submitted`
+         *     the last time: everybody's for those who review, else one's own.
+         */
+        readonly get: operations["list_changes"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -2524,6 +2550,11 @@ export interface components {
         };
         /** AnnotationIn */
         readonly AnnotationIn: {
+            /**
+             * Annotator Id
+             * @description Whose masks a reviewer corrects; null: one's own
+             */
+            readonly annotator_id?: string | null;
             /** Id */
             readonly id?: string | null;
             /**
@@ -2834,6 +2865,63 @@ export interface components {
              * @description Gold cases come into these people's queues and look like any other
              */
             readonly test?: readonly string[] | null;
+        };
+        /**
+         * ChangedMaskOut
+         * @description Somebody's mask of a label that is not what it was.
+         */
+        readonly ChangedMaskOut: {
+            /**
+             * Annotation Id
+             * Format: uuid
+             */
+            readonly annotation_id: string;
+            readonly annotator: components["schemas"]["Person"];
+            /**
+             * Label Id
+             * Format: uuid
+             */
+            readonly label_id: string;
+            /** Slices */
+            readonly slices: readonly components["schemas"]["ChangedSliceOut"][];
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+        };
+        /** ChangedSliceOut */
+        readonly ChangedSliceOut: {
+            /**
+             * Added
+             * @description Voxels that it has now and had not
+             */
+            readonly added: number;
+            /**
+             * Authors
+             * @description Who changed it, the last one last
+             */
+            readonly authors: readonly components["schemas"]["Person"][];
+            /**
+             * Removed
+             * @description Voxels that it had
+             */
+            readonly removed: number;
+            /** Slice */
+            readonly slice: number;
+        };
+        /**
+         * ChangesOut
+         * @description What has changed on a case since a round ended, by volume and label.
+         */
+        readonly ChangesOut: {
+            /**
+             * At
+             * @description When the round ended; null: it never did
+             */
+            readonly at: string | null;
+            /** Items */
+            readonly items: readonly components["schemas"]["ChangedMaskOut"][];
         };
         /**
          * CheckScope
@@ -5135,6 +5223,11 @@ export interface components {
              */
             readonly author: string;
             /**
+             * Author Name
+             * @description null in the answer to who made it
+             */
+            readonly author_name: string | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -5234,7 +5327,7 @@ export interface components {
          * @description Which state of an annotation is asked for.
          * @enum {string}
          */
-        readonly Round: "now" | "previous";
+        readonly Round: "now" | "previous" | "submitted";
         /**
          * SelectionIn
          * @description Which proposals: all that is given must hold; nothing given means all.
@@ -6524,6 +6617,39 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AgreementOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_changes: {
+        readonly parameters: {
+            readonly query?: {
+                readonly since?: "previous" | "submitted";
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangesOut"];
                 };
             };
             /** @description Validation Error */
