@@ -16,7 +16,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from backend.cli_base import DataDir, load_settings, login_url, services_here
-from backend.cli_manage import cases_app, export, import_, people_app, project_app
+from backend.cli_import import import_
+from backend.cli_manage import cases_app, export, people_app, project_app
 from backend.cli_masks import masks_app
 from backend.cli_users import user_app
 from backend.errors import AppError

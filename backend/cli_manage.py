@@ -1,4 +1,4 @@
-"""What a manager does, on the command line: `sammed project`, `sammed people`, `sammed cases`, `import`, `export`.
+"""What a manager does, on the command line: `sammed project`, `sammed people`, `sammed cases`, `export`.
 
 All of it goes over the HTTP interface with a token, to a server on this machine or elsewhere (`backend/client.py`).
 """
@@ -214,34 +214,7 @@ def cases_state(
         _said(client.change_cases(target["id"], **chosen, state=new_state), as_json=as_json)
 
 
-# -- images in, masks out ---------------------------------------------------------------------------------------------
-def import_(
-    path: Annotated[Path, typer.Argument(help="A file, an archive, or a folder with one or many series.")],
-    project: Annotated[str, typer.Option(help="Name of the project; made if there is none of that name.")],
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Send images to a running server and report what became of every file."""
-    with connected(url, data_dir) as client:
-        target = client.project(project) or client.create_project(project)
-        with progress_bar("Sending") as show:
-            job = client.upload(target["id"], path, on_bytes=lambda done, of: show(done / of if of else 0, ""))
-        result = waited(client, job, "Reading").get("result") or {}
-    refused = [file for file in result.get("files", []) if file["outcome"] == "rejected"]
-    if as_json:
-        print_json({"project_id": target["id"], **result})
-    else:
-        for series in result.get("series", []):
-            warnings = "".join(f"\n  {warning}" for warning in series.get("warnings", []))
-            print(f"{series['modality']}\t{series['slices']} slices\t{series['name']}{warnings}")
-        for file in refused:
-            hint = f" {file['hint']}" if file.get("hint") else ""
-            print(f"refused: {file['name']}: {file.get('detail', '')}{hint}", file=sys.stderr)
-    if refused and not result.get("series"):
-        raise typer.Exit(1)
-
-
+# -- masks out ---------------------------------------------------------------------------------------------------------
 def export(
     case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
     format: Annotated[str, typer.Option(help="nifti, nrrd, dicom-seg, rtstruct, png or coco.")] = "nifti",

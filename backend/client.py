@@ -14,7 +14,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.message import Message
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ Json = dict[str, Any]
 
 PAGE = 200
 POLL_S = 0.5
+ASKED_AT_ONCE = 1000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 
@@ -200,6 +201,36 @@ class Client:
         with _as_one_file(path) as (name, stream):
             files = {"files": (name, _Counted(stream, on_bytes), "application/octet-stream")}
             return self._json("POST", f"/api/projects/{project_id}/uploads", files=files)
+
+    # -- files in many requests ---------------------------------------------------------------------------------------
+    def open_intake(self, project_id: str, key: str) -> str:
+        """The id of the open intake that the sender calls `key`, made if there is none."""
+        return str(self._json("POST", f"/api/projects/{project_id}/intakes", json={"key": key})["id"])
+
+    def known_files(self, project_id: str, sha256s: Sequence[str]) -> list[Json]:
+        """Which files need not be sent again, by the sha256 of their bytes."""
+        found: list[Json] = []
+        for start in range(0, len(sha256s), ASKED_AT_ONCE):
+            asked = {"sha256": list(sha256s[start : start + ASKED_AT_ONCE])}
+            found += self._json("POST", f"/api/projects/{project_id}/intakes/known", json=asked)["items"]
+        return found
+
+    def send_files(
+        self, intake_id: str, files: Sequence[tuple[str, Path]], *, on_bytes: OnBytes = _ignore
+    ) -> list[Json]:
+        """Send files, each with the name it shall have, in one request: all arrive or none. In their order, what the
+        server has of each. `on_bytes` is called for each file."""
+        with ExitStack() as stack:
+            parts = []
+            for name, path in files:
+                stream = stack.enter_context(path.open("rb"))
+                parts.append(("files", (name, _Counted(stream, on_bytes), "application/octet-stream")))
+            kept: list[Json] = self._json("POST", f"/api/intakes/{intake_id}/files", files=parts)["items"]
+        return kept
+
+    def complete_intake(self, intake_id: str) -> Json:
+        """All files have been sent: the job that reads them."""
+        return self._json("POST", f"/api/intakes/{intake_id}/complete")
 
     # -- annotations --------------------------------------------------------------------------------------------------
     def case(self, case_id: str) -> Json:

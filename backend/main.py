@@ -75,7 +75,7 @@ def create_app(services: Services) -> FastAPI:
 
 async def _sweep(services: Services) -> None:
     """Until cancelled: send again what the courier lost, hand out what webhooks are to be told, delete what nobody uses
-    any more and, every hour, forget sessions, links and deliveries that are old.
+    any more and, every hour, forget sessions, links, deliveries and intakes that are old.
     A failure is logged and tried again, never fatal."""
     for sweep in itertools.count():
         try:
@@ -83,6 +83,7 @@ async def _sweep(services: Services) -> None:
                 await run_in_threadpool(services.accounts.forget_expired)
                 await run_in_threadpool(services.webhooks.forget_old)
                 await run_in_threadpool(services.content.forget_unused_planes)
+                await run_in_threadpool(services.intakes.forget_abandoned)
             sent = await run_in_threadpool(services.jobs.sweep)
             if sent:
                 log.info("jobs sent again", count=sent)

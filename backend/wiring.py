@@ -25,6 +25,7 @@ from backend.services.effort import Efforts
 from backend.services.evaluations import Evaluations
 from backend.services.exports import Exports
 from backend.services.imports import Imports
+from backend.services.intakes import Intakes
 from backend.services.isolation import Isolation
 from backend.services.jobs import Jobs
 from backend.services.label_sets import LabelSets
@@ -101,6 +102,7 @@ class Services:
     networks: Networks
     jobs: Jobs
     imports: Imports
+    intakes: Intakes
     exports: Exports
     webhooks: Webhooks
     archives: Archives
@@ -182,6 +184,9 @@ def build_services(settings: Settings) -> Services:
         networks=Networks(db, objects),
         jobs=jobs,
         imports=Imports(
+            db, objects, jobs, privacy, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
+        ),
+        intakes=Intakes(
             db, objects, jobs, privacy, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
         ),
         webhooks=Webhooks(db, queue, private=settings.webhook_private),

@@ -30,6 +30,8 @@ LEFT_OUT = {
     "webhook_deliveries": "they tell of addresses that stay where they are",
     "pseudonyms": "whom they stand for is sealed with a key that stays here",
     "discarded_objects": "they tell what is to be deleted here",
+    "intakes": "they tell what has been sent here",
+    "intake_files": "they tell what has been sent here",
     "leases": "who has a case open is not to be kept",
 }
 

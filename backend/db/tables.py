@@ -311,6 +311,40 @@ class Original(Base):
     __table_args__ = (UniqueConstraint("volume_id", "position"),)
 
 
+class Intake(Base):
+    """Files that come in many requests and are read together by one import, whose job has this id. `key`: what the
+    sender calls them, as a digest. `closed_at`: all have come."""
+
+    __tablename__ = "intakes"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+    touched_at: Mapped[datetime] = _now()
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("intakes_open", "project_id", "key", unique=True, postgresql_where=text("closed_at IS NULL")),
+    )
+
+
+class IntakeFile(Base):
+    """One file of an intake. `digest`: of its bytes as they were sent, which tells what need not be sent again;
+    `name`: what the import's result calls it."""
+
+    __tablename__ = "intake_files"
+
+    intake_id: Mapped[UUID] = mapped_column(ForeignKey("intakes.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    object_key: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("intake_files_by_digest", "digest"),)
+
+
 class DicomInstance(Base):
     """A DICOM object of a project as DICOMweb shows it; its file lies in the object store under `originals/<sha256>`.
     `awaits_import`: it was received, and no import has looked at it yet."""

@@ -75,6 +75,10 @@ class Pseudonyms:
             return None
         return Identity(self.file(name).removesuffix(suffix_of(name)), "file", {"name": name})
 
+    def digest(self, content: str) -> str:
+        """A digest, in hex, by which something is known again here and nowhere else."""
+        return self._digest("content", content).hex()
+
     def _code(self, kind: str, original: str) -> str:
         number = int.from_bytes(self._digest(kind, original)[:8])
         return "".join(CODE_LETTERS[number >> 5 * n & 31] for n in range(CODE_LENGTH))

@@ -102,11 +102,16 @@ class Upload:
         max_bytes: int,
         max_files: int,
         pseudonyms: Pseudonyms | None = None,
+        part: UUID | None = None,
     ) -> None:
-        """With pseudonyms, files are kept by codes for their names, and `found` says what the codes stand for."""
+        """With pseudonyms, files are kept by codes for their names, and `found` says what the codes stand for. `part`:
+        it is one of several requests for the job."""
         self.job_id = job_id
         self.files: list[UploadedFile] = []
+        self.sha256s: list[str] = []
         self.found: list[Identity] = []
+        self._folder = upload_folder(job_id) + (f"/{part}" if part else "")
+        self._digest = hashlib.sha256()
         self._pseudonyms = pseudonyms
         self._objects = objects
         self._max_bytes = max_bytes
@@ -121,7 +126,7 @@ class Upload:
             raise UploadTooLarge(
                 f"The upload has more than {self._max_files} files.", hint="Send it in parts, or as one zip a series."
             )
-        self._name, self._size = name, 0
+        self._name, self._size, self._digest = name, 0, hashlib.sha256()
         self._writer = self._objects.open_writer(self._key())
 
     def write(self, data: bytes) -> None:
@@ -132,6 +137,7 @@ class Upload:
                 hint="Send it in parts; SAMMED_UPLOAD_MAX_BYTES sets the limit.",
             )
         self._size += len(data)
+        self._digest.update(data)
         self._writer.write(data)
 
     def end(self) -> None:
@@ -143,14 +149,15 @@ class Upload:
             self.found += [identity] if identity else []
             name = self._pseudonyms.file(name)
         self.files.append(UploadedFile(name=name, key=self._key(), size_bytes=self._size))
+        self.sha256s.append(self._digest.hexdigest())
 
     def discard(self) -> None:
         """Forget everything that has arrived."""
         self._writer = None
-        self._objects.delete_prefix(_folder(self.job_id))
+        self._objects.delete_prefix(self._folder)
 
     def _key(self) -> str:
-        return f"{_folder(self.job_id)}/{len(self.files):05d}"
+        return f"{self._folder}/{len(self.files):05d}"
 
 
 class Imports:
@@ -285,7 +292,7 @@ class Imports:
 
     def forget_upload(self, job_id: UUID) -> None:
         """Delete what was uploaded for a job, once it has been read."""
-        self._objects.delete_prefix(_folder(job_id))
+        self._objects.delete_prefix(upload_folder(job_id))
 
 
 def content_hash_of(voxels_hash: str, geometry: Mapping[str, Any], modality: str, channels: int) -> str:
@@ -317,5 +324,6 @@ def _untouched_parts(session: Session, case_id: UUID, volume_id: UUID) -> Sequen
     ).all()
 
 
-def _folder(job_id: UUID) -> str:
+def upload_folder(job_id: UUID) -> str:
+    """Where the files of an upload lie until they have been read."""
     return f"uploads/{job_id}"

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -127,12 +127,17 @@ class Objects:
             except FileNotFoundError:
                 return
 
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete these objects."""
+        with _translated("deleting"):
+            if keys:
+                obstore.delete(self._store, list(keys))
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete all objects below a prefix; none there is fine."""
         with _translated(f"deleting {prefix}"):
             for batch in obstore.list(self._store, prefix):
-                for meta in batch:
-                    obstore.delete(self._store, meta["path"])
+                self.delete_all([meta["path"] for meta in batch])
 
     def ping(self) -> None:
         """Raises ObjectsUnavailable unless a small object can be written, read back and deleted."""

@@ -116,6 +116,10 @@ ALLOWED: dict[str, set[Role]] = {
     "export_case": EXPORT,
     "upload_files": MANAGER,
     "load_samples": MANAGER,
+    "open_intake": MANAGER,
+    "list_known_files": MANAGER,
+    "send_intake_files": MANAGER,
+    "complete_intake": MANAGER,
     "get_volume": ALL,
     "get_slice": ALL,
     "predict_mask": ANNOTATE,
@@ -260,6 +264,7 @@ def world(services: Services) -> dict[str, Any]:
         "label_id": str(label.id),
         "comment_id": str(thread.first.comment.id),
         "job_id": str(job.id),
+        "intake_id": str(services.intakes.open(boss, view.project.id, "a series")),
         "evaluation_id": evaluation(services, view.project.id, boss),
     }
 
@@ -323,6 +328,8 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "search_dicom_server": {"limit": 1},
         "pull_from_dicom_server": {"study_uids": ["1.2"]},
         "push_to_dicom_server": {"server": "none"},
+        "open_intake": {"key": "another series"},
+        "list_known_files": {"sha256": ["0" * 64]},
         "start_job": {"kind": "export", "case_id": world["case_id"], "format": "nifti"},
     }
     return bodies.get(name, {})

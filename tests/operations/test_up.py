@@ -118,7 +118,9 @@ def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Insta
     installation.wait_for_workers()
     sent = sammed("import", str(scans), "--project", "From the shell", *folder)
     assert sent.returncode == 0, sent.stderr
-    assert "6 slices" in sent.stdout
+    [line] = [line for line in sent.stdout.splitlines() if "head.nii.gz" in line]
+    assert line.split()[:5] == ["head.nii.gz", "imported", "1", "1", "6"]
+    assert "skipped: notes.txt" in sent.stdout
 
     with installation.client() as client:
         (project,) = [p for p in client.get("/api/projects").json()["items"] if p["name"] == "From the shell"]

@@ -668,6 +668,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/intakes/{intake_id}/complete": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Complete Intake
+         * @description All files have come. Answers with the job that reads them, however often it is said.
+         */
+        readonly post: operations["complete_intake"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/intakes/{intake_id}/files": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send Intake Files
+         * @description More files of an intake: all of the request, or none. What it has already is not kept twice.
+         */
+        readonly post: operations["send_intake_files"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/jobs": {
         readonly parameters: {
             readonly query?: never;
@@ -1197,6 +1237,47 @@ export interface paths {
          * @description The whole project as one file, for its managers: /api/jobs/{id}/download has it when the job is done.
          */
         readonly post: operations["export_project"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/intakes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Open Intake
+         * @description An intake for files that are sent in many requests and read together. The same key gives the same intake until it
+         *     is complete; after a week without a file it is forgotten.
+         */
+        readonly post: operations["open_intake"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/intakes/known": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List Known Files
+         * @description Which of these files came by intakes of the project before and need not be sent again.
+         */
+        readonly post: operations["list_known_files"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2610,6 +2691,32 @@ export interface components {
              */
             readonly masks?: boolean;
         };
+        /** ArrivedFile */
+        readonly ArrivedFile: {
+            /**
+             * Intake Id
+             * Format: uuid
+             */
+            readonly intake_id: string;
+            /**
+             * Name
+             * @description What the result of the job calls the file
+             */
+            readonly name: string;
+            /** Sha256 */
+            readonly sha256: string;
+            /**
+             * State
+             * @description Of the job; `waiting` before there is one
+             * @enum {string}
+             */
+            readonly state: "waiting" | "queued" | "running" | "done";
+        };
+        /** ArrivedFiles */
+        readonly ArrivedFiles: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ArrivedFile"][];
+        };
         /** AuditEvent */
         readonly AuditEvent: {
             /** Action */
@@ -3496,6 +3603,23 @@ export interface components {
                 readonly [key: string]: string;
             };
         };
+        /** IntakeIn */
+        readonly IntakeIn: {
+            /**
+             * Key
+             * @description What the sender calls these files, such as a study
+             */
+            readonly key: string;
+        };
+        /** IntakeOut */
+        readonly IntakeOut: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Also of the job that reads the files, once they are complete
+             */
+            readonly id: string;
+        };
         /** InvitationOut */
         readonly InvitationOut: {
             /** Expires At */
@@ -3587,6 +3711,14 @@ export interface components {
          * @enum {string}
          */
         readonly JobState: "queued" | "running" | "done" | "failed" | "cancelled";
+        /** KnownIn */
+        readonly KnownIn: {
+            /**
+             * Sha256
+             * @description Of the bytes of files as they would be sent
+             */
+            readonly sha256: readonly string[];
+        };
         /** Label */
         readonly Label: {
             readonly code: components["schemas"]["CodeValue"] | null;
@@ -7303,6 +7435,74 @@ export interface operations {
             };
         };
     };
+    readonly complete_intake: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly intake_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly send_intake_files: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly intake_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "multipart/form-data": {
+                    readonly files: readonly string[];
+                };
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ArrivedFiles"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly list_jobs: {
         readonly parameters: {
             readonly query: {
@@ -8483,6 +8683,76 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly open_intake: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["IntakeIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IntakeOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_known_files: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["KnownIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ArrivedFiles"];
                 };
             };
             /** @description Validation Error */
