@@ -7,16 +7,19 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataelem import DataElement
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
+from pydicom.valuerep import AMBIGUOUS_VR
 
 from backend.errors import CorruptDicom
 from backend.imaging.dicom.elements import text, unheard
@@ -26,6 +29,12 @@ START_BYTES = 1 << 20
 
 INLINE_BYTES = 1024
 """Longer binary values are given by address, and longer texts are no search keys."""
+
+SHARED_BYTES = 128
+"""Values up to this length are remembered: the images of a series say the same of most things."""
+
+BY_CONTEXT = frozenset({"SQ", "UN", *AMBIGUOUS_VR})
+"""What cannot be read without the rest of the data set."""
 
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 PIXEL_DATA = "7FE00010"
@@ -166,13 +175,43 @@ def _items(dataset: Dataset, place: str, bulk_url: Callable[[str], str]) -> Json
 
 
 def _plain(dataset: Dataset, tag: BaseTag) -> Json | None:
-    """One element in the JSON model, None when its value cannot be read."""
+    """One element in the JSON model, None when its value cannot be read. Not to be changed: the images of a series
+    share most of them."""
+    raw: object = dataset.get_item(tag)
+    if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes) and len(raw.value) <= SHARED_BYTES:
+        vr = raw.VR or _kind_of(int(tag))
+        if not tag.is_private and vr not in BY_CONTEXT:
+            said = dataset.original_character_set
+            charsets = (said,) if isinstance(said, str) else tuple(said)
+            return _shared(int(tag), vr, raw.value, raw.is_little_endian, charsets)
     try:
-        element: DataElement = dataset[tag]
-        made: Json = _clean(element.to_json_dict(None, INLINE_BYTES))
-        return made
+        return _in_json(dataset[tag])
     except Exception:  # as above
         return None
+
+
+@lru_cache(maxsize=20_000)
+def _shared(tag: int, vr: str, value: bytes, is_little_endian: bool, charsets: tuple[str, ...]) -> Json | None:
+    """A value as it stands in a file, read once for all files that hold it."""
+    raw = RawDataElement(Tag(tag), vr, len(value), value, 0, False, is_little_endian)
+    try:
+        return _in_json(convert_raw_data_element(raw, encoding=list(charsets)))
+    except Exception:  # as above
+        return None
+
+
+@lru_cache(maxsize=20_000)
+def _kind_of(tag: int) -> str:
+    """The value representation that an implicit file does not state."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+
+
+def _in_json(element: DataElement) -> Json:
+    made: Json = _clean(element.to_json_dict(None, INLINE_BYTES))
+    return made
 
 
 def _clean(value: Any) -> Any:
