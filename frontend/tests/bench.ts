@@ -42,9 +42,10 @@ for (const side of [512, 1024, 2048]) {
   })
   session.strokes.setRadiusMm(side / 40)
   session.strokes.begin(slicePoint(side / 4, side / 4), false)
-  median(`${side}: stroke frame (paint, outlines, pass, two masks)`, (run) => {
+  median(`${side}: stroke frame (paint, outlines, what was touched)`, (run) => {
     session.strokes.extend(slicePoint(side / 4 + (run % 100), side / 4 + run))
-    compose(image, lut, scene.masks().layers, words)
+    const { layers, changed } = scene.masks()
+    compose(image, lut, layers, words, changed ?? undefined)
   })
   median(`${side}: stroke ends (encode, flips, revision)`, () => {
     session.strokes.end()

@@ -30,9 +30,10 @@ export function nextUseful(progress: Progress): number | null {
   const { current, annotated, open } = progress
   const unsure = leastCertainFirst(open).find((slice) => slice !== current)
   if (unsure !== undefined) return unsure
-  let best: number | null = null, most = 0
-  for (const slice of emptyBetween(progress)) {
-    const distance = Math.min(...annotated.map((other) => Math.abs(other - slice)))
+  let best: number | null = null, most = 0, above = 0
+  for (const slice of emptyBetween(progress)) { // ascending, as `annotated` is
+    while (annotated[above] < slice) above++
+    const distance = Math.min(annotated[above] - slice, slice - annotated[above - 1])
     if (slice !== current && distance > most) [best, most] = [slice, distance]
   }
   return best

@@ -1,6 +1,6 @@
 // The brush that follows edges: of what the disc covers it takes only what looks like its middle and hangs together with it.
 import { slicePoint, type SlicePoint } from './geometry.ts'
-import { boxUnion, type Box, type ByteMask } from './mask.ts'
+import { boxUnion, EMPTY_BOX, type Box, type ByteMask } from './mask.ts'
 import { reachOf, type Brush } from './stroke.ts'
 import type { SliceImage } from './windowing.ts'
 
@@ -13,20 +13,23 @@ const LEAST_SHARE = 0.01
 const STEP = 1 / 3
 
 /** Paints from one position to the next, in steps of a third of the radius. One channel only. `spread` is the range of the
- *  values of the slice. */
-export function paintAlongEdges(mask: ByteMask, from: SlicePoint, to: SlicePoint, brush: Brush, image: SliceImage, spread: number): void {
+ *  values of the slice. Returns the box it may have changed. */
+export function paintAlongEdges(mask: ByteMask, from: SlicePoint, to: SlicePoint, brush: Brush, image: SliceImage, spread: number): Box {
   const { row, column } = brush.pixelMm
   const lengthMm = Math.hypot((to[0] - from[0]) * column, (to[1] - from[1]) * row)
   const steps = Math.max(1, Math.ceil(lengthMm / (brush.radiusMm * STEP)))
+  let touched = EMPTY_BOX
   for (let n = lengthMm === 0 ? steps : 1; n <= steps; n++) {
-    dab(mask, slicePoint(from[0] + ((to[0] - from[0]) * n) / steps, from[1] + ((to[1] - from[1]) * n) / steps), brush, image, spread)
+    const at = slicePoint(from[0] + ((to[0] - from[0]) * n) / steps, from[1] + ((to[1] - from[1]) * n) / steps)
+    touched = boxUnion(touched, dab(mask, at, brush, image, spread))
   }
+  return touched
 }
 
-function dab(mask: ByteMask, at: SlicePoint, brush: Brush, { data }: SliceImage, spread: number): void {
+function dab(mask: ByteMask, at: SlicePoint, brush: Brush, { data }: SliceImage, spread: number): Box {
   const { columns, rows, bytes } = mask
   const startX = Math.round(at[0]), startY = Math.round(at[1])
-  if (startX < 0 || startY < 0 || startX >= columns || startY >= rows) return
+  if (startX < 0 || startY < 0 || startX >= columns || startY >= rows) return EMPTY_BOX
   const box = reachOf(mask, at, at, Math.max(brush.radiusMm, brush.pixelMm.row, brush.pixelMm.column), brush.pixelMm)
   const distance2 = (x: number, y: number) => ((x - at[0]) * brush.pixelMm.column) ** 2 + ((y - at[1]) * brush.pixelMm.row) ** 2
   const [mean, deviation] = middleOf(box, (x, y) => distance2(x, y) <= (brush.radiusMm * MIDDLE) ** 2, data, columns, startY * columns + startX)
@@ -53,6 +56,7 @@ function dab(mask: ByteMask, at: SlicePoint, brush: Brush, { data }: SliceImage,
     visit(x, y + 1)
   }
   if (!brush.erase) mask.box = boxUnion(mask.box, box)
+  return box
 }
 
 function middleOf(box: Box, inMiddle: (x: number, y: number) => boolean, data: SliceImage['data'], columns: number, start: number): [mean: number, deviation: number] {

@@ -5,8 +5,8 @@ import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
 import type { Draft } from './draft.ts'
 import { History, type Direction } from './history.ts'
 import { LabelMasks } from './label_masks.ts'
-import { difference, intersection, isEmpty, union, xor, type Mask } from './mask.ts'
-import type { Accepted, Change, Decision, MaskChange, SliceFlips, SuggestionChange } from './session_types.ts'
+import { difference, intersection, isEmpty, sameMask, union, xor, type Mask } from './mask.ts'
+import type { Accepted, Change, Decision, MaskChange, SliceFlips, SliceTurn, SuggestionChange } from './session_types.ts'
 import { Suggestions, type Decline, type Suggestion } from './suggestions.ts'
 import type { ViewState } from './view_state.ts'
 
@@ -58,9 +58,10 @@ export class Edits {
     labelId: string, changed: readonly SliceFlips[], origin: Exclude<Accepted['origin'], 'undo'>,
     provenance: Pick<Accepted, 'prompts' | 'model' | 'learnedPrompt' | 'suggestionId'> = BY_HAND,
   ): void {
-    const gained = changed.map(({ slice, flips }) => ({ slice, added: difference(flips, this.masks.get(labelId, slice)) }))
+    const yielding = this.#options.yielding(labelId)
+    const gained = yielding.length === 0 ? [] : changed.map(({ slice, flips }) => ({ slice, added: difference(flips, this.masks.get(labelId, slice)) }))
     this.#changeOne(labelId, changed, origin, provenance)
-    for (const other of this.#options.yielding(labelId)) {
+    for (const other of yielding) {
       const lost = gained.map(({ slice, added }) => ({ slice, flips: intersection(this.masks.get(other, slice), added) }))
       this.#changeOne(other, lost, 'manual', BY_HAND)
     }
@@ -72,13 +73,8 @@ export class Edits {
   ): void {
     const slices = changed.filter(({ flips }) => !isEmpty(flips))
     if (slices.length === 0) return
-    const parts = slices.map(({ slice, flips }) => {
-      const before = this.masks.get(labelId, slice)
-      return { slice, added: difference(flips, before), removed: intersection(flips, before) }
-    })
     const revision = this.#options.newId()
-    this.history.record({ kind: 'mask', labelId, parts, revision })
-    this.#flip(labelId, slices)
+    this.#turn(labelId, slices, revision)
     const open = this.suggestions.openOf(labelId) // what is drawn takes the place of what was proposed
     this.closeSuggestions(slices.flatMap(({ slice }) => open.get(slice) ?? []), null)
     this.#options.onAccepted({ id: revision, labelId, slices, origin, ...provenance, reverts: null })
@@ -113,9 +109,7 @@ export class Edits {
       if (revision !== null && shown.length > 0) {
         const { labelId } = shown[0]
         const slices = shown.map(({ slice, mask }) => ({ slice, flips: difference(mask, this.masks.get(labelId, slice)) }))
-        const parts = slices.map(({ slice, flips }) => ({ slice, added: flips, removed: intersection(flips, this.masks.get(labelId, slice)) }))
-        this.history.record({ kind: 'mask', labelId, parts, revision })
-        this.#flip(labelId, slices)
+        this.#turn(labelId, slices, revision)
         this.closeSuggestions(shown, null)
       }
       this.closeSuggestions(empty, 'absent')
@@ -125,19 +119,25 @@ export class Edits {
 
   /** The server's state of a mask takes the place of ours (first load, somebody else's change). Not undoable. */
   replaceMask(labelId: string, slice: number, mask: Mask): void {
-    batch(() => this.#setMask(labelId, slice, mask))
+    this.#setMasks(labelId, [{ slice, after: mask }])
   }
 
-  #setMask(labelId: string, slice: number, mask: Mask): void {
-    this.masks.set(labelId, slice, mask)
-    this.#masksVersion.value++
-    this.#changes.value++
-  }
-
-  #flip(labelId: string, slices: readonly SliceFlips[]): void {
+  #setMasks(labelId: string, masks: readonly { readonly slice: number; readonly after: Mask }[]): void {
+    for (const { slice, after } of masks) this.masks.set(labelId, slice, after)
     batch(() => {
-      for (const { slice, flips } of slices) this.#setMask(labelId, slice, xor(this.masks.get(labelId, slice), flips))
+      this.#masksVersion.value++
+      this.#changes.value++
     })
+  }
+
+  /** Flips voxels, as something that the history can take back. */
+  #turn(labelId: string, slices: readonly SliceFlips[], revision: string): void {
+    const parts = slices.map(({ slice, flips }) => {
+      const before = this.masks.get(labelId, slice)
+      return { slice, flips, before, after: xor(before, flips) }
+    })
+    this.history.record({ kind: 'mask', labelId, parts, revision })
+    this.#setMasks(labelId, parts)
   }
 
   #replay(change: Change, direction: Direction): void {
@@ -162,19 +162,23 @@ export class Edits {
 
   #replayMask(change: MaskChange, direction: Direction): void {
     this.#goTo(change.parts.map(({ slice }) => slice))
-    const slices = change.parts.map(({ slice, added, removed }) => {
-      const [add, remove] = direction === 'undo' ? [removed, added] : [added, removed]
-      const current = this.masks.get(change.labelId, slice)
-      return { slice, flips: xor(current, difference(union(current, add), remove)) } // what others changed since stays theirs
-    }).filter(({ flips }) => !isEmpty(flips))
+    const slices = change.parts.map((part) => this.#turnedBack(change.labelId, part, direction)).filter(({ flips }) => !isEmpty(flips))
     if (slices.length === 0) return
     const id = this.#options.newId()
-    this.#flip(change.labelId, slices)
+    this.#setMasks(change.labelId, slices)
     const { labelId, revision } = change
     const drawn = slices.map(({ slice }) => slice).filter((slice) => this.masks.has(labelId, slice))
     this.suggestions.close(labelId, drawn, null)
     this.#options.onAccepted({ id, labelId, slices, origin: 'undo', ...BY_HAND, reverts: revision })
     change.revision = id
+  }
+
+  /** What the mask was before, or is again after; what others changed since stays theirs. */
+  #turnedBack(labelId: string, { slice, flips, before, after }: SliceTurn, direction: Direction): SliceFlips & { readonly after: Mask } {
+    const current = this.masks.get(labelId, slice), [from, to] = direction === 'undo' ? [after, before] : [before, after]
+    if (sameMask(current, from)) return { slice, flips, after: to }
+    const kept = difference(union(current, difference(to, from)), difference(from, to))
+    return { slice, flips: xor(current, kept), after: kept }
   }
 
   /** A change that nobody sees is no undo: looks at one of the slices unless one is on the screen. */

@@ -1,5 +1,7 @@
 // Pointer, wheel and touch of the overlay canvas -> the tool host and the view. Keys are annotate/keyboard.ts.
 // One finger or pen is the tool; two fingers pan and zoom.
+import { batch } from '@preact/signals-core'
+
 import { screenPoint } from './camera.ts'
 import type { ScreenPoint } from './geometry.ts'
 import type { Session } from './session.ts'
@@ -24,8 +26,8 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
     const box = canvas.getBoundingClientRect()
     return screenPoint(event.clientX - box.left, event.clientY - box.top)
   }
-  const raw = (event: PointerEvent): RawPointer => ({
-    screen: at(event), alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey,
+  const raw = (event: PointerEvent, screen: ScreenPoint = at(event)): RawPointer => ({
+    screen, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey,
     ...(event.pointerType === 'pen' && event.pressure > 0 ? { pressure: event.pressure / USUAL_PRESSURE } : {}),
   })
   const showCursor = () => {
@@ -56,8 +58,11 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
       return
     }
     const parts = event.buttons !== 0 ? event.getCoalescedEvents?.() ?? [] : []
-    for (const part of parts) host.move(raw(part))
-    if (parts.length === 0) host.move(raw(event))
+    const box = canvas.getBoundingClientRect()
+    batch(() => { // one frame shows them all
+      for (const part of parts) host.move(raw(part, screenPoint(part.clientX - box.left, part.clientY - box.top)))
+      if (parts.length === 0) host.move(raw(event))
+    })
     showCursor()
   }
 

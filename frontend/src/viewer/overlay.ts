@@ -92,9 +92,10 @@ function prompts(session: Session, out: Draw[]): void {
 
 function brush(session: Session, out: Draw[]): void {
   const { view } = session
-  const at = view.pointer.value
   const tool = session.tool.value
-  if (!at || !session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
+  if (!session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
+  const at = view.pointer.value // read last: nothing else is drawn again for a pointer that moves
+  if (!at) return
   const radius = session.strokes.radiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen
   const color = tool === 'eraser' ? ERASER : labelColor(session, session.draft.value?.labelId ?? session.activeLabelId.value)
   const p = (dx: number, dy: number) => [at[0] + dx * radius, at[1] + dy * radius] as unknown as ScreenPoint
@@ -106,8 +107,8 @@ function brush(session: Session, out: Draw[]): void {
 }
 
 function keyboardPointer(view: ViewState, out: Draw[]): void {
-  const at = view.pointer.value
-  if (!at || !view.pointerByKeys.value) return
+  const at = view.pointerByKeys.value ? view.pointer.value : null
+  if (!at) return
   const p = (dx: number, dy: number) => [at[0] + dx, at[1] + dy] as unknown as ScreenPoint
   for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
     out.push({ kind: 'line', from: p(4 * dx, 4 * dy), to: p(14 * dx, 14 * dy), color: WHITE, width: 2 })

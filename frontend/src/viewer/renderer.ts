@@ -7,18 +7,21 @@ import { compose } from './compose.ts'
 import type { Rings } from './contour.ts'
 import type { ScreenPoint } from './geometry.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
+import { EMPTY_BOX, type Box } from './mask.ts'
 import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { LabelMasks } from './label_masks.ts'
 import type { Session } from './session.ts'
 import type { ViewState } from './view_state.ts'
-import { createLut, fillLut, type Lut, type SliceImage } from './windowing.ts'
+import { createLut, fillLut, type Lut, type SliceImage, type WindowLevel } from './windowing.ts'
 
 export interface Canvases { readonly picture: HTMLCanvasElement; readonly overlay: HTMLCanvasElement }
 
 /** Voxels larger than this many device pixels are shown as squares, so that one sees what is annotated. */
 const SQUARE_FROM_PX = 14
 const STALE_ALPHA = 0.35
+/** How far the widest outline and its dark edge, or a picture that is shown smaller, reach beyond a voxel. */
+const EDGE_PX = 4
 const FONT = '600 14px system-ui, sans-serif'
 const POSITIVE = '#3ddc84'
 const NEGATIVE = '#ff6b6b'
@@ -31,15 +34,15 @@ export function mountRenderer(
 ): () => void {
   const paint = new PicturePainter(session, view, context(picture), earlier)
   const paintOver = new OverlayPainter(context(overlay), paint)
-  let composed = false, frame = 0
-  let pictureDue = true, overlayDue = true
+  let frame = 0
+  let contentDue = true, wholeDue = true, overlayDue = true
+  let over: readonly Draw[] = []
 
   const draw = () => {
     frame = 0
-    if (pictureDue) paint.draw(!composed)
-    if (overlayDue || session.magnifier.peek()) paintOver.draw(drawOverlay(session, view), view.viewport.peek())
-    composed = true
-    pictureDue = overlayDue = false
+    if (contentDue || wholeDue) paint.draw(contentDue, wholeDue)
+    if (overlayDue || session.magnifier.peek()) paintOver.draw(over, view.viewport.peek())
+    contentDue = wholeDue = overlayDue = false
   }
   const schedule = () => {
     if (frame === 0) frame = requestAnimationFrame(draw)
@@ -47,17 +50,16 @@ export function mountRenderer(
   const stops = [
     effect(() => {
       dependOnContent(session, view)
-      composed = false
-      pictureDue = true
+      contentDue = true
       schedule()
     }),
     effect(() => {
       void view.matrix.value
-      pictureDue = true
+      wholeDue = true
       schedule()
     }),
     effect(() => {
-      drawOverlay(session, view) // reads every signal that it depends on
+      over = drawOverlay(session, view)
       overlayDue = true
       schedule()
     }),
@@ -70,7 +72,7 @@ export function mountRenderer(
       canvas.height = Math.max(1, Math.round(height * ratio))
     }
     view.viewport.value = { width, height }
-    pictureDue = overlayDue = true
+    wholeDue = overlayDue = true
     if (frame !== 0) cancelAnimationFrame(frame)
     draw() // in this very frame: a resized canvas is empty
   })
@@ -97,6 +99,9 @@ function dependOnContent(session: Session, view: ViewState): void {
   for (const signal of read) void signal.value
 }
 
+/** What a picture was composed from, besides the masks. */
+interface Composed { readonly image: SliceImage; readonly window: WindowLevel; readonly inverted: boolean; readonly interpolated: boolean }
+
 class PicturePainter {
   readonly #view: ViewState
   readonly #scene: Scene
@@ -106,7 +111,8 @@ class PicturePainter {
   #pixels: ImageData | null = null
   #words: Int32Array = new Int32Array(0)
   #lut: { readonly lut: Lut; readonly type: string } | null = null
-  #masks: DrawnMasks = { layers: [], outlines: [] }
+  #masks: DrawnMasks = { layers: [], outlines: [], changed: null }
+  #composed: Composed | null = null
   #stale = true
 
   constructor(session: Session, view: ViewState, target: CanvasRenderingContext2D, earlier: (() => LabelMasks | null) | null) {
@@ -116,14 +122,28 @@ class PicturePainter {
     this.#slice = context(document.createElement('canvas'))
   }
 
-  draw(contentChanged: boolean): void {
-    if (contentChanged) this.#compose()
+  /** After a stroke only what it touched is composed and painted again, unless all is to be (`whole`). */
+  draw(contentChanged: boolean, whole: boolean): void {
+    const changed = contentChanged ? this.#compose() : EMPTY_BOX
     const target = this.#target
     const viewport = this.#view.viewport.peek()
     const ratio = target.canvas.width / Math.max(1, viewport.width)
-    target.setTransform(1, 0, 0, 1, 0, 0)
-    target.clearRect(0, 0, target.canvas.width, target.canvas.height)
-    this.#put(target, matrixOf(this.#view.view.peek()).map((value) => value * ratio) as unknown as Matrix, ratio)
+    const matrix = matrixOf(this.#view.view.peek()).map((value) => value * ratio) as unknown as Matrix
+    if (whole || changed === null) {
+      target.setTransform(1, 0, 0, 1, 0, 0)
+      target.clearRect(0, 0, target.canvas.width, target.canvas.height)
+      this.#put(target, matrix, ratio)
+    } else if (changed.x1 >= changed.x0 && changed.y1 >= changed.y0) {
+      const region = onScreen(changed, matrix, ratio), { x0, y0, x1, y1 } = region
+      const path = new Path2D()
+      path.rect(x0, y0, x1 - x0, y1 - y0)
+      target.save()
+      target.setTransform(1, 0, 0, 1, 0, 0)
+      target.clip(path)
+      target.clearRect(x0, y0, x1 - x0, y1 - y0)
+      this.#put(target, matrix, ratio, region)
+      target.restore()
+    }
   }
 
   /** The picture larger, in a disc of another canvas: the point under `at` (CSS pixels) stays where it is. */
@@ -145,7 +165,8 @@ class PicturePainter {
     target.restore()
   }
 
-  #put(target: CanvasRenderingContext2D, matrix: Matrix, ratio: number): void {
+  /** `within` (device pixels): nothing else can be seen. */
+  #put(target: CanvasRenderingContext2D, matrix: Matrix, ratio: number, within: Box | null = null): void {
     if (this.#pixels === null) return
     const [a, b, c, d] = matrix
     const pxPerVoxel = Math.min(Math.hypot(a, b), Math.hypot(c, d))
@@ -158,6 +179,7 @@ class PicturePainter {
     target.setTransform(1, 0, 0, 1, 0, 0)
     if (this.#stale) return
     for (const outline of this.#masks.outlines) {
+      if (within !== null && !meet(onScreen(outline.box, matrix, ratio), within)) continue
       const path = pathOf(outline.rings, matrix)
       if (outline.kind === 'accepted') {
         line(target, path, outline.color, 1.25 * ratio)
@@ -173,21 +195,36 @@ class PicturePainter {
     }
   }
 
-  #compose(): void {
+  /** The voxels whose pixels are others now; null: all. */
+  #compose(): Box | null {
     const view = this.#view
     const image = view.image.peek()
     this.#stale = image === null
     if (image === null) {
       const { rows, columns } = view.shape.peek()
       if (this.#pixels && (this.#pixels.width !== columns || this.#pixels.height !== rows)) this.#pixels = null
-      return
+      this.#composed = null
+      return null
     }
-    const pixels = this.#bufferFor(image)
-    const lut = this.#lutFor(image)
-    fillLut(lut, view.window.peek(), view.inverted.peek())
+    const lut = this.#lutFor(image), pixels = this.#bufferFor(image)
+    const composed = { image, window: view.window.peek(), inverted: view.inverted.peek(), interpolated: view.interpolated.peek() }
+    const before = this.#composed
+    if (composed.window !== before?.window || composed.inverted !== before.inverted || composed.image.data.constructor !== before.image.data.constructor) {
+      fillLut(lut, composed.window, composed.inverted)
+    }
     this.#masks = this.#scene.masks()
-    compose(image, lut, this.#masks.layers, this.#words)
-    this.#slice.putImageData(pixels, 0, 0)
+    this.#composed = composed
+    const same = before !== null && before.image === image && before.window === composed.window && before.inverted === composed.inverted &&
+      before.interpolated === composed.interpolated
+    const changed = same ? this.#masks.changed : null
+    if (changed === null) {
+      compose(image, lut, this.#masks.layers, this.#words)
+      this.#slice.putImageData(pixels, 0, 0)
+    } else if (changed.x1 >= changed.x0 && changed.y1 >= changed.y0) {
+      compose(image, lut, this.#masks.layers, this.#words, changed)
+      this.#slice.putImageData(pixels, 0, 0, changed.x0, changed.y0, changed.x1 - changed.x0 + 1, changed.y1 - changed.y0 + 1)
+    }
+    return changed
   }
 
   #bufferFor({ rows, columns }: SliceImage): ImageData {
@@ -220,6 +257,20 @@ class PicturePainter {
     }
     return pattern
   }
+}
+
+/** Whole device pixels around what some voxels can change: the picture beyond them by interpolation, outlines by their width. */
+function onScreen({ x0, y0, x1, y1 }: Box, [a, b, c, d, e, f]: Matrix, ratio: number): Box {
+  const columns = [x0 - 1.5, x1 + 1.5], rows = [y0 - 1.5, y1 + 1.5], beyond = EDGE_PX * ratio
+  const xs = columns.flatMap((x) => rows.map((y) => a * x + c * y + e)), ys = columns.flatMap((x) => rows.map((y) => b * x + d * y + f))
+  return {
+    x0: Math.floor(Math.min(...xs) - beyond), y0: Math.floor(Math.min(...ys) - beyond),
+    x1: Math.ceil(Math.max(...xs) + beyond), y1: Math.ceil(Math.max(...ys) + beyond),
+  }
+}
+
+function meet(a: Box, b: Box): boolean {
+  return a.x0 <= b.x1 && b.x0 <= a.x1 && a.y0 <= b.y1 && b.y0 <= a.y1
 }
 
 function pathOf(rings: Rings, [a, b, c, d, e, f]: Matrix): Path2D {

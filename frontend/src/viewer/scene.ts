@@ -6,14 +6,17 @@ import { proposalOf, type Draft } from './draft.ts'
 import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
 import { addRow, type LabelMasks } from './label_masks.ts'
-import { boxUnion, ByteMask, difference } from './mask.ts'
+import { boxUnion, ByteMask, difference, EMPTY_BOX, type Box } from './mask.ts'
 import type { LabelStyle, LaidOver, Session } from './session.ts'
+import type { Painting } from './strokes.ts'
 import type { ViewState } from './view_state.ts'
 
 const LAID_OVER_OPACITY = 0.6
 
 export interface Outline {
   readonly rings: Rings
+  /** Encloses the voxels inside. */
+  readonly box: Box
   readonly color: string
   /** What nobody accepted is hatched, the draft under the hand stronger; accepted masks are filled by a layer. */
   readonly kind: 'accepted' | Hatch
@@ -22,14 +25,35 @@ export interface Outline {
 export interface DrawnMasks {
   readonly layers: readonly MaskLayer[]
   readonly outlines: readonly Outline[]
+  /** Where they may differ from what was asked for before: all voxels if null. */
+  readonly changed: Box | null
 }
-
-interface DrawnLists { readonly layers: MaskLayer[]; readonly outlines: Outline[] }
 
 interface Shown {
   readonly mask: ByteMask
-  content: unknown
+  content: readonly unknown[] | null
   rings: Rings | null
+}
+
+/** Collects what is drawn, in order. Equal looks mean equal pictures, but for what a stroke is changing. */
+class Drawn {
+  readonly layers: MaskLayer[] = []
+  readonly outlines: Outline[] = []
+  readonly look: unknown[] = []
+
+  /** Masks of nothing are left out. */
+  outline(shown: Shown, color: string, kind: Outline['kind']): void {
+    if (shown.mask.box.x1 < 0) return
+    this.outlines.push({ rings: ringsOf(shown), box: shown.mask.box, color, kind })
+    this.look.push(shown.content, color, kind)
+  }
+
+  fill(shown: Shown, color: string, opacity: number): void {
+    if (shown.mask.box.x1 < 0) return
+    this.layers.push({ mask: shown.mask, color: parseColor(color), opacity })
+    this.look.push(opacity)
+    this.outline(shown, color, 'accepted')
+  }
 }
 
 export class Scene {
@@ -37,6 +61,8 @@ export class Scene {
   readonly #view: ViewState
   readonly #shown = new Map<string, Shown>()
   readonly #earlier: (() => LabelMasks | null) | null
+  #look: readonly unknown[] = []
+  #painting: { readonly stroke: Painting; readonly shown: Shown; steps: number } | null = null
 
   /** `earlier`: what a pane beside shows in place of the masks of now; null of the main one, where that can be flipped. */
   constructor(session: Session, view: ViewState, earlier: (() => LabelMasks | null) | null = null) {
@@ -47,56 +73,60 @@ export class Scene {
 
   masks(): DrawnMasks {
     const earlier = this.#earlier === null ? this.#session.earlier.value : this.#earlier()
-    return earlier === null ? this.#now() : this.#then(earlier)
+    const drawn = new Drawn()
+    const touched = earlier === null ? this.#now(drawn) : this.#then(drawn, earlier)
+    const { layers, outlines, look } = drawn, before = this.#look
+    this.#look = look
+    const same = look.length === before.length && look.every((part, n) => part === before[n])
+    return { layers, outlines, changed: same ? touched : null }
   }
 
   /** Accepted masks alone. In a pane beside also what is laid over; in place of what is now, that would hide the change. */
-  #then(earlier: LabelMasks): DrawnMasks {
-    const drawn: DrawnLists = { layers: [], outlines: [] }
+  #then(drawn: Drawn, earlier: LabelMasks): Box {
     const axis = this.#view.axis.value, index = this.#view.slice.value
     for (const { id, color } of this.#session.labels.value) {
       if (!this.#session.isVisible(id)) continue
       const shown = this.#cached(`then ${id}`, [axis, index, earlier, earlier.version(id)], (mask) => earlier.loadInto(mask, id, axis, index))
-      this.#accepted(drawn, shown, color, this.#session.opacity.value)
+      drawn.fill(shown, color, this.#session.opacity.value)
     }
     if (this.#earlier !== null) this.#over(drawn)
-    return drawn
+    return EMPTY_BOX
   }
 
-  #now(): DrawnMasks {
+  /** The box that a stroke has touched since the last time. */
+  #now(drawn: Drawn): Box {
     const session = this.#session, axis = this.#view.axis.value
     const draft = axis === 0 ? session.drafts.value.get(this.#view.slice.value) ?? null : null
-    const stroke = axis === 0 ? session.strokes.inProgress : null
-    const drawn: DrawnLists = { layers: [], outlines: [] }
-    const { outlines } = drawn
+    const painting = session.strokes.inProgress
+    const stroke = axis === 0 && painting?.slice === this.#view.slice.value ? painting : null
+    const painted = stroke && this.#painted(stroke)
     for (const label of session.labels.value) {
       if (!session.isVisible(label.id)) continue
       const suggested = this.#suggested(label, draft)
-      if (suggested !== null && suggested.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(suggested), color: label.color, kind: 'suggestion' })
-      const painting = stroke !== null && !stroke.inDraft && label.id === session.activeLabelId.value
-      const shown = painting ? fresh(stroke.work) : this.#label(label, draft)
-      this.#accepted(drawn, shown, label.color, session.opacity.value)
+      if (suggested !== null) drawn.outline(suggested, label.color, 'suggestion')
+      const inHand = painted !== null && stroke!.draft === null && label.id === session.activeLabelId.value
+      drawn.fill(inHand ? painted.shown : this.#label(label, draft), label.color, session.opacity.value)
     }
     this.#over(drawn)
-    if (axis !== 0) this.#draftsAcross(axis, outlines)
-    else if (draft !== null) {
-      const shown = stroke?.inDraft ? fresh(stroke.work) : this.#proposal(draft)
-      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color: this.#color(draft.labelId), kind: 'draft' })
-    }
-    return drawn
+    if (axis !== 0) this.#draftsAcross(axis, drawn)
+    else if (draft !== null) drawn.outline(painted !== null && stroke!.draft !== null ? painted.shown : this.#proposal(draft), this.#color(draft.labelId), 'draft')
+    return painted?.touched ?? EMPTY_BOX
   }
 
-  #over(drawn: DrawnLists): void {
+  #over(drawn: Drawn): void {
     const elsewhere = this.#earlier === null ? 'earlier' : 'now'
     for (const [n, over] of this.#session.laidOver.value.entries()) {
-      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) this.#accepted(drawn, this.#laidOver(n, over), over.color, LAID_OVER_OPACITY)
+      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) drawn.fill(this.#laidOver(n, over), over.color, LAID_OVER_OPACITY)
     }
   }
 
-  #accepted({ layers, outlines }: DrawnLists, shown: Shown, color: string, opacity: number): void {
-    if (shown.mask.box.x1 < 0) return
-    layers.push({ mask: shown.mask, color: parseColor(color), opacity })
-    outlines.push({ rings: ringsOf(shown), color, kind: 'accepted' })
+  /** What is being painted, and where since the last time. */
+  #painted(stroke: Painting): { readonly shown: Shown; readonly touched: Box } {
+    if (this.#painting?.stroke !== stroke) this.#painting = { stroke, shown: { mask: stroke.work, content: [stroke], rings: null }, steps: 0 }
+    const painting = this.#painting, fresh = stroke.touched.slice(painting.steps)
+    painting.steps += fresh.length
+    if (fresh.length > 0) painting.shown.rings = null
+    return { shown: painting.shown, touched: fresh.reduce(boxUnion, EMPTY_BOX) }
   }
 
   /** An object that a draft has re-opened is not shown as accepted: its proposal is shown in its place. */
@@ -104,7 +134,7 @@ export class Scene {
     const { masks } = this.#session
     const base = draft?.labelId === id ? draft.base : null
     const axis = this.#view.axis.value, index = this.#view.slice.value
-    const painted = axis !== 0 && id === this.#session.activeLabelId.value ? this.#painted(false) : null
+    const painted = axis !== 0 && id === this.#session.activeLabelId.value ? this.#paintedAcross(false) : null
     return this.#cached(id, [axis, index, masks.version(id), base, painted?.version], (mask) => {
       if (base === null) masks.loadInto(mask, id, axis, index)
       else mask.load(difference(masks.get(id, index), base))
@@ -131,23 +161,24 @@ export class Scene {
   }
 
   /** Across the acquisition plane every open draft is a line or two. */
-  #draftsAcross(axis: 1 | 2, outlines: Outline[]): void {
+  #draftsAcross(axis: 1 | 2, drawn: Drawn): void {
     const drafts = this.#session.drafts.value, index = this.#view.slice.value
     for (const labelId of new Set([...drafts.values()].map((draft) => draft.labelId))) {
-      const painted = this.#painted(true)
+      const painted = this.#paintedAcross(true)
       const shown = this.#cached(`drafts ${labelId}`, [axis, index, drafts, painted?.version], (mask) => {
         mask.clear()
         for (const draft of drafts.values()) if (draft.labelId === labelId) addRow(mask, draft.slice, proposalOf(draft), axis, index)
         if (painted !== null && drafts.get(painted.slice)?.labelId === labelId) replaceRow(mask, painted.slice, painted.work, axis, index)
       })
-      if (shown.mask.box.x1 >= 0) outlines.push({ rings: ringsOf(shown), color: this.#color(labelId), kind: 'draft' })
+      drawn.outline(shown, this.#color(labelId), 'draft')
     }
   }
 
-  /** The stroke that is being painted into a draft or into a label. */
-  #painted(inDraft: boolean): { readonly slice: number; readonly work: ByteMask; readonly version: number } | null {
+  /** The stroke that is being painted into a draft or into a label, for the planes across it. */
+  #paintedAcross(inDraft: boolean): { readonly slice: number; readonly work: ByteMask; readonly version: number } | null {
     const stroke = this.#session.strokes.inProgress
-    return stroke?.inDraft === inDraft ? { slice: stroke.slice, work: stroke.work, version: this.#session.masksVersion.value } : null
+    if (stroke === null || (stroke.draft !== null) !== inDraft) return null
+    return { slice: stroke.slice, work: stroke.work, version: this.#session.masksVersion.value }
   }
 
   #color(labelId: string): string {
@@ -161,7 +192,7 @@ export class Scene {
       shown = { mask: new ByteMask(rows, columns), content: null, rings: null }
       this.#shown.set(key, shown)
     }
-    const before = shown.content as readonly unknown[] | null
+    const before = shown.content
     if (before === null || content.some((value, n) => value !== before[n])) {
       load(shown.mask)
       shown.content = content
@@ -176,10 +207,6 @@ function replaceRow(target: ByteMask, k: number, work: ByteMask, axis: Axis, ind
   const { columns, bytes } = target
   for (let x = 0; x < columns; x++) bytes[k * columns + x] = work.bytes[axis === 1 ? index * work.columns + x : x * work.columns + index]
   target.box = boxUnion(target.box, { x0: 0, y0: k, x1: columns - 1, y1: k })
-}
-
-function fresh(mask: ByteMask): Shown {
-  return { mask, content: null, rings: null }
 }
 
 function ringsOf(shown: Shown): Rings {

@@ -29,6 +29,9 @@ export interface LaidOver {
 
 export interface SliceFlips { readonly slice: number; readonly flips: Mask }
 
+/** What the flips turn a mask from and into. */
+export interface SliceTurn extends SliceFlips { readonly before: Mask; readonly after: Mask }
+
 /** One change that a person made final. */
 export interface Accepted {
   readonly id: string
@@ -57,7 +60,7 @@ export type Work = 'click' | 'box' | 'stroke' | 'undo' | Answer
 export interface MaskChange {
   readonly kind: 'mask'
   readonly labelId: string
-  readonly parts: readonly { readonly slice: number; readonly added: Mask; readonly removed: Mask }[]
+  readonly parts: readonly SliceTurn[]
   /** The newest revision that made or unmade this change. */
   revision: string
 }

@@ -9,7 +9,7 @@ import { BallTrack } from './ball.ts'
 import { proposalOf, withStroke, type Draft } from './draft.ts'
 import { paintAlongEdges } from './edge_brush.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
-import { ByteMask, difference, isEmpty, sameMask, union, xor, type Mask } from './mask.ts'
+import { ByteMask, difference, isEmpty, sameMask, union, xor, type Box, type Mask } from './mask.ts'
 import type { Session } from './session.ts'
 import type { SliceFlips } from './session_types.ts'
 import { paint, type Brush } from './stroke.ts'
@@ -19,11 +19,18 @@ import type { SliceImage } from './windowing.ts'
 export type BrushShape = 'circle' | 'square' | 'ball'
 export const BRUSH_SHAPES: readonly BrushShape[] = ['circle', 'square', 'ball']
 
-interface Stroke {
+/** A stroke that is being painted: bytes to show in place of the label's mask or the draft's proposal. */
+export interface Painting {
   readonly slice: number
   readonly draft: Draft | null
-  readonly before: Mask
   readonly work: ByteMask
+  /** What each of its steps may have changed, so that only that is drawn again. */
+  readonly touched: readonly Box[]
+}
+
+interface Stroke extends Painting {
+  readonly touched: Box[]
+  readonly before: Mask
   readonly brush: Brush
   /** The picture, where the brush follows its edges. */
   readonly edges: SliceImage | null
@@ -98,7 +105,7 @@ export class Strokes {
       session.setLabelVisible(draft?.labelId ?? labelId, true)
       edits.history.mark()
       if (taken) edits.changeDraft(taken.slice, taken)
-      this.#stroke = { slice, draft, before, work: this.#work.load(before), brush, edges, ball, last: at }
+      this.#stroke = { slice, draft, before, work: this.#work.load(before), touched: [], brush, edges, ball, last: at }
       this.extend(at, pressure)
     })
     return true
@@ -110,8 +117,8 @@ export class Strokes {
     const radiusMm = Math.min(BRUSH_MOST_MM, stroke.brush.radiusMm * Math.max(LEAST_PRESSURE, pressure))
     const brush = { ...stroke.brush, radiusMm }
     const [lowest, highest] = this.#session.view.volume.valueRange
-    if (stroke.edges === null) paint(stroke.work, stroke.last, to, brush)
-    else paintAlongEdges(stroke.work, stroke.last, to, brush, stroke.edges, highest - lowest)
+    stroke.touched.push(stroke.edges === null ? paint(stroke.work, stroke.last, to, brush)
+      : paintAlongEdges(stroke.work, stroke.last, to, brush, stroke.edges, highest - lowest))
     stroke.ball?.extend(stroke.last, to, radiusMm, brush.pixelMm)
     stroke.last = to
     this.#session.edits.touch()
@@ -160,8 +167,7 @@ export class Strokes {
     this.#session.edits.touch()
   }
 
-  /** What is being painted: bytes to show in place of the label's mask or the draft's proposal. */
-  get inProgress(): { readonly slice: number; readonly work: ByteMask; readonly inDraft: boolean } | null {
-    return this.#stroke && { slice: this.#stroke.slice, work: this.#stroke.work, inDraft: this.#stroke.draft !== null }
+  get inProgress(): Painting | null {
+    return this.#stroke
   }
 }

@@ -56,43 +56,44 @@ export class Suggestions {
   /** Opens them, each in place of an older one and of what was said about its slice. */
   put(suggestions: readonly Suggestion[]): void {
     batch(() => {
-      for (const suggestion of suggestions) {
-        const { labelId, slice } = suggestion
-        this.masks.set(labelId, slice, suggestion.mask)
-        this.#open.value = changed(this.#open.value, labelId, slice, suggestion)
-        this.#declined.value = changed(this.#declined.value, labelId, slice, null)
+      for (const labelId of new Set(suggestions.map((suggestion) => suggestion.labelId))) {
+        const open = new Map(this.openOf(labelId)), declined = new Map(this.declinedOf(labelId))
+        for (const suggestion of suggestions.filter((other) => other.labelId === labelId)) {
+          this.masks.set(labelId, suggestion.slice, suggestion.mask)
+          open.set(suggestion.slice, suggestion)
+          declined.delete(suggestion.slice)
+        }
+        this.#publish(labelId, open, declined)
       }
     })
   }
 
   /** Closes what is open on these slices. `as` stays visible on the strip. */
   close(labelId: string, slices: readonly number[], as: Decline | null): void {
-    batch(() => {
-      for (const slice of slices) {
-        this.masks.set(labelId, slice, emptyMask(this.#shape[1], this.#shape[2]))
-        this.#open.value = changed(this.#open.value, labelId, slice, null)
-        if (as !== null) this.#declined.value = changed(this.#declined.value, labelId, slice, as)
-      }
-    })
+    const before = this.openOf(labelId), closing = slices.filter((slice) => before.has(slice))
+    if (closing.length === 0 && (as === null || slices.length === 0)) return
+    const open = new Map(before), declined = new Map(this.declinedOf(labelId))
+    for (const slice of closing) {
+      this.masks.set(labelId, slice, emptyMask(this.#shape[1], this.#shape[2]))
+      open.delete(slice)
+    }
+    if (as !== null) for (const slice of slices) declined.set(slice, as)
+    this.#publish(labelId, open, declined)
   }
 
   /** The server's state of one label takes the place of ours. */
   replace(labelId: string, open: readonly Suggestion[], declined: BySlice<Decline>): void {
     batch(() => {
       this.close(labelId, [...this.openOf(labelId).keys()], null)
-      this.#declined.value = new Map(this.#declined.value).set(labelId, declined)
-      for (const suggestion of open) {
-        this.masks.set(labelId, suggestion.slice, suggestion.mask)
-        this.#open.value = changed(this.#open.value, labelId, suggestion.slice, suggestion)
-      }
+      for (const { slice, mask } of open) this.masks.set(labelId, slice, mask)
+      this.#publish(labelId, new Map(open.map((suggestion) => [suggestion.slice, suggestion])), declined)
     })
   }
-}
 
-function changed<T>(all: ByLabel<T>, labelId: string, slice: number, value: T | null): ByLabel<T> {
-  const bySlice = new Map(all.get(labelId))
-  if (value === null && !bySlice.has(slice)) return all
-  if (value === null) bySlice.delete(slice)
-  else bySlice.set(slice, value)
-  return new Map(all).set(labelId, bySlice)
+  #publish(labelId: string, open: BySlice<Suggestion>, declined: BySlice<Decline>): void {
+    batch(() => {
+      this.#open.value = new Map(this.#open.value).set(labelId, open)
+      this.#declined.value = new Map(this.#declined.value).set(labelId, declined)
+    })
+  }
 }

@@ -54,6 +54,25 @@ test('layers are blended in order, only inside their masks', () => {
   assert.deepEqual(pixels, [[100, 100, 100], [177, 50, 50], [132, 37, 101], [75, 75, 138]])
 })
 
+test('within a box the same pixels as in the whole, and no others', () => {
+  const rows = 6, columns = 7, layers = [
+    { mask: bytesOf(['0110000', '1111110', '0011111', '0000000', '1111111', '0101010']), color: parseColor('#dd8265'), opacity: 0.4 },
+    { mask: bytesOf(['0000000', '0000111', '0000111', '1111000', '0000001', '1111111']), color: parseColor('#12ab9f'), opacity: 0.7 },
+  ]
+  const values = Array.from({ length: rows * columns }, (_, n) => n * 5)
+  const grey = (type: typeof Int16Array | typeof Float32Array): SliceImage => ({ rows, columns, channels: 1, data: type.from(values) })
+  const colour: SliceImage = { rows, columns, channels: 3, data: Uint8Array.from({ length: 3 * rows * columns }, (_, n) => n * 2) }
+  for (const image of [grey(Int16Array), grey(Float32Array), colour]) {
+    const lut = createLut(image.data), box = { x0: 2, y0: 1, x1: 4, y1: 4 }
+    fillLut(lut, { width: 200, center: 90 }, false)
+    const whole = new Int32Array(rows * columns), part = new Int32Array(rows * columns)
+    compose(image, lut, layers, whole)
+    compose(image, lut, layers, part, box)
+    const inside = (n: number) => n % columns >= box.x0 && n % columns <= box.x1 && Math.floor(n / columns) >= box.y0 && Math.floor(n / columns) <= box.y1
+    assert.deepEqual(part, whole.map((word, n) => (inside(n) ? word : 0)))
+  }
+})
+
 test('full opacity shows the colour itself', () => {
   const data = Uint8Array.from([13])
   const lut = createLut(data)

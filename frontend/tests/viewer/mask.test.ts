@@ -95,3 +95,18 @@ test('labels are cut along the other axes out of the runs', () => {
   assert.deepEqual(masks.slices('a'), [0])
   assert.equal(masks.voxels('a'), 4)
 })
+
+/** As many columns as voxels in a word, and one more: both ways of reading must find the same rings. */
+test('rings do not depend on how wide the slice is', () => {
+  let state = 7
+  const random = () => (state = Math.imul(state, 1103515245) + 12345 >>> 0) / 2 ** 32
+  for (const share of [0.1, 0.5, 0.9]) {
+    const rows = Array.from({ length: 21 }, () => Array.from({ length: 32 }, () => (random() < share ? '1' : '0')).join(''))
+    const narrow = bytesOf(rows), wide = bytesOf(rows.map((row) => `${row}0`))
+    wide.box = narrow.box
+    const found = traceRings(narrow.bytes, 32, 21, narrow.box)
+    assert.ok(found.length > 0)
+    assert.deepEqual(found, traceRings(wide.bytes, 33, 21, wide.box))
+    assert.deepEqual(traceRings(narrow.bytes, 32, 21, { x0: 3, y0: 2, x1: 29, y1: 19 }).length, traceRings(wide.bytes, 33, 21, { x0: 3, y0: 2, x1: 29, y1: 19 }).length)
+  }
+})

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { slicePoint } from '../../src/viewer/geometry.ts'
-import { area, sameMask } from '../../src/viewer/mask.ts'
+import { compose } from '../../src/viewer/compose.ts'
+import { area, EMPTY_BOX, sameMask } from '../../src/viewer/mask.ts'
 import { drawOverlay, formatMm, scaleBarMm } from '../../src/viewer/overlay.ts'
 import { Scene } from '../../src/viewer/scene.ts'
 import { screenPoint } from '../../src/viewer/camera.ts'
+import { createLut, fillLut } from '../../src/viewer/windowing.ts'
 import { KIDNEY, LIVER, openSession, over, rectangle, show } from './support.ts'
 
 const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 32, x0, y0, x1, y1)
@@ -48,6 +50,43 @@ test('a proposal is an outline of its own, in place of the object that it re-ope
   assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['draft'])
   session.reject()
   assert.deepEqual(scene.masks().outlines.map((outline) => outline.kind), ['accepted'])
+})
+
+test('what a stroke did not touch need not be drawn again: the pixels are those of the whole', () => {
+  for (const [erase, edges] of [[false, false], [true, false], [false, true]] as const) {
+    const { session } = openSession()
+    const image = session.view.image.value!
+    session.edits.replaceMask(LIVER, 2, rect(4, 4, 20, 15))
+    session.edits.replaceMask(KIDNEY, 2, rect(12, 8, 28, 20))
+    const scene = new Scene(session, session.view), lut = createLut(image.data)
+    fillLut(lut, { width: 40, center: 20 }, false)
+    const kept = new Int32Array(24 * 32), whole = new Int32Array(24 * 32)
+    const draw = () => {
+      const { layers, changed } = scene.masks()
+      compose(image, lut, layers, kept, changed ?? undefined)
+      compose(image, lut, layers, whole)
+      assert.deepEqual(kept, whole)
+      return changed
+    }
+    assert.equal(draw(), null)
+    session.strokes.setRadiusMm(2)
+    if (edges) session.strokes.setFollowsEdges(true)
+    session.strokes.begin(slicePoint(6, 6), erase)
+    assert.equal(draw(), null) // the stroke takes the label's place
+    for (const [x, y] of [[8, 7], [12, 10], [11, 18], [30, 22]]) {
+      session.strokes.extend(slicePoint(x - 1, y))
+      session.strokes.extend(slicePoint(x, y)) // two steps in one frame
+      const changed = draw()
+      assert.ok(changed !== null && changed.x1 - changed.x0 < 24 && changed.x1 >= changed.x0, JSON.stringify(changed))
+    }
+    assert.deepEqual(draw(), EMPTY_BOX)
+    session.setLabelVisible(KIDNEY, false)
+    assert.equal(draw(), null)
+    session.strokes.end()
+    assert.equal(draw(), null)
+    session.setOpacity(0.9)
+    assert.equal(draw(), null)
+  }
 })
 
 test('a running stroke is shown before it is a revision', () => {

@@ -2,7 +2,7 @@
 // once. Drag on it to leaf through; it is a slider for the keyboard.
 
 import { useEffect, useRef } from 'preact/hooks'
-import { useSignalEffect } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import type { Annotator, SliceMark } from '../../annotate/annotator.ts'
 import { t } from '../../i18n/text.ts'
 import { lookOf, SURE_COLORS } from './strip_look.ts'
@@ -18,8 +18,14 @@ export function SliceStrip({ annotator }: { annotator: Annotator }) {
   const count = annotator.sliceCount.value
   const slice = annotator.slice.value
 
-  const paint = () => paintStrip(canvas.current, annotator)
+  const bars = useSignal<Bars | null>(null) // painted once, not for every slice that one leafs through
+  const paint = () => {
+    bars.value = canvas.current && paintBars(canvas.current, annotator)
+  }
   useSignalEffect(paint)
+  useSignalEffect(() => {
+    if (canvas.current && bars.value) paintStrip(canvas.current, bars.value, annotator.slice.value, annotator.sliceCount.value)
+  })
   useEffect(() => {
     const observer = new ResizeObserver(paint)
     observer.observe(canvas.current!)
@@ -52,21 +58,23 @@ export function SliceStrip({ annotator }: { annotator: Annotator }) {
 
 interface Ink { line: string; soft: string; text: string; accent: string }
 
+/** The strip without the marker of the visible slice. */
+interface Bars { canvas: HTMLCanvasElement; width: number; ratio: number; ink: Ink }
+
 /** Reads every signal it depends on, so that an effect around it repaints when one changes. */
-function paintStrip(canvas: HTMLCanvasElement | null, annotator: Annotator): void {
-  const slice = annotator.slice.value
+function paintBars(strip: HTMLCanvasElement, annotator: Annotator): Bars {
   const count = annotator.sliceCount.value
   const marks = annotator.marks.value
   const acquisition = annotator.axis.value === 0
   const active = annotator.labels.value.find((label) => label.active)
-  if (!canvas) return
   const ratio = window.devicePixelRatio || 1
-  const width = canvas.clientWidth
+  const width = strip.clientWidth
+  const canvas = document.createElement('canvas')
   canvas.width = Math.max(1, Math.round(width * ratio))
   canvas.height = Math.round(HEIGHT_PX * ratio)
   const context = canvas.getContext('2d')!
   context.setTransform(ratio, 0, 0, ratio, 0, 0)
-  const style = getComputedStyle(canvas)
+  const style = getComputedStyle(strip)
   const ink: Ink = {
     line: style.getPropertyValue('--line'), soft: style.getPropertyValue('--text-faint'),
     text: style.getPropertyValue('--text'), accent: style.getPropertyValue('--accent'),
@@ -75,6 +83,19 @@ function paintStrip(canvas: HTMLCanvasElement | null, annotator: Annotator): voi
     const { x, width: barWidth } = barOf(index, count, width)
     paintBar(context, x, barWidth, acquisition ? marks[index] : undefined, active?.color ?? ink.soft, ink)
   }
+  return { canvas, width, ratio, ink }
+}
+
+function paintStrip(strip: HTMLCanvasElement, { canvas, width, ratio, ink }: Bars, slice: number, count: number): void {
+  if (strip.width !== canvas.width || strip.height !== canvas.height) {
+    strip.width = canvas.width
+    strip.height = canvas.height
+  }
+  const context = strip.getContext('2d')!
+  context.setTransform(1, 0, 0, 1, 0, 0)
+  context.clearRect(0, 0, strip.width, strip.height)
+  context.drawImage(canvas, 0, 0)
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
   const { x, width: barWidth } = barOf(slice, count, width)
   const centre = x + barWidth / 2
   context.fillStyle = ink.text
