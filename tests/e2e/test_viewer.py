@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from backend.imaging.volume import Volume
 from tests.e2e.annotating import AnnotatePage
 from tests.e2e.test_outcome import sign_in
 from tests.operations.installation import Installation
+from tests.series_of_one_study import write_study
 
 pytestmark = pytest.mark.e2e
 
@@ -92,6 +94,34 @@ def test_layouts_palette_and_measurements(
     expect(page.get_by_role("dialog")).to_contain_text("HU")
     expect(page.get_by_role("dialog").get_by_role("row")).to_have_count(2)  # the head, and the liver
     page.screenshot(path=screenshots / "viewer-measurements.png")
+
+
+def test_another_series_of_the_case_is_looked_at_beside_it(
+    page: Page, installation: Installation, tmp_path: Path, screenshots: Path
+) -> None:
+    """Its slices lie across, lean and end earlier: plane and place are the same, and where it ends is said."""
+    with installation.client() as client:
+        project = client.post("/api/projects", json={"name": "Pairs", "privacy": "none", "labels": []}).json()
+        parts = [("files", (path.name, path.read_bytes())) for path in write_study(tmp_path)]
+        job = client.post(f"/api/projects/{project['id']}/uploads", files=parts).json()
+        while job["state"] in ("queued", "running"):
+            job = client.get(f"/api/jobs/{job['id']}").json()
+    sign_in(page, installation)
+    page.goto(f"/cases/{job['result']['series'][0]['case_id']}")
+    expect(page.locator(".pane.main canvas").last).to_be_focused()
+    page.keyboard.press("Shift+Digit7")
+    beside = page.locator(".pane.companion")
+    picture = beside.get_by_role("img")
+    expect(picture).to_have_attribute("aria-label", re.compile("^PET, Axial, Slice"))
+    expect(beside).to_contain_text("leans by 12°")
+    page.screenshot(path=screenshots / "viewer-series.png")
+    page.get_by_role("button", name="Sagittal").click()
+    expect(picture).to_have_attribute("aria-label", re.compile("^PET, Sagittal, Slice"))
+    page.get_by_role("button", name="Axial").click()
+    page.keyboard.press("End")
+    expect(beside.get_by_role("status")).to_contain_text("mm from here")
+    page.keyboard.press("Shift+Digit7")
+    expect(beside).to_have_count(0)
 
 
 def test_two_tabs_on_one_slice_are_brought_together(page: Page, installation: Installation, case_path: str) -> None:

@@ -1,6 +1,7 @@
 // Every command of the annotate page, once: the toolbar, the menu, the keyboard and the help read this list. An action says
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
 import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
+import { MOST_COMPANIONS } from './companions.ts'
 import type { ObjectEdit } from './drawing.ts'
 import { isUnfinished } from './learning.ts'
 import type { Layout } from '../viewer/panes.ts'
@@ -31,6 +32,7 @@ const BRUSH_STEP = 1.2
 const PRESET_KEYS = 6
 const LABEL_KEYS = 9
 const PLANE_KEYS = 3
+const SERIES_KEYS: readonly (readonly string[])[] = [['Shift+Digit7'], ['Shift+Digit8'], []]
 
 function tool(id: ToolId, keys: readonly string[], needsLabel: boolean): Action {
   return {
@@ -82,7 +84,7 @@ function objects(what: ObjectEdit): Action {
   }
 }
 
-function layout(name: string, id: Layout, digit: number): Action {
+function layout(name: string, id: Exclude<Layout, 'series'>, digit: number): Action {
   return {
     id: `view.layout${name}`, label: `action.layout_${id}`, group: 'view', keys: [`Shift+Digit${digit}`],
     when: (a) => a.panes.possible, active: (a) => a.panes.layout.value === id, perform: (a) => a.panes.setLayout(id),
@@ -227,6 +229,14 @@ export const ACTIONS: readonly Action[] = [
   layout('One', 'one', 4),
   layout('Beside', 'beside', 5),
   layout('Four', 'four', 6),
+  ...numbered(MOST_COMPANIONS, (n): Action => ({
+    id: `view.series${n + 1}`, label: 'action.show_series', group: 'view', number: n, keys: SERIES_KEYS[n],
+    when: (a) => n < a.panes.companions.others.length,
+    active: (a) => a.panes.companions.isOpen(a.panes.companions.others[n]?.id ?? ''),
+    perform: (a) => void a.panes.toggleSeries(a.panes.companions.others[n].id),
+  })),
+  { id: 'view.masksOverSeries', label: 'action.masks_over_series', group: 'view', keys: [], active: (a) => a.panes.companions.masksOver.value,
+    when: (a) => a.panes.companions.open.value.length > 0, perform: ({ panes: { companions } }) => companions.setMasksOver(!companions.masksOver.value) },
   { id: 'view.magnifier', label: 'action.magnifier', group: 'view', keys: ['Shift+M'], active: (a) => a.magnifier.value,
     perform: (a) => a.setMagnifier(!a.magnifier.value) },
   { id: 'view.neurological', label: 'action.neurological', group: 'view', keys: ['Shift+V'], active: (a) => a.neurological.value,
@@ -238,12 +248,12 @@ export const ACTIONS: readonly Action[] = [
   { id: 'window.auto', label: 'action.auto_window', group: 'window', keys: ['Alt+Digit0'], perform: (a) => a.autoWindow() },
   ...numbered(PRESET_KEYS, (n): Action => ({
     id: `window.preset${n + 1}`, label: 'action.window_preset', group: 'window', number: n, keys: [`Alt+Digit${n + 1}`],
-    when: (a) => n < a.presets.length,
+    when: (a) => n < (a.panes.companions.looked ?? a).presets.length,
     active: (a) => a.presets[n]?.width === a.window.value.width && a.presets[n]?.center === a.window.value.center,
-    perform: (a) => a.setWindow(a.presets[n]),
+    perform: (a) => a.usePreset(n),
   })),
   { id: 'window.invert', label: 'action.invert', group: 'window', keys: ['i'], active: (a) => a.inverted.value,
-    perform: (a) => a.setInverted(!a.inverted.value) },
+    perform: (a) => a.invert() },
 
   { id: 'case.previous', label: 'action.previous_case', group: 'case', keys: ['PageUp'], perform: (_, page) => page.previousCase() },
   { id: 'case.next', label: 'action.next_case', group: 'case', keys: ['PageDown'], perform: (_, page) => page.nextCase() },

@@ -106,6 +106,7 @@ export interface Cursor {
   readonly positionMm: PatientPoint
   /** The value under the pointer, three of them for colour; null while the slice loads. */
   readonly value: number | readonly [number, number, number] | null
+  readonly unit: string
 }
 
 /** One entry per slice of the acquisition plane, for the strip below the picture. */
@@ -222,6 +223,9 @@ export interface Annotator extends Windowed {
   /** Shows a slice of the acquisition plane. */
   lookAt(slice: number): void
   setPosition(voxel: VoxelIndex): void
+  /** This and inverting act on the series under the pointer, too. */
+  usePreset(index: number): void
+  invert(): void
   setInterpolated(on: boolean): void
   setCrosshair(on: boolean): void
   setNeurological(on: boolean): void

@@ -15,11 +15,12 @@ import { clearSlice, copyFromSlice, editBy, gap, interpolate } from '../viewer/s
 import { KeyboardHand } from '../viewer/tools/hand.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import { planesOf } from '../viewer/view_state.ts'
-import { autoWindow, FULL_BYTE_WINDOW, histogramOf, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
+import { autoWindow, FULL_BYTE_WINDOW, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
 import type {
   Annotator, AssistantState, Canvases, MaskEdit, PageCommands, PictureState, SavingState, ToolId, VolumeInfo, WindowPreset,
 } from './annotator.ts'
 import { Assistant, promptsOnWire } from './assistant.ts'
+import { frameOf, type SeriesBrief } from './companions.ts'
 import { Drawing } from './drawing.ts'
 import { uuid7Maker } from './ids.ts'
 import { bindKeys } from './keyboard.ts'
@@ -29,7 +30,7 @@ import { Measurements } from './measurements.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
 import { PaneViews } from './pane_views.ts'
-import { cursorOf, labelsOf, marksOf, proposalStateOf, volumeInfo } from './panel_state.ts'
+import { cursorOf, labelsOf, marksOf, presetsOf, proposalStateOf, volumeInfo } from './panel_state.ts'
 import { Review } from './review.ts'
 import { Rounds } from './rounds.ts'
 import { SliceLoader } from './slice_loader.ts'
@@ -43,6 +44,8 @@ export interface AnnotatorOptions {
   readonly projectId: string
   readonly volumeId: string
   readonly page: PageCommands
+  /** The other series of the case, which can be shown beside it. */
+  readonly others?: readonly SeriesBrief[]
   /** The caller's role allows looking only: nothing is drawn, asked or encoded. */
   readonly readOnly?: boolean
   /** Whose masks are shown, if not the caller's own. Without `readOnly` the caller reviews and corrects them. */
@@ -52,7 +55,6 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
-const HISTOGRAM_PARTS = 128
 /** The other version of a contested mask: white is no label's colour. */
 const THEIRS = '#ffffff'
 
@@ -116,12 +118,12 @@ class OpenAnnotator implements Annotator {
   readonly measurements: Measurements
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
-  constructor({ api, projectId, volumeId, page, readOnly = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
+  constructor({ api, projectId, volumeId, page, others = [], readOnly = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
     this.#page = page
     this.#readOnly = readOnly
     const annotatorId = this.#annotatorId = ofAnother ?? null
     this.volume = volumeInfo(volume)
-    this.presets = volume.windows.map(({ name = '', width, center }) => ({ name, width, center }))
+    this.presets = presetsOf(volume)
     this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
     this.#newId = uuid7Maker(() => Date.now(), (bytes) => crypto.getRandomValues(bytes))
     const session = new Session({
@@ -134,7 +136,10 @@ class OpenAnnotator implements Annotator {
     this.#session = session
     this.#host = new ToolHost(session)
     this.#hand = new KeyboardHand(session, this.#host)
-    this.panes = new PaneViews({ api, session, volume: this.volume })
+    this.panes = new PaneViews({
+      api, session, volume: this.volume, others, readOnly, newId: this.#newId, frameOfReference: frameOf(volume),
+      onProblem: (problem) => page.problem(problem),
+    })
     this.#slices = new SliceLoader({
       api, volumeId, pixels: volume.pixels, shapeKji: this.volume.shapeKji, onSlice: (slice) => { session.view.loaded.value = slice },
     })
@@ -187,7 +192,7 @@ class OpenAnnotator implements Annotator {
     this.assistant = this.#assistant.state
     this.model = this.#assistant.model
 
-    this.cursor = cursorOf(this.panes, this.volume)
+    this.cursor = cursorOf(this.panes)
     this.labels = labelsOf(session, this.volume, this.review)
     this.marks = marksOf(session, this.volume, this.review, this.#assistant)
     this.proposal = proposalStateOf(session, this.review)
@@ -294,8 +299,19 @@ class OpenAnnotator implements Annotator {
   }
 
   autoWindow(): void {
-    const image = this.#session.view.image.peek()
-    if (image) this.setWindow(autoWindow(image))
+    const { image, window } = this.panes.looked
+    if (image.peek()) window.value = autoWindow(image.peek()!)
+  }
+
+  usePreset(index: number): void {
+    const looked = this.panes.companions.looked ?? this
+    const preset = looked.presets[index]
+    if (preset) looked.setWindow(preset)
+  }
+
+  invert(): void {
+    const { inverted } = this.panes.looked
+    inverted.value = !inverted.peek()
   }
 
   setInverted(on: boolean): void {

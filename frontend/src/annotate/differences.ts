@@ -29,7 +29,7 @@ export class Differences {
   }
 
   /** What is laid over the picture for a label. */
-  laidOver(labelId: string): readonly LaidOver[] {
+  laidOver(labelId: string): readonly LaidOver<LabelMasks>[] {
     const onlyFirst = new LabelMasks(this.#shape), onlySecond = new LabelMasks(this.#shape)
     for (const slice of this.#slices(labelId)) {
       const first = this.#first.get(labelId, slice), second = this.#second.get(labelId, slice)

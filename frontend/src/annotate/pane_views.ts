@@ -2,7 +2,6 @@
 // pointer and its canvases. What the panes share and show is viewer/panes.ts.
 import { computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import type { Client } from '../api/client.ts'
 import { planeOf, type Plane } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
 import type { LabelMasks } from '../viewer/label_masks.ts'
@@ -12,6 +11,7 @@ import type { Session } from '../viewer/session.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
 import type { ViewState } from '../viewer/view_state.ts'
 import type { PictureState, VolumeInfo } from './annotator.ts'
+import { Companions, type CompanionsOptions } from './companions.ts'
 import { SliceLoader } from './slice_loader.ts'
 
 export interface SidePane {
@@ -25,25 +25,26 @@ export interface SidePane {
   promote(): void
 }
 
-export interface PaneViewsOptions {
-  readonly api: Client
-  readonly session: Session
+export interface PaneViewsOptions extends CompanionsOptions {
   readonly volume: VolumeInfo
 }
 
 /** Side panes are moved less than the main one: one request at a time leaves connections for clicks. */
-const SIDE_LOADING = { budgetBytes: 64 * 1024 * 1024, ahead: 4, atOnce: 1 }
+export const SIDE_LOADING = { budgetBytes: 64 * 1024 * 1024, ahead: 4, atOnce: 1 }
 
 export class PaneViews {
   readonly layout: ReadonlySignal<Layout>
   readonly possible: boolean
   readonly sides: readonly SidePane[]
   readonly masks: LabelMasks
+  /** Other series of the case, beside the main picture. */
+  readonly companions: Companions
   readonly #session: Session
   readonly #panes: Panes
 
   constructor(options: PaneViewsOptions) {
     this.masks = options.session.masks
+    this.companions = new Companions(options)
     this.#session = options.session
     this.#panes = new Panes(options.session.view)
     this.layout = this.#panes.layout
@@ -53,11 +54,19 @@ export class PaneViews {
 
   /** The pane under the pointer, else the main one. */
   get looked(): ViewState {
-    return this.#panes.looked
+    return this.companions.looked?.view ?? this.#panes.looked
   }
 
-  setLayout(layout: Layout): void {
+  /** Other planes take the place of other series. */
+  setLayout(layout: Exclude<Layout, 'series'>): void {
+    this.companions.clear()
     this.#panes.setLayout(layout)
+  }
+
+  /** Shows another series of the case beside this one, or takes it away. */
+  async toggleSeries(volumeId: string): Promise<void> {
+    await this.companions.toggle(volumeId)
+    this.#panes.setLayout(this.companions.open.peek().length > 0 ? 'series' : 'one')
   }
 
   /** The visible labels with the number of the last change of each, for who shows them in space. */
@@ -67,6 +76,7 @@ export class PaneViews {
   }
 
   close(): void {
+    this.companions.close()
     this.#panes.close()
   }
 }

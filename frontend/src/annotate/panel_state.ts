@@ -6,13 +6,13 @@ import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
 import { patientPoint, voxelMl, type AxisLetters, type Triple } from '../viewer/geometry.ts'
 import { area, isEmpty } from '../viewer/mask.ts'
 import type { Session } from '../viewer/session.ts'
-import type { Cursor, LabelState, ProposalState, SliceMark, VolumeInfo } from './annotator.ts'
+import type { Cursor, LabelState, ProposalState, SliceMark, VolumeInfo, WindowPreset } from './annotator.ts'
 import type { Assistant } from './assistant.ts'
 import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
 
 /** What lies under the pointer, in whichever pane it is. */
-export function cursorOf(panes: PaneViews, volume: VolumeInfo): ReadonlySignal<Cursor | null> {
+export function cursorOf(panes: PaneViews): ReadonlySignal<Cursor | null> {
   return computed(() => {
     const view = panes.looked
     const voxel = view.cursorVoxel.value
@@ -22,7 +22,7 @@ export function cursorOf(panes: PaneViews, volume: VolumeInfo): ReadonlySignal<C
     const at = image ? (Math.round(point[1]) * image.columns + Math.round(point[0])) * image.channels : 0
     const value = image === null ? null : image.channels === 1 ? image.data[at]
       : [image.data[at], image.data[at + 1], image.data[at + 2]] as const
-    return { voxel, positionMm: patientPoint(volume, voxel), value }
+    return { voxel, positionMm: patientPoint(view.volume, voxel), value, unit: view.volume.unit }
   })
 }
 
@@ -84,6 +84,10 @@ export function proposalStateOf(session: Session, review: Review): ReadonlySigna
 
 /** Pictures without a place in a patient: no letters, no scale in millimetres. */
 const PICTURES: ReadonlySet<string> = new Set(['raster'])
+
+export function presetsOf({ windows }: VolumeOut): readonly WindowPreset[] {
+  return windows.map(({ name = '', width, center }) => ({ name, width, center }))
+}
 
 /** A volume of the server as the page knows it. */
 export function volumeInfo(out: VolumeOut): VolumeInfo {

@@ -29,7 +29,7 @@ export interface RoundsOptions {
   readonly personId: string
 }
 
-interface Parts { readonly versions: readonly [number, number]; readonly parts: readonly [LaidOver, LaidOver] }
+interface Parts { readonly versions: readonly [number, number]; readonly parts: readonly [LaidOver<LabelMasks>, LaidOver<LabelMasks>] }
 
 export class Rounds {
   readonly #options: RoundsOptions
@@ -128,14 +128,14 @@ export class Rounds {
   }
 
   /** What every label has gained and lost. */
-  #laidOver(): readonly LaidOver[] {
+  #laidOver(): readonly LaidOver<LabelMasks>[] {
     const { session } = this.#options
     const before = session.before.value
     void session.changes.value
     return before === null ? [] : session.labels.value.flatMap(({ id }) => this.#parts(id, before))
   }
 
-  #parts(labelId: string, before: LabelMasks): readonly LaidOver[] {
+  #parts(labelId: string, before: LabelMasks): readonly LaidOver<LabelMasks>[] {
     const { session: { masks }, volume } = this.#options
     const versions = [masks.version(labelId), before.version(labelId)] as const
     const known = this.#known.get(labelId)

@@ -194,7 +194,8 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     let opened: Annotator | null = null
     let left = false
     setProblem(null)
-    openAnnotator({ api, projectId: project.id, volumeId: volume.id, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
+    const others = item.volumes.filter(({ id }) => id !== volume.id)
+    openAnnotator({ api, projectId: project.id, volumeId: volume.id, others, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
       (made) => {
         if (left) return made.close()
         if (now.left) lookAsBefore(made, now.left)

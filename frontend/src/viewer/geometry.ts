@@ -78,7 +78,7 @@ export function voxelAt(grid: VolumeGrid, axis: Axis, index: number, point: Slic
 }
 
 /** Where a voxel lies in the slices along an axis. */
-export function sliceOf(voxel: VoxelIndex, axis: Axis): { readonly index: number; readonly point: SlicePoint } {
+export function sliceOf(voxel: Triple, axis: Axis): { readonly index: number; readonly point: SlicePoint } {
   const { row, column } = sliceAxes(axis)
   return { index: voxel[axis], point: slicePoint(voxel[column], voxel[row]) }
 }
@@ -94,6 +94,43 @@ export function patientPoint(grid: VolumeGrid, voxel: Triple): PatientPoint {
     return a[0] * voxel[0] + a[1] * voxel[1] + a[2] * voxel[2] + a[3]
   })
   return position as unknown as PatientPoint
+}
+
+/** Fractional (k, j, i) of one grid to that of another, through the patient: the same place in millimetres. */
+export function gridMap(from: VolumeGrid, to: VolumeGrid): (kji: Triple) => Triple {
+  const [a, b, c] = to.affineLps
+  const cross = (u: readonly number[], v: readonly number[]) => [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
+  const [k, j, i] = [0, 1, 2].map((axis) => [a[axis], b[axis], c[axis]]) // one step along each axis, in mm
+  const determinant = k[0] * cross(j, i)[0] + k[1] * cross(j, i)[1] + k[2] * cross(j, i)[2]
+  const rows = [cross(j, i), cross(i, k), cross(k, j)].map((row) => row.map((value) => value / determinant))
+  const origin = [a[3], b[3], c[3]]
+  return (kji) => {
+    const at = patientPoint(from, kji)
+    return rows.map((row) => row[0] * (at[0] - origin[0]) + row[1] * (at[1] - origin[1]) + row[2] * (at[2] - origin[2])) as unknown as Triple
+  }
+}
+
+/** What sums of floats may be off by. */
+const NOTHING_MM = 1e-6
+
+/** How far a place lies before the first or behind the last slice along an axis, in mm; 0 within. A slice reaches half a
+ *  step to both sides. */
+export function beyondMm(grid: VolumeGrid, axis: Axis, kji: Triple): number {
+  const mm = Math.max(0, -0.5 - kji[axis], kji[axis] - (grid.shapeKji[axis] - 0.5)) * grid.spacingKjiMm[axis]
+  return mm > NOTHING_MM ? mm : 0
+}
+
+/** Angle between the slices along an axis of one grid and those along an axis of another, 0..90 degrees. */
+export function tiltDegrees(a: VolumeGrid, axisA: Axis, b: VolumeGrid, axisB: Axis): number {
+  const [u, v] = [normalOf(a, axisA), normalOf(b, axisB)]
+  const cosine = Math.abs(u[0] * v[0] + u[1] * v[1] + u[2] * v[2]) / (Math.hypot(...u) * Math.hypot(...v))
+  return (Math.acos(Math.min(1, cosine)) * 180) / Math.PI
+}
+
+function normalOf({ affineLps }: VolumeGrid, axis: Axis): readonly number[] {
+  const { row, column } = sliceAxes(axis)
+  const [u, v] = [row, column].map((along) => affineLps.slice(0, 3).map((line) => line[along]))
+  return [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
 }
 
 /** Volume of one voxel in millilitres: exact for sheared grids too. */
@@ -141,6 +178,15 @@ export function turnedClockwise(o: Orientation): Orientation {
 
 export function mirrored(o: Orientation, direction: 'horizontal' | 'vertical'): Orientation {
   return direction === 'horizontal' ? { ...o, flipX: !o.flipX } : { ...o, flipY: !o.flipY }
+}
+
+const ALL_ORIENTATIONS: readonly Orientation[] = [false, true].flatMap((transpose) =>
+  [false, true].flatMap((flipX) => [false, true].map((flipY) => ({ transpose, flipX, flipY }))))
+
+/** How a raw slice must lie so that the patient's sides are at these edges; null where the slice shows another plane. */
+export function orientationWith(letters: AxisLetters, axis: Axis, edges: EdgeLetters): Orientation | null {
+  const wanted = (found: EdgeLetters) => found.right === edges.right && found.bottom === edges.bottom
+  return ALL_ORIENTATIONS.find((orientation) => wanted(edgeLetters(letters, axis, orientation))) ?? null
 }
 
 export interface EdgeLetters {

@@ -28,6 +28,7 @@ export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c',
 const WHITE = '#f2f4f7'
 const ERASER = '#ffb4a8'
 const MEASURED = '#ffe066'
+const LINKED = '#8fd0ff'
 const EDGE_PX = 18
 /** The controls over the picture's upper edge need this much. */
 const CONTROLS_PX = 640
@@ -52,6 +53,7 @@ export function drawOverlay(session: Session, view: ViewState = session.view): r
     brush(session, out)
   }
   keyboardPointer(view, out)
+  linkedPointer(view, out)
   return out
 }
 
@@ -115,10 +117,21 @@ function keyboardPointer(view: ViewState, out: Draw[]): void {
   }
 }
 
+/** The place that is pointed at in a picture beside this one. */
+function linkedPointer(view: ViewState, out: Draw[]): void {
+  const point = view.pointedAt.value
+  if (point === null) return
+  const at = toScreen(view.view.value, point)
+  const p = (dx: number, dy: number) => [at[0] + dx, at[1] + dy] as unknown as ScreenPoint
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    out.push({ kind: 'line', from: p(3 * dx, 3 * dy), to: p(9 * dx, 9 * dy), color: LINKED, width: 1.5 })
+  }
+}
+
 function crosshair(view: ViewState, out: Draw[]): void {
   const axis = view.axis.value
   const { row, column } = sliceAxes(axis)
-  const { point } = sliceOf(view.position.value, axis)
+  const { point } = sliceOf(view.crossing.value, axis)
   const { rows, columns } = view.shape.value
   const screen = (p: SlicePoint) => toScreen(view.view.value, p)
   const at = screen(point)

@@ -4,9 +4,8 @@ import { effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { planesOf, type ViewState } from './view_state.ts'
 
-/** One picture; the main one and two beside it; four, the last one a view of the labels in space. */
-export type Layout = 'one' | 'beside' | 'four'
-export const LAYOUTS: readonly Layout[] = ['one', 'beside', 'four']
+/** One picture; the main one and two beside it; four, the last one a view of the labels in space; other series beside it. */
+export type Layout = 'one' | 'beside' | 'four' | 'series'
 
 export class Panes {
   readonly main: ViewState
@@ -32,7 +31,7 @@ export class Panes {
 
   /** The lines of the crosshair come with the panes and go with them. */
   setLayout(layout: Layout): void {
-    if (!this.possible || layout === this.#layout.value) return
+    if ((!this.possible && (layout === 'beside' || layout === 'four')) || layout === this.#layout.value) return
     if ((layout === 'one') !== (this.#layout.value === 'one')) this.main.crosshair.value = layout !== 'one'
     this.#layout.value = layout
   }

@@ -1,10 +1,10 @@
 // What a session is opened with, what leaves it, and what its undo keeps: types only.
 import type { Answer, Draft, Prompt } from './draft.ts'
 import type { SlicePoint } from './geometry.ts'
-import type { LabelMasks } from './label_masks.ts'
 import type { Wire } from './livewire.ts'
 import type { Mask } from './mask.ts'
 import type { Measuring } from './measuring.ts'
+import type { MaskSource } from './resampled.ts'
 import type { Decline, Suggestion } from './suggestions.ts'
 import type { Grip } from './tools/grip.ts'
 import type { ViewedVolume } from './view_state.ts'
@@ -19,10 +19,10 @@ export interface LabelStyle {
 }
 
 /** The slices of a mask that is only looked at. Where `labelId` is hidden, it is too. */
-export interface LaidOver {
+export interface LaidOver<Masks extends MaskSource = MaskSource> {
   readonly labelId: string
   readonly color: string
-  readonly masks: LabelMasks
+  readonly masks: Masks
   /** Only over the masks of now, or only over the earlier ones beside them; everywhere if not given. */
   readonly on?: 'now' | 'earlier'
 }

@@ -6,8 +6,8 @@ import {
   fitted, matrixOf, panned, toSlice, zoomedAbout, zoomLimits, type Camera, type Size, type View,
 } from './camera.ts'
 import {
-  AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, planeOf, slicePixelMm, sliceShape, turnedClockwise,
-  voxelAt, type Axis, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
+  AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, orientationWith, planeOf, slicePixelMm, sliceShape,
+  turnedClockwise, voxelAt, type Axis, type EdgeLetters, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
 } from './geometry.ts'
 import type { Measuring } from './measuring.ts'
 import type { SliceImage, WindowLevel } from './windowing.ts'
@@ -33,6 +33,8 @@ type PerAxis<T> = readonly [T, T, T]
 /** What the panes of a volume have in common. */
 class Shared {
   readonly position
+  /** The same place between voxels, as long as it is the same place. */
+  readonly exact = signal<{ readonly of: VoxelIndex; readonly kji: Triple } | null>(null)
   readonly window
   readonly inverted = signal(false)
   readonly interpolated = signal(true)
@@ -60,6 +62,8 @@ export class ViewState {
   readonly pointer = signal<ScreenPoint | null>(null)
   /** The pointer was moved by keys, so no cursor of the system shows it. */
   readonly pointerByKeys = signal(false)
+  /** Where the pointer is that stands in a linked picture of another volume. */
+  readonly pointedAt = signal<SlicePoint | null>(null)
 
   readonly #shared: Shared
   readonly #cameras = signal<PerAxis<Camera | null>>([null, null, null]) // null: fitted, also after a resize
@@ -87,6 +91,11 @@ export class ViewState {
     return new ViewState(this.volume, this.#firstWindow, this)
   }
 
+  /** Where the crosshair stands, between voxels too; beside the volume when another one, linked to it, reaches further. */
+  readonly crossing = computed<Triple>(() => {
+    const exact = this.#shared.exact.value
+    return exact !== null && exact.of === this.position.value ? exact.kji : this.position.value
+  })
   readonly slice = computed(() => this.position.value[this.axis.value])
   readonly sliceCount = computed(() => this.volume.shapeKji[this.axis.value])
   readonly shape = computed(() => sliceShape(this.volume, this.axis.value))
@@ -122,13 +131,18 @@ export class ViewState {
     this.axis.value = axis
   }
 
+  /** Shows the nearest voxel; the crosshair stands exactly there. */
   setPosition(kji: Triple): void {
-    this.position.value = clampVoxel(this.volume, kji)
+    batch(() => {
+      const voxel = clampVoxel(this.volume, kji)
+      this.position.value = voxel
+      this.#shared.exact.value = { of: voxel, kji }
+    })
   }
 
   setSlice(index: number): void {
-    const kji = [...this.position.value] as [number, number, number]
-    kji[this.axis.value] = index
+    const kji = [...this.crossing.value] as [number, number, number]
+    kji[this.axis.value] = Math.min(this.sliceCount.value - 1, Math.max(0, Math.round(index)))
     this.setPosition(kji)
   }
 
@@ -144,6 +158,12 @@ export class ViewState {
   zoomAbout(about: ScreenPoint, factor: number): void {
     const view = this.view.value
     this.setCamera(zoomedAbout(view, about, factor, zoomLimits(this.fit.value, view.pixelMm)))
+  }
+
+  /** Turned so that the patient's sides are at these edges; as it is where that cannot be. */
+  showAs(edges: EdgeLetters): void {
+    const orientation = orientationWith(this.volume.axisLetters, this.axis.value, edges)
+    if (orientation !== null) this.#turn(orientation)
   }
 
   rotate(): void {

@@ -83,6 +83,9 @@ export function autoWindow(image: SliceImage, lowShare = 0.01, highShare = 0.99)
   return { width: Math.max(high - low, (most - least) / BINS), center: (low + high) / 2 }
 }
 
+/** Enough for a small hill. */
+export const HISTOGRAM_PARTS = 128
+
 /** How many values fall into each of equal parts of their range. */
 export interface Histogram { readonly low: number; readonly high: number; readonly counts: readonly number[] }
 

@@ -20,7 +20,8 @@ export function commandName(action: Action, annotator: Annotator): string {
   if (number === undefined) return actionName(action)
   const plane = annotator.planes[number]?.plane, preset = annotator.presets[number]
   const which = action.group === 'labels' ? labelOfKey(annotator, number)?.name
-    : action.group === 'slices' ? plane && t().annotate[plane] : preset && presetName(preset)
+    : action.group === 'slices' ? plane && t().annotate[plane]
+    : action.group === 'view' ? annotator.panes.companions.others[number]?.name : preset && presetName(preset)
   return `${actionName(action)}: ${which ?? number + 1}`
 }
 

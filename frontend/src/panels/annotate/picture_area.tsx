@@ -7,6 +7,7 @@ import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon, type IconName } from '../icon.tsx'
+import { Menu } from '../menu.tsx'
 import { onDemand } from '../on_demand.tsx'
 import { actionName, actionTip } from './action_text.ts'
 import { BrushOptions } from './brush_options.tsx'
@@ -16,6 +17,7 @@ import { WindowMenu } from './window_menu.tsx'
 
 const EarlierPane = onDemand(async () => (await import('./earlier_pane.tsx')).EarlierPane)
 const SidePanes = onDemand(async () => (await import('./side_panes.tsx')).SidePanes)
+const CompanionPane = onDemand(async () => (await import('./companion_pane.tsx')).CompanionPane)
 
 export function PictureArea({ annotator, page, mayManage }: { annotator: Annotator; page: PageCommands; mayManage: boolean }) {
   const picture = useRef<HTMLCanvasElement>(null)
@@ -30,8 +32,10 @@ export function PictureArea({ annotator, page, mayManage }: { annotator: Annotat
   const { rounds } = annotator
   const twin = rounds.view.value === 'beside' && rounds.ready.value
   const name = twin ? text.rounds.now : rounds.flipped.value ? text.rounds[rounds.round.value!] : null
+  const { companions } = annotator.panes
+  const beside = companions.open.value.length
   return (
-    <section class={`picture-area ${twin ? 'twin' : layout}`} aria-label={text.picture}>
+    <section class={`picture-area ${twin ? 'twin' : layout}${beside > 1 ? ' several' : ''}${beside > 2 ? ' many' : ''}`} aria-label={text.picture}>
       {twin && <EarlierPane annotator={annotator} />}
       <div class="pane main">
         <canvas ref={picture} aria-hidden="true" />
@@ -40,15 +44,19 @@ export function PictureArea({ annotator, page, mayManage }: { annotator: Annotat
           <div class="corner-row">
             <PlaneSwitch annotator={annotator} />
             {!twin && <LayoutSwitch annotator={annotator} page={page} />}
+            {!twin && <SeriesMenu annotator={annotator} />}
           </div>
           <BrushOptions annotator={annotator} />
           <LimitsBanner annotator={annotator} />
         </div>
+        {companions.beyondMm.value > 0 && <p class="beyond" role="status">{text.beyond(formatNumber(companions.beyondMm.value, language.value, 0))}</p>}
         <div class="corner top-right"><WindowMenu of={annotator} keys onOpenWith={mayManage ? page.openWith : null} /></div>
         {name && <div class="pane-name low" role="status"><b>{name}</b></div>}
         <PictureStateView state={annotator.picture.value} />
       </div>
-      {!twin && layout !== 'one' && <SidePanes annotator={annotator} />}
+      {!twin && (layout === 'series'
+        ? companions.open.value.map((companion) => <CompanionPane key={companion.volume.id} companion={companion} />)
+        : layout !== 'one' && <SidePanes annotator={annotator} />)}
       <Readout annotator={annotator} />
     </section>
   )
@@ -96,13 +104,35 @@ function LayoutSwitch({ annotator, page }: { annotator: Annotator; page: PageCom
   )
 }
 
+/** Which other series of the case stand beside this one. */
+function SeriesMenu({ annotator: { panes } }: { annotator: Annotator }) {
+  const { companions } = panes
+  if (companions.others.length === 0) return null
+  const text = t().annotate
+  const over = actionById('view.masksOverSeries')
+  return (
+    <Menu label={text.seriesBeside} buttonClass="window-readout" align="left" button={<><Icon name="compare" size={16} /><Icon name="down" size={16} /></>}>
+      <p class="caption">{text.seriesBeside}</p>
+      {companions.others.map(({ id, name, modality }) => (
+        <button key={id} type="button" role="menuitemcheckbox" aria-checked={companions.isOpen(id)} onClick={() => void panes.toggleSeries(id)}>
+          <span class="ellipsis">{name}</span>{companions.isOpen(id) && <Icon name="check" size={16} />}<span class="end">{modality}</span>
+        </button>
+      ))}
+      <hr />
+      <button type="button" role="menuitemcheckbox" aria-checked={companions.masksOver.value} onClick={() => companions.setMasksOver(!companions.masksOver.value)}>
+        {actionName(over)}{companions.masksOver.value && <Icon name="check" size={16} />}
+      </button>
+    </Menu>
+  )
+}
+
 /** Value and place under the pointer. Its own component: it changes with every movement. */
 function Readout({ annotator }: { annotator: Annotator }) {
   const cursor = annotator.cursor.value
   if (!cursor) return null
   const { voxel: [k, j, i], value } = cursor
   const number = (n: number) => formatNumber(n, language.value, Number.isInteger(n) ? 0 : 2)
-  const shown = value === null ? '' : typeof value === 'number' ? `${number(value)} ${annotator.volume.unit}` : value.join(' ')
+  const shown = value === null ? '' : typeof value === 'number' ? `${number(value)} ${cursor.unit}` : value.join(' ')
   return (
     <output class="corner bottom-right readout" aria-live="off">
       <span>{shown}</span><span class="dim">({i}, {j}, {k})</span>

@@ -39,6 +39,11 @@ interface Gesture {
 /** Tools that are as good in a side pane as in the main one; with any other in hand, a side pane moves the crosshair. */
 const LOOKING: ReadonlySet<ToolId> = new Set(['pan', 'zoom', 'window', 'scroll', 'probe', 'ruler', 'angle', 'bidirectional', 'rectangle', 'ellipse'])
 
+/** It changes how one looks, or measures; it draws nothing. */
+export function looksOnly(id: ToolId): boolean {
+  return LOOKING.has(id)
+}
+
 export class ToolHost {
   readonly #session: Session
   readonly #view: ViewState

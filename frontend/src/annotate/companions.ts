@@ -1,0 +1,185 @@
+// Other series of the case, shown beside the one that is annotated and linked to it in millimetres: which there are, which
+// are open, and what each shows. Nothing is annotated on them; the masks of the annotated series can be laid over them.
+import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
+
+import type { Client } from '../api/client.ts'
+import type { Problem, VolumeOut } from '../api/types.ts'
+import { beyondMm, planeOf, tiltDegrees, type Plane } from '../viewer/geometry.ts'
+import { mountInput } from '../viewer/input.ts'
+import { linkViews } from '../viewer/linked.ts'
+import { mountRenderer, type Canvases } from '../viewer/renderer.ts'
+import { ResampledMasks } from '../viewer/resampled.ts'
+import { Session } from '../viewer/session.ts'
+import { looksOnly, ToolHost } from '../viewer/tools/host.ts'
+import type { ViewState } from '../viewer/view_state.ts'
+import { autoWindow, FULL_BYTE_WINDOW, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
+import type { PictureState, VolumeInfo, Windowed } from './annotator.ts'
+import { Measurements } from './measurements.ts'
+import { presetsOf, volumeInfo } from './panel_state.ts'
+import { SIDE_LOADING } from './pane_views.ts'
+import { SliceLoader } from './slice_loader.ts'
+
+export interface SeriesBrief { readonly id: string; readonly name: string; readonly modality: string }
+
+/** More could not be told apart on a screen. */
+export const MOST_COMPANIONS = 3
+
+export interface Companion extends Windowed {
+  readonly plane: ReadonlySignal<Plane>
+  readonly slice: ReadonlySignal<number>
+  readonly sliceCount: ReadonlySignal<number>
+  readonly picture: ReadonlySignal<PictureState>
+  /** How far beyond its slices the place lies that is looked at; 0: it is shown. */
+  readonly beyondMm: ReadonlySignal<number>
+  /** By how much its slices lean against those of the annotated series. */
+  readonly tiltDegrees: ReadonlySignal<number>
+  /** The files name another frame of reference: what lies at one place here need not lie there. */
+  readonly elsewhere: boolean
+  /** Draws and loads until the returned function is called. */
+  attach(canvases: Canvases): () => void
+}
+
+export interface CompanionsOptions {
+  readonly api: Client
+  readonly session: Session
+  readonly frameOfReference: string
+  /** The other series of the case. */
+  readonly others: readonly SeriesBrief[]
+  readonly readOnly: boolean
+  readonly newId: () => string
+  readonly onProblem: (problem: Problem) => void
+}
+
+interface Opened extends Companion { readonly view: ViewState; close(): void }
+
+export class Companions {
+  readonly others: readonly SeriesBrief[]
+  readonly #options: CompanionsOptions
+  readonly #open = signal<readonly Opened[]>([])
+  readonly #masksOver = signal(true)
+  readonly #loading = new Set<string>()
+  #closed = false
+
+  readonly open: ReadonlySignal<readonly Companion[]> = this.#open
+  /** The masks of the annotated series lie over the others, too. */
+  readonly masksOver: ReadonlySignal<boolean> = this.#masksOver
+
+  constructor(options: CompanionsOptions) {
+    this.#options = options
+    this.others = options.session.view.volume.anatomical ? options.others : []
+  }
+
+  /** The one under the pointer. */
+  get looked(): (Companion & { readonly view: ViewState }) | null {
+    return this.#open.value.find(({ view }) => view.pointer.value !== null) ?? null
+  }
+
+  /** How far the annotated series ends from the place that is looked at in another one. */
+  readonly beyondMm = computed(() => {
+    const { volume, axis, crossing } = this.#options.session.view
+    return this.#open.value.length === 0 ? 0 : beyondMm(volume, axis.value, crossing.value)
+  })
+
+  isOpen(volumeId: string): boolean {
+    return this.#open.value.some(({ volume }) => volume.id === volumeId)
+  }
+
+  setMasksOver(on: boolean): void {
+    this.#masksOver.value = on
+  }
+
+  /** Resolves when it is beside the annotated series, or gone. With the most open already, the oldest makes room. */
+  async toggle(volumeId: string): Promise<void> {
+    if (this.isOpen(volumeId)) return this.#remove(({ volume }) => volume.id === volumeId)
+    if (this.#loading.has(volumeId)) return
+    this.#loading.add(volumeId)
+    const { data, error } = await this.#options.api.get<VolumeOut>(`/api/volumes/${volumeId}`)
+    this.#loading.delete(volumeId)
+    if (this.#closed) return
+    if (error) return this.#options.onProblem(error)
+    const crowded = this.#open.value.length === MOST_COMPANIONS ? this.#open.value[0] : null
+    if (crowded !== null) this.#remove((companion) => companion === crowded)
+    this.#open.value = [...this.#open.value, openCompanion(this.#options, this.#masksOver, data)]
+  }
+
+  /** None is shown any more. */
+  clear(): void {
+    this.#remove(() => true)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.clear()
+  }
+
+  #remove(goes: (companion: Opened) => boolean): void {
+    const leaving = this.#open.value.filter(goes)
+    if (leaving.length === 0) return
+    this.#open.value = this.#open.value.filter((companion) => !leaving.includes(companion))
+    for (const companion of leaving) companion.close()
+  }
+}
+
+function openCompanion({ api, session: main, frameOfReference, readOnly, newId, onProblem }: CompanionsOptions, masksOver: ReadonlySignal<boolean>, out: VolumeOut): Opened {
+  const volume = volumeInfo(out)
+  const session = new Session({
+    volume, readOnly: true, window: out.windows[0] ?? FULL_BYTE_WINDOW, newId, onAccepted: () => {},
+    onMeasured: (measuring) => void measurements.add(measuring),
+  })
+  const measurements = new Measurements({ api, volumeId: volume.id, caseId: volume.caseId, session, readOnly, onProblem })
+  const { view } = session
+  const picture = signal<PictureState>({ kind: 'loading' })
+  const stops = [
+    linkViews(main.view, view),
+    effect(() => { session.tool.value = looksOnly(main.tool.value) ? main.tool.value : 'probe' }),
+    effect(() => {
+      view.interpolated.value = main.view.interpolated.value
+      view.crosshair.value = main.view.crosshair.value
+      session.magnifier.value = main.magnifier.value
+    }),
+    layMasksOver(main, session, volume, masksOver),
+  ]
+  void measurements.start()
+  return {
+    view, volume, picture, presets: presetsOf(out), window: view.window, inverted: view.inverted,
+    plane: computed(() => planeOf(volume, view.axis.value)), slice: view.slice, sliceCount: view.sliceCount,
+    beyondMm: computed(() => beyondMm(volume, view.axis.value, view.crossing.value)),
+    tiltDegrees: computed(() => tiltDegrees(main.view.volume, main.view.axis.value, volume, view.axis.value)),
+    elsewhere: frameOf(out) !== '' && frameOfReference !== '' && frameOf(out) !== frameOfReference,
+    histogram: computed<Histogram | null>(() => view.image.value && histogramOf(view.image.value, HISTOGRAM_PARTS)),
+    setWindow: ({ width, center }: WindowLevel) => { view.window.value = { width, center } },
+    autoWindow: () => { if (view.image.peek()) view.window.value = autoWindow(view.image.peek()!) },
+    setInverted: (on) => { view.inverted.value = on },
+    attach: (canvases) => {
+      const loader = new SliceLoader({ api, volumeId: volume.id, pixels: volume.pixels, shapeKji: volume.shapeKji, onSlice: (slice) => { view.loaded.value = slice }, ...SIDE_LOADING })
+      const mounted = [
+        effect(() => loader.show(view.axis.value, view.slice.value)),
+        effect(() => { picture.value = loader.state.value }),
+        mountRenderer(session, view, canvases),
+        mountInput(session, view, new ToolHost(session, view), canvases.overlay),
+        () => loader.close(),
+        () => { view.pointer.value = null },
+      ]
+      return () => { for (const stop of mounted) stop() }
+    },
+    close: () => { for (const stop of stops) stop() },
+  }
+}
+
+/** Follows the masks that are done; what is being painted is seen here when the hand lets go. */
+function layMasksOver(main: Session, session: Session, volume: VolumeInfo, masksOver: ReadonlySignal<boolean>): () => void {
+  const masks = new ResampledMasks(main.masks, main.view.volume, volume)
+  return effect(() => {
+    void main.changes.value
+    const labels = masksOver.value ? main.labels.value.filter(({ id }) => main.isVisible(id)) : []
+    batch(() => {
+      session.opacity.value = main.opacity.value
+      session.laidOver.value = labels.map(({ id, color }) => ({ labelId: id, color, masks }))
+    })
+  })
+}
+
+export function frameOf({ series }: VolumeOut): string {
+  const uid: unknown = series['frame_of_reference_uid']
+  return typeof uid === 'string' ? uid : ''
+}
