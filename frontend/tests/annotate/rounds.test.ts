@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { ADDED_COLOR, REMOVED_COLOR, Rounds } from '../../src/annotate/rounds.ts'
+import { LabelMasks } from '../../src/viewer/label_masks.ts'
 import { area, sameMask, toCoco, type Mask } from '../../src/viewer/mask.ts'
 import { Scene } from '../../src/viewer/scene.ts'
 import { LIVER, openSession, rectangle, show } from '../viewer/support.ts'
@@ -30,7 +31,7 @@ test('what was added and removed is laid over the masks, and follows what is dra
   await rounds.compare('previous', 'over')
   assert.equal(server.asked[0].query?.['annotator_id'], 'ann')
   assert.deepEqual(rounds.changed.value, [1, 2, 3])
-  const over = () => Object.fromEntries(session.laidOver.value.filter(({ labelId }) => labelId === LIVER).map(({ color, masks }) => [color, masks]))
+  const over = () => Object.fromEntries(session.laidOver.value.filter(({ labelId }) => labelId === LIVER).map(({ color, masks }) => [color, masks as LabelMasks]))
   assert.equal(area(over()[ADDED_COLOR].get(LIVER, 2)), area(box(14)) - area(box(12)))
   assert.ok(sameMask(over()[REMOVED_COLOR].get(LIVER, 1), box(12)))
   session.edits.change(LIVER, [{ slice: 1, flips: box(12) }], 'manual')
