@@ -190,6 +190,11 @@ class Annotations:
             mine = annotation.annotator_id == who.id  # what a reviewer corrects teaches when its annotator goes on
             examples = self._learning.count(session, who, volume, annotation.label_id) if mine else 0
             appended = self._append(session, who, annotation, volume, draft)
+            if appended.created and (draft.origin is Origin.REVIEW) == mine:
+                raise InvalidRevision(
+                    f"The origin '{draft.origin}' is not what this change is.",
+                    hint="Corrections of somebody else's masks in review have the origin 'review', and no others.",
+                )
             self._learning.corrected(session, annotation, [change.slice_index for change in appended.slices])
             job = None
             grew = mine and appended.created
@@ -253,11 +258,6 @@ class Annotations:
             return Appended(stored, list(stored.slices), created=False)
         require_drawable(session, who, volume.case_id, annotation.annotator_id)
         head = self._need_newest(session, annotation, draft.parent)
-        if (draft.origin is Origin.REVIEW) == (annotation.annotator_id == who.id):
-            raise InvalidRevision(
-                f"The origin '{draft.origin}' is not what this change is.",
-                hint="Corrections of somebody else's masks in review have the origin 'review', and no others.",
-            )
         flips = _checked(draft.slices, volume)
         return self._store(session, who, annotation, volume, head, draft, flips)
 

@@ -452,7 +452,7 @@ export const en = {
     change: (slices: readonly number[], voxels: string) => `${slices.length === 1 ? `slice ${slices[0]}` : `${slices.length} slices`}, ${voxels} voxels`,
     origins: {
       manual: 'Drawn by hand', sam: 'Assistant, accepted', assist: 'Learned prompt, accepted', auto: 'Automatic, accepted', propagation: 'Propagated',
-      interpolation: 'Interpolated', import: 'Imported', undo: 'Undone or restored', review: 'Corrected in review',
+      interpolation: 'Interpolated', import: 'Imported', undo: 'Undone or restored', review: 'In review',
     },
   },
   help: {

@@ -441,7 +441,7 @@ export const zh: Catalogue = {
     restore: '回到此版本',
     change: (slices, voxels) => `${slices.length === 1 ? `第 ${slices[0]} 层` : `${slices.length} 层`}，${voxels} 个体素`,
     origins: {
-      manual: '手动绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅中修正',
+      manual: '手动绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅',
     },
   },
   help: {
