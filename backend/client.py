@@ -9,6 +9,7 @@ Answers are the JSON of the HTTP interface as it is (`/api/docs`). Not here: any
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -29,6 +30,7 @@ Json = dict[str, Any]
 PAGE = 200
 POLL_S = 0.5
 ASKED_AT_ONCE = 1000
+OCTETS = "application/octet-stream"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 
@@ -199,7 +201,7 @@ class Client:
     def upload(self, project_id: str, path: Path, *, on_bytes: OnBytes = _ignore) -> Json:
         """Send a file, or a folder as one archive, and return the job that reads it."""
         with _as_one_file(path) as (name, stream):
-            files = {"files": (name, _Counted(stream, on_bytes), "application/octet-stream")}
+            files = {"files": (name, _Counted(stream, on_bytes), OCTETS)}
             return self._json("POST", f"/api/projects/{project_id}/uploads", files=files)
 
     # -- files in many requests ---------------------------------------------------------------------------------------
@@ -224,7 +226,7 @@ class Client:
             parts = []
             for name, path in files:
                 stream = stack.enter_context(path.open("rb"))
-                parts.append(("files", (name, _Counted(stream, on_bytes), "application/octet-stream")))
+                parts.append(("files", (name, _Counted(stream, on_bytes), OCTETS)))
             kept: list[Json] = self._json("POST", f"/api/intakes/{intake_id}/files", files=parts)["items"]
         return kept
 
@@ -232,28 +234,19 @@ class Client:
         """All files have been sent: the job that reads them."""
         return self._json("POST", f"/api/intakes/{intake_id}/complete")
 
-    # -- annotations --------------------------------------------------------------------------------------------------
-    def case(self, case_id: str) -> Json:
-        return self._json("GET", f"/api/cases/{case_id}")
-
-    def volume(self, volume_id: str) -> Json:
-        return self._json("GET", f"/api/volumes/{volume_id}")
-
-    def labels(self, project_id: str) -> list[Json]:
-        found: list[Json] = self._json("GET", f"/api/projects/{project_id}/labels")["items"]
-        return found
-
-    def annotation(self, volume_id: str, label_id: str) -> Json:
-        """One's own annotation of a label on a volume, made if there is none."""
-        return self._json("POST", "/api/annotations", json={"volume_id": volume_id, "label_id": label_id})
-
-    def masks(self, annotation_id: str) -> Json:
-        """The newest revision (`head`) and the run-length masks of all slices that are not empty, by slice index."""
-        return self._json("GET", f"/api/annotations/{annotation_id}/masks")
-
-    def append_revision(self, annotation_id: str, revision: Json) -> Json:
-        """One change; a revision of the same `id` is stored once."""
-        return self._json("POST", f"/api/annotations/{annotation_id}/revisions", json=revision)
+    # -- masks ---------------------------------------------------------------------------------------------------------
+    def import_masks(self, case_id: str, paths: Sequence[Path], options: Json, *, on_bytes: OnBytes = _ignore) -> Json:
+        """Send files of masks for a case and return the job that reads them; its result tells what became of each, in
+        the order of the paths. What `options` may say is in /api/docs. Raises NothingToSend."""
+        if missing := [path for path in paths if not path.is_file()]:
+            raise NothingToSend(f"{missing[0]} is no file.")
+        with ExitStack() as stack:
+            files = [
+                ("files", (path.name, _Counted(stack.enter_context(path.open("rb")), on_bytes), OCTETS))
+                for path in paths
+            ]
+            data = {"options": json.dumps(options)}
+            return self._json("POST", f"/api/cases/{case_id}/masks", files=files, data=data)
 
     # -- jobs and files -----------------------------------------------------------------------------------------------
     def job(self, job_id: str) -> Json:

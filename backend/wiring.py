@@ -33,6 +33,7 @@ from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
 from backend.services.leases import Leases
 from backend.services.login_limits import LoginLimits
+from backend.services.mask_imports import MaskImports
 from backend.services.measurements import Measurements
 from backend.services.networks import Networks
 from backend.services.oidc import Admission, SingleSignOn
@@ -103,6 +104,7 @@ class Services:
     jobs: Jobs
     imports: Imports
     intakes: Intakes
+    mask_imports: MaskImports
     exports: Exports
     webhooks: Webhooks
     archives: Archives
@@ -188,6 +190,9 @@ def build_services(settings: Settings) -> Services:
         ),
         intakes=Intakes(
             db, objects, jobs, privacy, max_bytes=settings.upload_max_bytes, max_files=settings.upload_max_files
+        ),
+        mask_imports=MaskImports(
+            db, objects, jobs, annotations, learning, privacy, max_bytes=settings.upload_max_bytes
         ),
         webhooks=Webhooks(db, queue, private=settings.webhook_private),
         exports=Exports(db, objects, jobs),

@@ -70,11 +70,13 @@ class Runtime:
             from workers.dicom_transfer import DicomTransfer
             from workers.export import Export
             from workers.ingest import Ingest
+            from workers.mask_import import MaskImport
             from workers.restore import Restore
             from workers.webhooks import Deliver
 
-            ingest, restore = Ingest(services), Restore(services)
+            ingest, restore, mask_import = Ingest(services), Restore(services), MaskImport(services)
             self.jobs |= {JobKind.IMPORT: ingest.run, JobKind.EXPORT: Export(services).run}
+            self.jobs[JobKind.IMPORT_MASKS] = mask_import.run
             comparing = Comparing(services)
             self.jobs |= {JobKind.AGREEMENT: comparing.agreement, JobKind.CONSENSUS: comparing.consensus}
             self.calls[Call.DELIVER] = Deliver(services).run
@@ -83,6 +85,7 @@ class Runtime:
             self.jobs |= {JobKind.PULL: transfer.pull, JobKind.PUSH: transfer.push}
             self.jobs[JobKind.BLANK] = Blanking(services).run
             self.clean_ups = {JobKind.IMPORT: ingest.clean_up, JobKind.RESTORE: restore.clean_up}
+            self.clean_ups[JobKind.IMPORT_MASKS] = mask_import.clean_up
 
     def run_call(self, call: Call, payload: dict[str, Any]) -> dict[str, Any]:
         """The answer, or {"problem": ...} for errors that have a reader. Anything else is a bug and RQ records it."""

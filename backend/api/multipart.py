@@ -1,11 +1,12 @@
 """A multipart/form-data upload that streams into the object store: no temporary files, no size in memory.
 
-Only parts with a file name in the field `files` are kept. The limits are checked while bytes arrive.
+Only parts with a file name in the field `files` are kept, and small texts in fields that a route names. The limits are
+checked while bytes arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from python_multipart.multipart import parse_options_header
@@ -16,6 +17,7 @@ from backend.errors import Rejected
 from backend.multipart import MalformedMultipart, PartReceiver, Sink
 
 FIELD = "files"
+MOST_TEXT_BYTES = 1 << 20
 UPLOAD_BODY = {
     "required": True,
     "content": {
@@ -44,29 +46,34 @@ class DiscardableSink(Sink, Protocol):
     def discard(self) -> None: ...
 
 
-async def receive(request: Request, sink: DiscardableSink) -> None:
-    """The request's files into the sink, which has forgotten all of them when this raises."""
+async def receive(request: Request, sink: DiscardableSink, *, fields: Collection[str] = ()) -> dict[str, bytes]:
+    """The request's files into the sink, which has forgotten all of them when this raises. -> the texts of `fields`"""
     try:
-        receiver = Receiver(request.headers.get("Content-Type", ""), sink)
+        receiver = Receiver(request.headers.get("Content-Type", ""), sink, fields)
         async for chunk in request.stream():
             await run_in_threadpool(receiver.feed, chunk)
         receiver.close()
+        return receiver.texts
     except Exception:
         await run_in_threadpool(sink.discard)
         raise
 
 
 class Receiver:
-    """Feed it the body piece by piece; it feeds the sink."""
+    """Feed it the body piece by piece; it feeds the sink and keeps the `texts` of the fields."""
 
-    def __init__(self, content_type: str, sink: Sink) -> None:
+    def __init__(self, content_type: str, sink: Sink, fields: Collection[str] = ()) -> None:
+        self.texts: dict[str, bytes] = {}
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
             raise MalformedUpload(
                 "The body is not multipart/form-data.", hint="Send the files as parts of the field `files`."
             )
-        self._parts = PartReceiver(boundary, sink, _file_name)
+        self._sink = sink
+        self._fields = fields
+        self._text: str | None = None
+        self._parts = PartReceiver(boundary, self, self._choose)
 
     def feed(self, data: bytes) -> None:
         """Raises MalformedUpload, and whatever the sink raises (TooLarge)."""
@@ -84,9 +91,30 @@ class Receiver:
                 "The upload ended too early.", hint="Nothing of it was kept. Send it again."
             ) from error
 
+    def _choose(self, headers: Mapping[str, bytes]) -> str | None:
+        _, options = parse_options_header(headers.get("content-disposition", b""))
+        field = options.get(b"name", b"").decode("utf-8", errors="replace")
+        self._text = field if field in self._fields and b"filename" not in options else None
+        if self._text is not None:
+            return ""
+        if field != FIELD or b"filename" not in options:
+            return None
+        return options[b"filename"].decode("utf-8", errors="replace")
 
-def _file_name(headers: Mapping[str, bytes]) -> str | None:
-    _, options = parse_options_header(headers.get("content-disposition", b""))
-    if options.get(b"name") != FIELD.encode() or b"filename" not in options:
-        return None
-    return options[b"filename"].decode("utf-8", errors="replace")
+    # -- as the sink of all parts
+    def start(self, name: str) -> None:
+        if self._text is None:
+            self._sink.start(name)
+        else:
+            self.texts[self._text] = b""
+
+    def write(self, data: bytes) -> None:
+        if self._text is None:
+            return self._sink.write(data)
+        self.texts[self._text] += data
+        if len(self.texts[self._text]) > MOST_TEXT_BYTES:
+            raise MalformedUpload(f"The field `{self._text}` has more than {MOST_TEXT_BYTES} bytes.")
+
+    def end(self) -> None:
+        if self._text is None:
+            self._sink.end()

@@ -82,9 +82,10 @@ class ThreadOut(Schema):
 
 
 class Reader(Schema):
-    """Somebody who drew on a case."""
+    """Somebody, or a program, whose masks a case has."""
 
     person: Person
+    is_program: bool
     slices: int = Field(description="With a mask, all labels together")
 
 

@@ -67,7 +67,7 @@ def count(session: Session, table: Table, project_id: UUID) -> int:
 
 
 def people(session: Session, project_id: UUID) -> list[dict[str, str]]:
-    """Everybody whom the project's rows mention: id, e-mail address, name."""
+    """Everybody whom the project's rows mention: id, e-mail address, name, person or program."""
     mentioned: set[UUID] = set()
     for table in tables():
         for column in table.columns:
@@ -75,7 +75,7 @@ def people(session: Session, project_id: UUID) -> list[dict[str, str]]:
                 named = select(column).where(belongs(table, project_id), column.is_not(None)).distinct()
                 mentioned.update(session.scalars(named))
     rows = session.scalars(select(User).where(User.id.in_(mentioned)).order_by(User.id))
-    return [{"id": str(user.id), "email": user.email, "name": user.name} for user in rows]
+    return [{"id": str(user.id), "email": user.email, "name": user.name, "kind": user.kind} for user in rows]
 
 
 def taken(session: Session, table: Table, ids: Iterable[UUID]) -> set[UUID]:

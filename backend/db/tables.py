@@ -53,6 +53,7 @@ class User(Base):
     id: Mapped[UUID] = _id()
     email: Mapped[str] = mapped_column(String(254), unique=True)  # stored in lower case
     name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16), server_default="person")  # program: services.programs
     password_hash: Mapped[str | None] = mapped_column(Text)  # argon2id; None until the first password is set
     is_admin: Mapped[bool] = mapped_column(Boolean, default=False)
     auto_learn: Mapped[bool] = mapped_column(Boolean, default=True)  # learn from annotated slices without being asked
@@ -60,6 +61,8 @@ class User(Base):
     label_patterns: Mapped[bool] = mapped_column(Boolean, default=False)  # labels are told apart by patterns, too
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (CheckConstraint("kind in ('person', 'program')", name="user_kind"),)
 
 
 class Identity(Base):

@@ -40,6 +40,7 @@ class JobKind(StrEnum):
     PULL = "pull"
     PUSH = "push"
     BLANK = "blank"
+    IMPORT_MASKS = "import_masks"
 
 
 QUEUE_OF: dict[JobKind, QueueName] = {
@@ -56,6 +57,7 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.EVALUATE: QueueName.EVALUATE,
     JobKind.AGREEMENT: QueueName.IO,
     JobKind.CONSENSUS: QueueName.IO,
+    JobKind.IMPORT_MASKS: QueueName.IO,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)
@@ -98,6 +100,8 @@ class JobMessage(StrEnum):
     """sending masks to another server"""
     BLANKING = "blanking"
     """making rectangles of images blank (done, of)"""
+    PLACING_MASKS = "placing_masks"
+    """(done, of) files of masks"""
     FOLLOWING = "following"
     """(slice), counted from 1"""
     PACKING_RECORDS = "packing_records"

@@ -1,4 +1,4 @@
-"""The outline of a mask as closed polygons that lie half-way between the pixels inside and those outside.
+"""Masks and polygons: the outline of a mask, half-way between the pixels inside and those outside, and polygons filled.
 
 A pixel belongs to the mask exactly when its centre lies inside a polygon: nothing is lost by the way there and back.
 A hole is joined to the outline around it by a cut of no width ("keyhole"), because the closed polygons of RTSTRUCT
@@ -6,6 +6,8 @@ know no holes. Pixels that touch at a corner only are not joined.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,26 @@ def outlines(mask: BoolMask) -> list[Polygon]:
             around = [m for m in outer if points_in_poly(rings[n][:1], rings[m])[0]]
             holes_of[min(around, key=lambda m: abs(areas[m]))].append(rings[n])
     return [_with_holes(rings[n], holes_of[n]) for n in outer]
+
+
+def filled(polygons: Iterable[Polygon], shape_hw: tuple[int, int]) -> BoolMask:
+    """[rows, columns]: the pixels whose centres lie inside an odd number of the polygons, or rather of their turns: an
+    inner polygon is a hole, and a cut there and back is none. Of a centre on an edge, the side with the lower row or
+    column counts as inside, so that polygons that touch share no pixel."""
+    rows, columns = shape_hw
+    toggles = np.zeros((rows, columns + 1), dtype=np.uint8)
+    for polygon in polygons:
+        ends = np.roll(polygon, -1, axis=0)
+        upward = (polygon[:, 0] > ends[:, 0])[:, np.newaxis]
+        low, high = np.where(upward, ends, polygon), np.where(upward, polygon, ends)  # the same edge back is the same
+        first = np.clip(np.ceil(low[:, 0]), 0, rows).astype(np.int64)
+        count = np.clip(np.ceil(high[:, 0]), 0, rows).astype(np.int64) - first
+        edge = np.repeat(np.arange(len(polygon)), count)
+        row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+        slope = (high[edge, 1] - low[edge, 1]) / (high[edge, 0] - low[edge, 0])
+        column = np.clip(np.ceil(low[edge, 1] + (row - low[edge, 0]) * slope), 0, columns).astype(np.int64)
+        np.bitwise_xor.at(toggles, (row, column), 1)
+    return np.bitwise_xor.accumulate(toggles[:, :-1], axis=1).astype(np.bool_)
 
 
 def _with_holes(ring: Polygon, holes: list[Polygon]) -> Polygon:

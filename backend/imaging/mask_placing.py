@@ -20,7 +20,7 @@ rounding in the writers of files."""
 
 
 class MaskDoesNotFit(Rejected):
-    """No voxel of the masks lies inside the volume. Raised by client_masks."""
+    """No voxel of the masks lies inside the volume. Raised by workers.mask_import."""
 
     code = "mask_does_not_fit"
     title = "The masks do not lie in this volume"

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.db.tables import Annotation, Case, Credential, Job, Member, Project, Reading, User, VolumeRow
 from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role, TokenScope
 from backend.errors import Conflict, Forbidden, NotFound
+from backend.services.programs import PROGRAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,11 @@ def require_drawable(session: Session, who: Principal, case_id: UUID, annotator_
     if case.is_blind or session.get(Reading, (case.id, annotator_id)) is not None:
         raise NotYourAnnotation(
             "What is read blind stays as its reader drew it.", hint="Make a consensus of the readers and correct that."
+        )
+    annotator = session.get(User, annotator_id)
+    if annotator is not None and annotator.kind == PROGRAM:
+        raise NotYourAnnotation(
+            "What a program drew stays as it was brought in.", hint="Take it as a proposal and correct that."
         )
     drew = select(Annotation.id).join(VolumeRow).where(VolumeRow.case_id == case.id)
     if annotator_id != case.assignee_id and not session.scalar(

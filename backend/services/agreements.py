@@ -1,4 +1,4 @@
-"""How well people agree: pairs of blind readers of a case, and readers who were tested against a gold case.
+"""How well people agree: pairs of blind readers of a case, programs with people, readers tested against a gold case.
 
 The numbers are computed by a job (`workers/comparing.py`) and kept with the revisions that they were made from: what
 has changed since is computed again when somebody asks, the rest is not. The measures are in `imaging/agreement.py`.
@@ -7,9 +7,9 @@ has changed since is computed again when somebody asks, the rest is not. The mea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -31,11 +31,12 @@ from backend.db.tables import (
 )
 from backend.domain.ids import new_id
 from backend.domain.jobs import AgreementPayload, JobKind
-from backend.domain.workflow import Action, CaseState
+from backend.domain.workflow import LOCKED_STATES, Action, CaseState
 from backend.imaging.agreement import MaskAgreement
 from backend.services.access import Principal, require, require_case
 from backend.services.annotations import current_masks
 from backend.services.jobs import Jobs
+from backend.services.programs import PERSON, PROGRAM, program_ids
 
 DEFAULT_TOLERANCE_MM = 2.0
 
@@ -82,13 +83,13 @@ class Agreements:
 
     # -- for people ---------------------------------------------------------------------------------------------------
     def of_project(self, who: Principal, project_id: UUID, tolerance_mm: float) -> Agreed:
-        """Between blind readers of all cases, for those who review."""
+        """Between blind readers of all cases, and programs, for those who review."""
         with self._db.begin() as session:
             require(session, who, project_id, Action.REVIEW)
             return _known(session, [p for p in _pairs(session, project_id) if not p.is_test], tolerance_mm)
 
     def of_case(self, who: Principal, case_id: UUID, tolerance_mm: float) -> Agreed:
-        """Between the blind readers of one case, for those who review."""
+        """Between the blind readers of one case, and programs, for those who review."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.REVIEW)
             pairs = [p for p in _pairs(session, case.project_id, case_id) if not p.is_test]
@@ -169,8 +170,9 @@ class Agreements:
 
 
 def _pairs(session: Session, project_id: UUID, case_id: UUID | None = None) -> list[Pair]:
-    """All pairs to compare: of readers who have submitted, and of gold masks with tests that were submitted; for every
-    label that one of the two has a mask of."""
+    """All pairs to compare: of readers who have submitted, of gold masks with tests that were submitted, of programs
+    with each other and with people whose masks are submitted or accepted; for every label that one of the two has a
+    mask of."""
     people: dict[UUID, list[tuple[UUID, UUID, bool]]] = defaultdict(list)
     query = (
         select(Reading, Case.result_by_id)
@@ -189,6 +191,8 @@ def _pairs(session: Session, project_id: UUID, case_id: UUID | None = None) -> l
             people[reading.case_id].append((first, second, True))
     for read, ids in readers.items():
         people[read] += [(first, second, False) for first, second in combinations(sorted(ids), 2)]
+    for read, first, second in _program_pairs(session, project_id, case_id, readers):
+        people[read].append((first, second, False))
     drawn = _drawn(session, list(people))
     found = []
     for case, pairs in people.items():
@@ -197,6 +201,46 @@ def _pairs(session: Session, project_id: UUID, case_id: UUID | None = None) -> l
                 if first in heads or second in heads:
                     heads_of = heads.get(first), heads.get(second)
                     found.append(Pair(case, volume_id, label_id, first, second, *heads_of, is_test))
+    return found
+
+
+def _program_pairs(
+    session: Session, project_id: UUID, case_id: UUID | None, readers: Mapping[UUID, Sequence[UUID]]
+) -> list[tuple[UUID, UUID, UUID]]:
+    """(case, first, second): the programs of each case with each other, and with its people. These are the blind
+    readers who have submitted; of another case whose masks were accepted, else, once it is submitted, who drew on it.
+    """
+    query = (
+        select(Case, User.id, User.kind)
+        .join(VolumeRow, VolumeRow.case_id == Case.id)
+        .join(Annotation, Annotation.volume_id == VolumeRow.id)
+        .join(User, User.id == Annotation.annotator_id)
+        .where(Case.project_id == project_id)
+        .where(
+            Case.id.in_(
+                select(VolumeRow.case_id)
+                .join(Annotation, Annotation.volume_id == VolumeRow.id)
+                .where(VolumeRow.project_id == project_id, Annotation.annotator_id.in_(program_ids()))
+            )
+        )
+        .distinct()
+    )
+    if case_id is not None:
+        query = query.where(Case.id == case_id)
+    cases: dict[UUID, Case] = {}
+    by_kind: dict[UUID, dict[str, set[UUID]]] = defaultdict(lambda: {PERSON: set(), PROGRAM: set()})
+    for case, user_id, kind in session.execute(query):
+        cases[case.id] = case
+        by_kind[case.id][kind].add(user_id)
+    found = []
+    for case in cases.values():
+        programs, drew = by_kind[case.id][PROGRAM], by_kind[case.id][PERSON]
+        people = set(readers.get(case.id, ()))
+        if not case.is_blind and case.state in LOCKED_STATES:
+            people = {case.result_by_id} - programs if case.result_by_id else drew
+        for pair in [*combinations(programs, 2), *product(programs, people)]:
+            first, second = sorted(pair)
+            found.append((case.id, first, second))
     return found
 
 

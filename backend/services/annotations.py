@@ -209,6 +209,22 @@ class Annotations:
         annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
         return self._append(session, who, annotation, volume, draft)
 
+    def store_within(
+        self,
+        session: Session,
+        author: Principal,
+        annotation: Annotation,
+        volume: VolumeRow,
+        draft: RevisionDraft,
+        *,
+        begins: bool,
+    ) -> Appended:
+        """Append a change after the newest one, whatever its parent. The caller has let the author in and holds the
+        annotation; `begins`: the author has begun to work on the case. Raises InvalidRevision."""
+        flips = _checked(draft.slices, volume)
+        head = head_of(session, annotation.id)
+        return self._store(session, author, annotation, volume, head, draft, flips, begins=begins)
+
     def restore(
         self, who: Principal, annotation_id: UUID, *, revision_id: UUID, sequence: int, parent: UUID | None
     ) -> Appended:
@@ -293,6 +309,8 @@ class Annotations:
         head: Revision | None,
         draft: RevisionDraft,
         flips: dict[int, masks.Rle],
+        *,
+        begins: bool = True,
     ) -> Appended:
         revision = Revision(
             id=draft.id,
@@ -336,7 +354,8 @@ class Annotations:
                 .values(annotation_id=annotation.id, slice_index=k, **values)
                 .on_conflict_do_update(index_elements=["annotation_id", "slice_index"], set_=values)
             )
-        readings.started(session, who, volume.case_id)
+        if begins:
+            readings.started(session, who, volume.case_id)
         if annotation.annotator_id != who.id:
             audit.record(
                 session,

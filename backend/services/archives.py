@@ -32,6 +32,7 @@ from backend.services.access import Principal, require, require_admin
 from backend.services.content import hold
 from backend.services.imports import EmptyUpload, Upload
 from backend.services.jobs import Jobs
+from backend.services.programs import PERSON
 from backend.stores.objects import Objects
 
 ReadLines = Callable[[str], Iterable[str]]
@@ -226,7 +227,8 @@ def _people(session: Session, people: Iterable[dict[str, str]]) -> tuple[dict[UU
         known = session.scalar(select(User.id).where((User.id == old) | (User.email == email)).order_by(User.id != old))
         if known is None:
             known = old
-            session.add(User(id=old, email=email, name=person["name"], disabled_at=datetime.now(UTC)))
+            kind = person.get("kind", PERSON)
+            session.add(User(id=old, email=email, name=person["name"], kind=kind, disabled_at=datetime.now(UTC)))
             session.flush()
             kept += 1
         if known != old:

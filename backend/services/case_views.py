@@ -15,12 +15,13 @@ from backend.db.tables import NO_DUE_DATE, URGENCY, Annotation, Case, CurrentMas
 from backend.domain.workflow import ALLOWED, Action, CaseState, Role
 from backend.services.access import Principal, role_in
 from backend.services.paging import BadCursor, Page, check_limit
+from backend.services.programs import program_ids
 from backend.services.readings import ReadingView
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case with what a list shows of it. `annotated_slices` counts non-empty slices of all annotations; `opened_by`
+    """A case with what a list shows of it. `annotated_slices` counts non-empty slices of all people; `opened_by`
     has it open right now. To who reads it blind it is a case of their own: state, assignee, slices; nobody else."""
 
     case: Case
@@ -49,7 +50,7 @@ def views(session: Session, who: Principal, cases: Sequence[Case]) -> list[CaseV
         select(VolumeRow.case_id, func.count(func.distinct(CurrentMask.slice_index)))
         .join(Annotation, Annotation.volume_id == VolumeRow.id)
         .join(CurrentMask, CurrentMask.annotation_id == Annotation.id)
-        .where(VolumeRow.case_id.in_(ids), CurrentMask.voxels > 0)
+        .where(VolumeRow.case_id.in_(ids), CurrentMask.voxels > 0, Annotation.annotator_id.not_in(program_ids()))
         .group_by(VolumeRow.case_id)
     )
     leases = session.execute(

@@ -189,7 +189,7 @@ class Cases:
             return views(session, who, [require_case(session, who, case_id, Action.VIEW)])[0]
 
     def readers(self, who: Principal, case_id: UUID) -> list[tuple[User, int]]:
-        """Who drew on the case, and on how many slices, for those who review it."""
+        """Who or which program drew on the case, and on how many slices, for those who review it."""
         with self._db.begin() as session:
             require_case(session, who, case_id, Action.REVIEW)
             rows = session.execute(

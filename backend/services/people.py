@@ -23,6 +23,7 @@ from backend.services import audit
 from backend.services.access import Principal, require_admin
 from backend.services.accounts import Accounts, Secret, UserNotFound, usable_name
 from backend.services.paging import Page, page
+from backend.services.programs import PERSON
 
 
 class LastAdministrator(Conflict):
@@ -68,7 +69,7 @@ class People:
         """Accounts, the newest first, of which the name or the e-mail address holds `text`."""
         require_admin(who)
         with self._db.begin() as session:
-            query = select(User)
+            query = select(User).where(User.kind == PERSON)
             if text:
                 query = query.where(
                     or_(User.name.icontains(text, autoescape=True), User.email.icontains(text, autoescape=True))
@@ -96,7 +97,7 @@ class People:
                 select(User.id).where(User.is_admin, User.disabled_at.is_(None)).with_for_update()
             ).all()
             user = session.get(User, user_id, with_for_update=True)
-            if user is None:
+            if user is None or user.kind != PERSON:
                 raise UserNotFound("There is no such account.")
             leaves = changes.get("active") is False or changes.get("is_admin") is False
             if leaves and list(administrators) == [user.id]:
@@ -119,7 +120,7 @@ class People:
     def _view(self, user_id: UUID) -> PersonView:
         with self._db.begin() as session:
             user = session.get(User, user_id)
-            if user is None:
+            if user is None or user.kind != PERSON:
                 raise UserNotFound("There is no such account.")
             return _views(session, [user])[0]
 

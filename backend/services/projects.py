@@ -24,6 +24,7 @@ from backend.services.access import Principal, require, role_in, seen_cases, sta
 from backend.services.accounts import Accounts, Secret, UserNotFound
 from backend.services.learned_prompts import LearnedPromptNotFound
 from backend.services.paging import Page, page
+from backend.services.programs import PERSON
 
 NO_RULES = LabelRules()
 
@@ -245,7 +246,7 @@ class Projects:
         """Give somebody a role; None removes them. Raises UserNotFound, LastManager."""
         with self._db.begin() as session:
             require(session, who, project_id, Action.MANAGE)
-            user = session.scalar(select(User).where(User.email == email.strip().lower()))
+            user = session.scalar(select(User).where(User.email == email.strip().lower(), User.kind == PERSON))
             if user is None:
                 raise UserNotFound(f"There is no account for {email}.", hint="Invite them with their name.")
             member = session.get(Member, (project_id, user.id), with_for_update=True)

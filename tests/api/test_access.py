@@ -131,6 +131,7 @@ ALLOWED: dict[str, set[Role]] = {
     "get_mask": ANNOTATE,  # one's own; reviewers see those of others
     "list_revisions": ANNOTATE,  # one's own; reviewers see those of others
     "append_revision": ANNOTATE,
+    "import_masks": ANNOTATE,  # labels made on the way and masks of programs: see tests/workers/test_mask_import.py
     "restore_revision": ANNOTATE,
     "list_learning": ALL,
     "list_learned_prompts": ALL,

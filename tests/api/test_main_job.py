@@ -7,6 +7,8 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -16,10 +18,14 @@ import pytest
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from pydicom import dcmread
+from typer.testing import CliRunner, Result
 
+from backend import cli_masks
+from backend.client import Client
 from backend.domain.ids import new_id
 from backend.imaging import masks, wire
 from backend.imaging.phantom import LEFT_KIDNEY, LIVER, Phantom
+from tests.api.conftest import TOKEN
 
 Json = dict[str, Any]
 Wait = Callable[[Json], Json]
@@ -236,16 +242,22 @@ def test_encoding_ahead(client: TestClient, volume: Json) -> None:
     assert 3 in client.get(url).json()["ready"]
 
 
-def test_exports_lie_where_the_image_lies(
-    client: TestClient, project: Json, case: Json, volume: Json, phantom: Phantom
-) -> None:
+@pytest.fixture(scope="module")
+def drawn_kidney(client: TestClient, project: Json, volume: Json, phantom: Phantom) -> NDArray[np.bool_]:
+    """The left kidney as an annotation, of the project's second label."""
     label = project["labels"][1]
     annotation = client.post("/api/annotations", json={"volume_id": volume["id"], "label_id": label["id"]}).json()
     kidney = phantom.mask(LEFT_KIDNEY)
     slices = [{"slice": k, "flips": masks.encode(kidney[k])} for k in range(kidney.shape[0]) if kidney[k].any()]
     body = {"id": str(new_id()), "parent": None, "origin": "manual", "slices": slices}
     assert client.post(f"/api/annotations/{annotation['id']}/revisions", json=body).status_code == 201
+    return kidney
 
+
+def test_exports_lie_where_the_image_lies(
+    client: TestClient, project: Json, case: Json, phantom: Phantom, drawn_kidney: NDArray[np.bool_]
+) -> None:
+    label, kidney = project["labels"][1], drawn_kidney
     exported = client.get(f"/api/cases/{case['id']}/export?format=nifti")
     assert exported.status_code == 200, exported.text
     archive = zipfile.ZipFile(io.BytesIO(exported.content))
@@ -287,6 +299,78 @@ def test_exports_lie_where_the_image_lies(
         assert "Left kidney" in archive.read(found).decode()
         assert len([member for member in archive.namelist() if member.endswith(".png")]) > 0
     assert client.get(f"/api/cases/{case['id']}/export?format=tiff").status_code == 422
+
+
+@pytest.mark.usefixtures("drawn_kidney")
+@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg", "rtstruct"])
+def test_an_export_comes_back_as_the_masks_of_a_program(
+    client: TestClient, case: Json, volume: Json, wait: Wait, format: str
+) -> None:
+    exported = client.get(f"/api/cases/{case['id']}/export?format={format}")
+    options = json.dumps({"reader": f"via {format}"})
+    sent = {"data": {"options": options}, "files": [("files", ("masks", exported.content))]}
+    job = wait(client.post(f"/api/cases/{case['id']}/masks", **sent).json())
+    assert job["state"] == "done", job
+    (file,) = job["result"]["files"]
+    assert file["outcome"] == "imported", file
+    me = client.get("/api/me").json()["id"]
+    readers = {
+        reader["person"]["name"]: reader for reader in client.get(f"/api/cases/{case['id']}/readers").json()["items"]
+    }
+    assert readers[f"via {format}"]["is_program"]
+
+    def drawn(person_id: str) -> dict[str, Json]:
+        query = {"volume_id": volume["id"], "annotator_id": person_id}
+        found = client.get("/api/annotations", params=query).json()["items"]
+        return {a["label_id"]: client.get(f"/api/annotations/{a['id']}/masks").json()["slices"] for a in found}
+
+    assert drawn(readers[f"via {format}"]["person"]["id"]) == {
+        label: masks for label, masks in drawn(me).items() if masks
+    }
+
+
+def test_options_of_a_mask_import_are_checked_and_nothing_is_started(client: TestClient, case: Json) -> None:
+    files = [("files", ("m.nrrd", b"NRRD0004"))]
+    jobs = f"/api/jobs?project_id={case['project_id']}"
+    before = client.get(jobs).json()["items"]
+    for options in (
+        '{"resample": "perhaps"}',
+        "no json",
+        '{"unknown": 1}',
+        '{"targets": [{"segment": "1", "file": -1}]}',
+    ):
+        response = client.post(f"/api/cases/{case['id']}/masks", data={"options": options}, files=files)
+        assert (response.status_code, response.json()["code"]) == (422, "bad_mask_options"), options
+    assert client.post(f"/api/cases/{case['id']}/masks", files=files, data={"options": "x" * 2**21}).status_code == 422
+    empty = {"files": {"options": (None, "{}")}}  # multipart, with no file
+    assert client.post(f"/api/cases/{case['id']}/masks", **empty).json()["code"] == "no_masks"
+    assert client.get(jobs).json()["items"] == before
+
+
+@pytest.mark.usefixtures("drawn_kidney")
+def test_the_command_line_takes_the_same_way(
+    client: TestClient, case: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the JSON beside a label map, which carries the names."""
+    exported = client.get(f"/api/cases/{case['id']}/export?format=nifti")
+    zipfile.ZipFile(io.BytesIO(exported.content)).extractall(tmp_path)
+    (image,) = tmp_path.glob("*.nii.gz")
+    here = Client("http://testserver", TOKEN, transport=client._transport)
+    monkeypatch.setattr(cli_masks, "connected", lambda url, data_dir: nullcontext(here))
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli_masks.masks_app, ["import", case["id"], str(image), *words])
+
+    seen = run("--dry-run")
+    assert seen.exit_code == 0 and "Left kidney" in seen.output, seen.output
+    done = json.loads(run("--json", "--reader", "command").output)
+    assert done["files"][0]["outcome"] == "imported"
+    moved = nib.load(image)
+    moved.affine[0, 3] += 1.0
+    nib.save(nib.Nifti1Image(np.asarray(moved.dataobj), moved.affine), image)
+    refused = run()
+    assert isinstance(refused.exception, cli_masks.MasksRefused) and refused.exception.is_bad_input
+    assert refused.exception.code == "mask_needs_resampling"
 
 
 def test_nothing_to_export(client: TestClient, project: Json) -> None:

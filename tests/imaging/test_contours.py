@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from backend.imaging.contours import Polygon, outlines
+from backend.imaging.contours import filled as filled_by_us
 
 
 def filled(polygons: list[Polygon], shape_hw: tuple[int, int]) -> np.ndarray:
@@ -28,6 +29,7 @@ def test_the_outline_of_any_mask_is_the_mask(rows: int, columns: int, share: flo
     mask = ndimage.gaussian_filter(noise, 1) < 0.5 if is_smooth else noise < share
     counted = filled(outlines(mask), (rows, columns))
     np.testing.assert_array_equal(counted, mask)  # never twice: readers that join and readers that XOR agree
+    np.testing.assert_array_equal(filled_by_us(outlines(mask), (rows, columns)), mask)
 
 
 def test_a_ring_in_a_ring_keeps_its_holes_and_its_island() -> None:
@@ -50,3 +52,19 @@ def test_straight_edges_have_no_corners_between() -> None:
 
 def test_an_empty_mask_has_none() -> None:
     assert outlines(np.zeros((4, 5), bool)) == []
+
+
+def test_a_hole_is_one_however_it_is_written() -> None:
+    """By a cut through pixel centres, by an inner polygon of either turn, beyond the picture, and off its pixels."""
+    square = np.array([(2, 2), (2, 12), (12, 12), (12, 2)], float) - 0.4
+    hole = np.array([(5, 5), (5, 8), (8, 8), (8, 5)], float) - 0.4
+    expected = np.zeros((16, 16), bool)
+    expected[2:12, 2:12] = True
+    expected[5:8, 5:8] = False
+    keyhole = np.vstack([[(7.0, 1.6)], hole, hole[:1], [(7.0, 1.6)], square[:1] + [(0, 0)], square[1:], square[:1]])
+    for polygons in ([square, hole], [square, hole[::-1]], [keyhole]):
+        np.testing.assert_array_equal(filled_by_us(polygons, (16, 16)), expected)
+    np.testing.assert_array_equal(filled_by_us([square - 6, hole - 6], (16, 16))[:10, :10], expected[6:, 6:])
+    assert filled_by_us([square + 100, square - 100], (16, 16)).sum() == 0
+    whole = filled_by_us([np.array([(-9, -9), (-9, 99), (99, 99), (99, -9)], float)], (16, 16))
+    assert whole.all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,13 +20,17 @@ from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel
 from backend.imaging.labels_nifti import file_grid_of, write_labels
 from backend.imaging.labels_nrrd import write_seg_nrrd
-from backend.imaging.mask_files import MaskFile, read_mask_file
+from backend.imaging.mask_files import read_mask_file as read
+from backend.imaging.mask_files import read_sidecar
 from backend.imaging.mask_placing import compare, place
+from backend.imaging.mask_types import MaskFile
 from backend.imaging.nifti import affine_ras_ijk
+from backend.imaging.outcomes import SourceFile
 from backend.imaging.phantom import LIVER, ORGANS, Phantom, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.imaging.seg import SegAbout, SourceSlice, write_seg
 
+ANY_GRID = VolumeGeometry.without_patient((1, 1, 1))
 ABOUT = SegAbout(created_at=datetime(2026, 3, 1, 12, 30), software_version="9")  # noqa: DTZ001 - DICOM dates are local
 
 
@@ -36,6 +42,17 @@ def phantom() -> Phantom:
 @pytest.fixture(scope="module")
 def series(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_dicom_series(phantom, tmp_path_factory.mktemp("series"))
+
+
+def read_mask_file(path: Path, grid: VolumeGeometry = ANY_GRID, *, threshold: float = 0.5) -> MaskFile:
+    """With what the JSON file beside it says, as a worker reads an upload."""
+    beside = path.with_name(path.name.split(".")[0] + ".json")
+    sidecar = None
+    if beside.exists():
+        image, own, sidecar = read_sidecar(beside)
+        assert image == path.name
+        sidecar = replace(sidecar, own_files={value: path.with_name(name) for value, name in own.items()})
+    return read(SourceFile(path, path.name), grid, threshold=threshold, sidecar=sidecar)
 
 
 def placed(file: MaskFile, geometry: VolumeGeometry) -> dict[str, np.ndarray]:
@@ -77,7 +94,9 @@ def test_overlapping_segments_keep_their_voxels(phantom: Phantom, series: list[P
     write_seg_nrrd(tmp_path / "m.seg.nrrd", phantom.volume.geometry, [whole, LIVER], mask)
     sources = [SourceSlice(file) for file in series]
     write_seg(tmp_path / "m.dcm", sources, phantom.volume.geometry, [whole, LIVER], mask, ABOUT)
-    for name in ("m.seg.nrrd", "m.dcm"):
+    geometry = phantom.volume.geometry
+    write_labels(tmp_path, "n", geometry, file_grid_of(geometry), [whole, LIVER], mask)
+    for name in ("m.seg.nrrd", "m.dcm", "n.nii.gz"):
         found = placed(read_mask_file(tmp_path / name), phantom.volume.geometry)
         for label in (whole, LIVER):
             np.testing.assert_array_equal(found[label.name], mask(label))
@@ -156,6 +175,44 @@ def test_another_grid_is_no_exact_fit_and_takes_the_nearest_voxel() -> None:
     found, outside = place(mask, fit)
     np.testing.assert_array_equal(found, want)
     assert outside == 0
+
+
+def test_a_file_claims_no_more_than_it_holds(tmp_path: Path) -> None:
+    """Nothing outside the file is read, and no memory is taken for what a header claims."""
+    space = "space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\n"
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {{}}\n{space}encoding: {{}}\n"
+    (tmp_path / "secret").write_bytes(b"\1" * 8)
+    detached = head.format("2 2 2", "raw") + f"data file: {tmp_path / 'secret'}\n\n"
+    bomb = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    packed = bomb.compress(bytes(64 * 2**20)) + bomb.flush()
+    hostile = {
+        "detached": (detached.encode(), "not_a_mask_file"),
+        "bomb": (head.format("2 2 2", "gzip").encode() + b"\n" + packed, "mask_file_too_large"),
+        "huge": (head.format("99999 99999 99999", "raw").encode() + b"\n", "mask_file_too_large"),
+    }
+    for name, (content, code) in hostile.items():
+        (tmp_path / f"{name}.nrrd").write_bytes(content)
+        with pytest.raises(AppError) as refused:
+            read_mask_file(tmp_path / f"{name}.nrrd")
+        assert refused.value.code == code, name
+
+
+def test_a_segmentation_that_is_cut_or_lies_is_refused(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "m.dcm"
+    write_seg(path, [SourceSlice(file) for file in series], phantom.volume.geometry, ORGANS, phantom.mask, ABOUT)
+    whole = path.read_bytes()
+    for length in (200, 2000, len(whole) // 2, len(whole) - 100):
+        path.write_bytes(whole[:length])
+        with pytest.raises(AppError) as refused:
+            read_mask_file(path)
+        assert refused.value.code in ("corrupt_mask_file", "not_a_mask_file")
+    path.write_bytes(whole)
+    lying = pydicom.dcmread(path)
+    lying.Rows = lying.Columns = 60_000
+    lying.save_as(path)
+    with pytest.raises(AppError) as refused:
+        read_mask_file(path)
+    assert refused.value.code == "mask_file_too_large"
 
 
 def test_files_that_hold_no_masks_say_why(tmp_path: Path, series: list[Path]) -> None:

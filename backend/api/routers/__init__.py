@@ -11,6 +11,7 @@ from backend.api.routers import (
     jobs,
     label_sets,
     learning,
+    masks,
     measurements,
     people,
     privacy,
@@ -50,6 +51,7 @@ ALL = tuple(
         jobs,
         evaluations,
         uploads,
+        masks,
         webhooks,
         system,
     )

@@ -12,6 +12,7 @@ from backend.api.schemas_base import Page
 from backend.api.schemas_cases import ReadingOut
 from backend.api.schemas_people import Person
 from backend.api.schemas_review import AnswerIn, ChangesOut, CommentIn, Reader, ResolveIn, ThreadOut
+from backend.services.programs import PROGRAM
 from backend.services.rounds import Round
 
 router = APIRouter(prefix="/api", tags=["review"])
@@ -19,9 +20,14 @@ router = APIRouter(prefix="/api", tags=["review"])
 
 @router.get("/cases/{case_id}/readers", operation_id="list_readers")
 def list_readers(case_id: UUID, user: CurrentUser, s: ServicesDep) -> Page[Reader]:
-    """Who drew on the case, for those who review it."""
+    """Who or which program drew on the case, for those who review it."""
     found = s.cases.readers(user, case_id)
-    return Page(items=[Reader(person=Person.of(person), slices=slices) for person, slices in found])
+    return Page(
+        items=[
+            Reader(person=Person.of(person), is_program=person.kind == PROGRAM, slices=slices)
+            for person, slices in found
+        ]
+    )
 
 
 @router.get("/cases/{case_id}/readings", operation_id="list_readings")

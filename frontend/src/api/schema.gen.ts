@@ -417,6 +417,28 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/cases/{case_id}/masks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Import Masks
+         * @description DICOM SEG, RTSTRUCT, NIfTI, NRRD, `.seg.nrrd`, or zips of them, into the caller's own masks of a case, or, with
+         *     `reader`, as those of a program. Answers with the job that reads them; its result tells, file by file and segment
+         *     by segment, what became of them, or with `dry_run` what would. Nothing of the upload is kept.
+         */
+        readonly post: operations["import_masks"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/cases/{case_id}/measurements": {
         readonly parameters: {
             readonly query?: never;
@@ -503,7 +525,7 @@ export interface paths {
         };
         /**
          * List Readers
-         * @description Who drew on the case, for those who review it.
+         * @description Who or which program drew on the case, for those who review it.
          */
         readonly get: operations["list_readers"];
         readonly put?: never;
@@ -3685,7 +3707,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push" | "blank";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push" | "blank" | "import_masks";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -5192,9 +5214,11 @@ export interface components {
         };
         /**
          * Reader
-         * @description Somebody who drew on a case.
+         * @description Somebody, or a program, whose masks a case has.
          */
         readonly Reader: {
+            /** Is Program */
+            readonly is_program: boolean;
             readonly person: components["schemas"]["Person"];
             /**
              * Slices
@@ -7010,6 +7034,138 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly import_masks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly case_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "multipart/form-data": {
+                    readonly files: readonly string[];
+                    /**
+                     * MaskOptions
+                     * @description How masks are taken in. Nothing is resampled, cut, drawn over or taken from another patient unless it is said.
+                     */
+                    readonly options?: {
+                        /**
+                         * Crop
+                         * @description Leave out what lies outside the volume
+                         * @default false
+                         */
+                        readonly crop?: boolean;
+                        /**
+                         * Dry Run
+                         * @description Say what would happen and keep nothing
+                         * @default false
+                         */
+                        readonly dry_run?: boolean;
+                        /**
+                         * New Labels
+                         * @description Make labels of segments that match none
+                         * @default false
+                         */
+                        readonly new_labels?: boolean;
+                        /**
+                         * Other Patient
+                         * @description Patient, study or frame of reference differ on purpose
+                         * @default false
+                         */
+                        readonly other_patient?: boolean;
+                        /**
+                         * Reader
+                         * @description Name of a program: the masks become a reading of its own. Without: the caller's own masks
+                         */
+                        readonly reader?: string | null;
+                        /**
+                         * Replace
+                         * @description Draw over slices that have a mask already
+                         * @default false
+                         */
+                        readonly replace?: boolean;
+                        /**
+                         * Resample
+                         * @description Take the nearest voxels of masks on another grid
+                         * @default false
+                         */
+                        readonly resample?: boolean;
+                        /**
+                         * Targets
+                         * @default []
+                         */
+                        readonly targets?: readonly {
+                            /**
+                             * File
+                             * @description Which file, as the result counts them; null: any
+                             */
+                            readonly file?: number | null;
+                            /** Label */
+                            readonly label?: string | null;
+                            /** Label Id */
+                            readonly label_id?: string | null;
+                            readonly new_label?: {
+                                readonly code?: {
+                                    /** Meaning */
+                                    readonly meaning: string;
+                                    /** Scheme */
+                                    readonly scheme: string;
+                                    /** Value */
+                                    readonly value: string;
+                                } | null;
+                                /**
+                                 * Color
+                                 * @description #rrggbb; one that differs from others when it is left away
+                                 */
+                                readonly color?: string | null;
+                                /** Name */
+                                readonly name: string;
+                            } | null;
+                            /**
+                             * Segment
+                             * @description Its number or its name
+                             */
+                            readonly segment: string;
+                        }[];
+                        /**
+                         * Threshold
+                         * @description Of fractional segmentations: inside from here on
+                         * @default 0.5
+                         */
+                        readonly threshold?: number;
+                        /**
+                         * Volume Id
+                         * @description Required where the case has several volumes
+                         */
+                        readonly volume_id?: string | null;
+                    };
+                };
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Job"];
+                };
             };
             /** @description Validation Error */
             readonly 422: {

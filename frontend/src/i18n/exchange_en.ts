@@ -63,6 +63,7 @@ export const exchangeEn = {
   running: { queued: 'Waiting for a worker', cancelled: 'Cancelled.' },
   messages: {
     blanking: ({ done, of }: Numbers) => `Blanking: ${done} of ${of} series`,
+    placing_masks: ({ done, of }: Numbers) => `Reading masks: file ${done + 1} of ${of}`,
     packing_records: () => 'Writing the records',
     packing_images: ({ done, of }: Numbers) => `Packing images: ${done} of ${of}`,
     packing_masks: ({ done, of }: Numbers) => `Writing masks: ${done} of ${of}`,

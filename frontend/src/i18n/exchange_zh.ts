@@ -63,6 +63,7 @@ export const exchangeZh: ExchangeTexts = {
   running: { queued: '正在等待工作进程', cancelled: '已取消。' },
   messages: {
     blanking: ({ done, of }) => `正在涂黑：${done} / ${of} 个序列`,
+    placing_masks: ({ done, of }) => `正在读取掩膜：第 ${done + 1} / ${of} 个文件`,
     packing_records: () => '正在写入记录',
     packing_images: ({ done, of }) => `正在打包影像：${done} / ${of}`,
     packing_masks: ({ done, of }) => `正在写入掩膜：${done} / ${of}`,
