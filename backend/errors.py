@@ -292,16 +292,41 @@ class EmptyFile(Rejected):
         super().__init__("The file holds 0 bytes.", hint="The upload or the copy before it was cut off. Send it again.")
 
 
+class OriginalsNotKept(Rejected):
+    """What is asked for needs the files that a volume was read from, and its project keeps voxels alone. Raised by
+    workers.export."""
+
+    code = "originals_not_kept"
+    title = "The original files are not here"
+
+
 class UnknownFileType(Rejected):
     """The content is none of the formats that can be imported. Raised by imaging.importing."""
 
     code = "unknown_file_type"
     title = "Not an image that sammed can read"
 
+    _KINDS = (
+        (b"%PDF", "a PDF document"),
+        (b"GIF8", "a GIF"),
+        (b"BM", "a Windows bitmap"),
+        (b"RIFF", "a WebP picture or an AVI video"),
+        (b"\x1f\x8b", "a gzip file"),
+        (b"Rar!", "a RAR archive"),
+        (b"7z\xbc\xaf", "a 7z archive"),
+        (b"NRRD", "an NRRD image"),
+        (b"ObjectType", "a MetaImage"),
+        (b"<", "an XML or HTML document"),
+        (b"{", "a JSON document"),
+    )
+    """Starts of files that are often sent by mistake. The bytes themselves are not quoted: they may name a patient."""
+
     def __init__(self, first_bytes: bytes) -> None:
+        known = next((kind for start, kind in self._KINDS if first_bytes.startswith(start)), None)
+        known = "an MP4 or MOV video" if first_bytes[4:8] == b"ftyp" else known
         super().__init__(
-            f"The content is no DICOM, NIfTI, PNG, JPEG or TIFF image and no zip archive (it starts with "
-            f"{first_bytes[:8].hex(' ') or 'nothing'}).",
+            "The content is no DICOM, NIfTI, PNG, JPEG or TIFF image and no zip archive"
+            + (f"; it looks like {known}." if known else "."),
             hint="Export the image as DICOM or NIfTI (.nii, .nii.gz) and upload that.",
         )
 
@@ -443,9 +468,9 @@ class ConflictingInstances(Rejected):
     code = "conflicting_instances"
     title = "Two images claim the same identity"
 
-    def __init__(self, other: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"{other} has the same SOP Instance UID but another size or position.",
+            "Another file of the upload has the same SOP Instance UID but another size or position.",
             hint="A tool copied the file without giving it a new identifier. Upload the original series.",
         )
 

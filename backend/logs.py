@@ -21,7 +21,7 @@ from backend.settings import Settings
 QUIET = ("httpx", "httpcore", "rq.worker", "uvicorn.access", "alembic.runtime.plugins", "PIL")
 
 # Libraries that quote what they read in their messages, and so name patients. What is wrong with a file is said by us.
-QUOTING = ("pydicom", "pynetdicom", "highdicom")
+QUOTING = ("pydicom", "pynetdicom", "highdicom", "tifffile", "nibabel")
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:

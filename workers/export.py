@@ -15,7 +15,7 @@ import numpy as np
 from backend.db.tables import Job, VolumeRow
 from backend.domain.annotation import Origin
 from backend.domain.jobs import ExportPayload
-from backend.errors import Rejected, SourceIsNotDicom
+from backend.errors import OriginalsNotKept, Rejected, SourceIsNotDicom
 from backend.imaging import masks
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.intensity import Window, model_input
@@ -67,7 +67,7 @@ class Export:
             names = _names(plan)
             files: list[Path] = []
             for n, volume in enumerate(plan.volumes):
-                progress(n / len(plan.volumes), f"Writing {names[n]}")
+                progress(n / len(plan.volumes), f"Writing volume {n + 1} of {len(plan.volumes)}")
                 files += write(plan, volume, names[n], Path(folder))
             made = files[0] if len(files) == 1 else _zipped(files, Path(folder), file_name(plan.case.name))
             return self._services.exports.keep(job.id, made, _MEDIA_TYPES.get(made.suffix, "application/octet-stream"))
@@ -88,6 +88,7 @@ class Export:
         grid = file_grid_of(geometry)
         if row.source.get("nifti"):
             grid = NiftiSource.from_json(row.source["nifti"])
+        if row.source.get("nifti") and volume.originals[0].is_kept:
             original = folder / f"original-{row.id}"
             self._services.objects.fetch(f"originals/{volume.originals[0].sha256}", original)
         return write_labels(
@@ -176,11 +177,17 @@ class Export:
         return [path]
 
     def _source_slices(self, volume: VolumeExport, folder: Path) -> list[SourceSlice]:
-        """The original image of each slice, fetched into the folder. Raises SourceIsNotDicom."""
+        """The original image of each slice, fetched into the folder. Raises SourceIsNotDicom, OriginalsNotKept."""
         row = volume.volume
         if row.source.get("kind") != "dicom":
             raise SourceIsNotDicom(
-                f"'{row.name}' was not imported from DICOM.", hint="Export its masks as NIfTI or NRRD instead."
+                "The case has masks on images that were not imported from DICOM.",
+                hint="Export them as NIfTI or NRRD instead.",
+            )
+        if not all(original.is_kept for original in volume.originals):
+            raise OriginalsNotKept(
+                "This project kept only the voxels of these images; DICOM objects take over what the originals say.",
+                hint="Export its masks as NIfTI or NRRD; or keep originals (Settings) and import the images again.",
             )
         scratch = folder / f"originals-{row.id}"
         scratch.mkdir()

@@ -24,7 +24,7 @@ from backend.imaging.samples import sample_files
 from backend.services.dicom_index import NewInstance
 from backend.services.imports import NewOriginal, NewVolume, StoredVolume, content_hash_of
 from backend.services.jobs import Progress
-from backend.stores.objects import file_sha256
+from backend.stores.objects import file_sha256, voxels_hash
 from backend.wiring import Services
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class Ingest:
         with tempfile.TemporaryDirectory(prefix="sammed-import-") as scratch:
             folder = Path(scratch)
             received = self._received(payload, progress)
-            files = list(self._files(payload, received, folder / "files"))
+            files = list(self._files(job, payload, received, folder / "files"))
             workspace = folder / "unpacked"
             workspace.mkdir()
             cleaner = self._cleaner(payload, folder / "clean")
@@ -82,7 +82,11 @@ class Ingest:
                     report.fault(outcome)
                 else:
                     report.ignored(outcome)
-        self._services.dicom_index.mark_imported([instance.id for instance in received])
+        read = [instance.id for instance in received]
+        if self._services.imports.keeps_originals(payload.project_id):
+            self._services.dicom_index.mark_imported(read)
+        else:
+            self._services.dicom_index.forget(read)
         return report.result()
 
     def clean_up(self, job: Job) -> None:
@@ -109,7 +113,9 @@ class Ingest:
             time.sleep(QUIET_S / 5)
         return index.to_import(payload.project_id, payload.study_uid)
 
-    def _files(self, payload: ImportPayload, received: Sequence[DicomInstance], folder: Path) -> Iterator[SourceFile]:
+    def _files(
+        self, job: Job, payload: ImportPayload, received: Sequence[DicomInstance], folder: Path
+    ) -> Iterator[SourceFile]:
         folder.mkdir()
         for n, instance in enumerate(received):
             path = folder / f"received-{n:05d}"
@@ -117,20 +123,23 @@ class Ingest:
             yield SourceFile(path, f"{instance.sop_instance_uid}.dcm")
         if payload.samples:
             yield from sample_files(folder)
-        for n, file in enumerate(payload.files):
+        names = self._services.imports.names(job.id, len(payload.files)) if payload.files else []
+        for n, (file, name) in enumerate(zip(payload.files, names, strict=True)):
             path = folder / f"{n:05d}"
             self._services.objects.fetch(file.key, path)
-            yield SourceFile(path, file.name)
+            yield SourceFile(path, name)
 
     def _store(self, payload: ImportPayload, made: ImportedVolume) -> StoredVolume:
         objects, imports = self._services.objects, self._services.imports
         volume = made.volume
-        voxels_hash = objects.put_voxels(volume.voxels)
-        geometry = volume.geometry.to_json()
-        content_hash = content_hash_of(voxels_hash, geometry, volume.modality, volume.channels)
+        geometry, digest = volume.geometry.to_json(), voxels_hash(volume.voxels)
+        content_hash = content_hash_of(digest, geometry, volume.modality, volume.channels)
         known = imports.find(payload.project_id, content_hash)
-        originals = list(self._originals(made))
-        instances = list(_instances(made, originals))
+        if known is not None and known.was_blanked:
+            return known  # nothing of what was blanked is stored again
+        keep = imports.keeps_originals(payload.project_id)
+        originals = list(self._originals(made, keep))
+        instances = list(_instances(made, originals)) if keep else []
         if known is not None:
             self._services.dicom_index.add(payload.project_id, instances)
             return known
@@ -142,7 +151,7 @@ class Ingest:
                 case_name=case_name,
                 study={name: value for name, value in asdict(made.study).items() if name in KEPT_OF_STUDY and value},
                 content_hash=content_hash,
-                voxels_hash=voxels_hash,
+                voxels_hash=objects.put_voxels(volume.voxels),
                 name=made.name,
                 modality=volume.modality,
                 dtype=volume.voxels.dtype.name,
@@ -163,8 +172,8 @@ class Ingest:
             ),
         )
 
-    def _originals(self, made: ImportedVolume) -> Iterator[NewOriginal]:
-        """Stores each file the volume was read from, as it was read and once by content."""
+    def _originals(self, made: ImportedVolume, keep: bool) -> Iterator[NewOriginal]:
+        """Stores each file the volume was read from, as it was read and once by content, if it is to be kept."""
         instances: dict[Path, dict[str, Any]] = {}
         for ref in made.instances:
             instance = instances.setdefault(
@@ -176,9 +185,9 @@ class Ingest:
         for file in made.files:
             sha256 = file_sha256(file.path)
             key = f"originals/{sha256}"
-            if not self._services.objects.exists(key):
+            if keep and not self._services.objects.exists(key):
                 self._services.objects.put_file(key, file.path)
-            yield NewOriginal(sha256, file.name, file.path.stat().st_size, instances.get(file.path, {}))
+            yield NewOriginal(sha256, file.name, file.path.stat().st_size, instances.get(file.path, {}), keep)
 
 
 def _as_it_is(what: T, *_: object) -> T:

@@ -90,6 +90,7 @@ class ProjectIn(Schema):
     description: str = ""
     labels: list[LabelIn] = Field(default=[])
     privacy: Privacy = Field(default=Privacy.RETAIN_UIDS, description="How images are de-identified on their way in")
+    keep_originals: bool = Field(default=True, description="Keep the files that images are read from, not voxels alone")
 
 
 class ProjectPatch(Schema):
@@ -98,6 +99,7 @@ class ProjectPatch(Schema):
     archived: bool | None = None
     own_cases_only: bool | None = Field(default=None, description="Annotators see only what is assigned to them")
     privacy: Privacy | None = Field(default=None, description="For images that come from now on")
+    keep_originals: bool | None = Field(default=None, description="For images that come from now on")
     windows: ProjectWindows | None = Field(
         default=None, description="In place of all; by modality. For the eye: what the model sees stays as it is"
     )
@@ -117,6 +119,7 @@ class Project(Schema):
     archived: bool
     own_cases_only: bool
     privacy: Privacy
+    keep_originals: bool
     windows: dict[str, ModalityWindows]
     role: Role
     labels: list[Label]
@@ -134,6 +137,7 @@ class Project(Schema):
             archived=project.archived_at is not None,
             own_cases_only=project.own_cases_only,
             privacy=Privacy(project.privacy),
+            keep_originals=project.keep_originals,
             windows=project.windows,
             role=view.role,
             labels=[Label.of(row) for row in view.labels],

@@ -121,9 +121,9 @@ class _Payload(BaseModel):
 
 
 class UploadedFile(_Payload):
-    """One file of an upload as it lies in the object store."""
+    """One file of an upload as it lies in the object store. What it is called lies there too (services.imports): names
+    of files may be names of patients, and rows of jobs stay."""
 
-    name: str
     key: str
     size_bytes: int
 

@@ -7,7 +7,6 @@ half-way leaves nothing behind. .nii.gz stays packed: `imaging/nifti.py` reads i
 
 from __future__ import annotations
 
-import re
 import stat
 import zipfile
 import zlib
@@ -25,6 +24,7 @@ from backend.errors import (
     UnsafeArchiveMember,
 )
 from backend.imaging.outcomes import SYSTEM_FILE, Fault, Ignored, SourceFile
+from backend.imaging.reasons import reason_of
 
 MAX_LEVELS = 2
 """An archive, and archives inside it."""
@@ -130,7 +130,7 @@ def _members(
                     return
                 yield from _member(archive, opened, info, budget, rename, level)
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        yield Fault((archive,), CorruptArchive(f"It is no complete zip archive: {_reason(error)}"))
+        yield Fault((archive,), CorruptArchive(f"It is no complete zip archive: {reason_of(error)}"))
 
 
 def _member(
@@ -185,7 +185,7 @@ def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> P
             _copy(source, target, info, budget)
         return partial.replace(path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise CorruptArchive(f"It cannot be unpacked: {_reason(error)}") from error
+        raise CorruptArchive(f"It cannot be unpacked: {reason_of(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -203,9 +203,3 @@ def _copy(source: IO[bytes], target: IO[bytes], info: zipfile.ZipInfo, budget: _
             )
         budget.spend(len(chunk))
         target.write(chunk)
-
-
-def _reason(error: BaseException) -> str:
-    """What zipfile says, without the names of members that it quotes."""
-    said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-    return re.sub(r"b?(['\"]).*\1", "…", said)

@@ -26,6 +26,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELos
 
 from backend.errors import AppError, UndecodablePixelData
 from backend.imaging.blanking import Rectangle, fill
+from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard, values
 from backend.imaging.nifti import NiftiSource
 
@@ -59,10 +60,10 @@ class FrameBlank:
 def blank_dicom(source: Path, target: Path, blanks: Sequence[FrameBlank], *, whole: bool) -> None:
     """`whole`: after this, no picture of the file shows text, and the file says so. Raises UndecodablePixelData."""
     with unheard():
-        dataset = pydicom.dcmread(source, force=True)
+        dataset: Dataset = pydicom.dcmread(source, force=True)
         was_a_file = bool(getattr(dataset, "preamble", None))
         try:
-            _native(dataset)
+            dataset = _native(dataset)
             compress = dataset.file_meta.TransferSyntaxUID == RLELossless
             _blank_frames(dataset, blanks)
             for name in SHOWS_THE_PICTURE:
@@ -73,10 +74,8 @@ def blank_dicom(source: Path, target: Path, blanks: Sequence[FrameBlank], *, who
             if compress:
                 dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
                 dataset.compress(RLELossless, generate_instance_uid=False)
-            syntax = dataset.file_meta.TransferSyntaxUID
-            dataset.save_as(
-                target, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=was_a_file
-            )
+            implicit = dataset.file_meta.TransferSyntaxUID.is_implicit_VR
+            dataset.save_as(target, implicit_vr=implicit, little_endian=True, enforce_file_format=was_a_file)
         except (AppError, MemoryError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # decoders of damaged data raise anything; those in Rust panic past Exception
@@ -93,7 +92,7 @@ def _syntax(dataset: Dataset) -> UID:
     )
 
 
-def _native(dataset: Dataset) -> None:
+def _native(dataset: Dataset) -> Dataset:
     """Pixels as they would lie in an uncompressed little endian file; the transfer syntax says how to write it."""
     syntax = _syntax(dataset)
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -107,22 +106,9 @@ def _native(dataset: Dataset) -> None:
         dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     elif not syntax.is_little_endian or syntax.is_deflated:
-        little_endian_pixels(dataset)
+        dataset = as_little_endian(dataset)
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-
-
-def little_endian_pixels(dataset: Dataset) -> None:
-    """Turns the bytes of big endian pixels around, which pydicom leaves to its callers."""
-    if dataset.original_encoding[1]:
-        return
-    for name, width in (("PixelData", 2), ("FloatPixelData", 4), ("DoubleFloatPixelData", 8)):
-        if name not in dataset:
-            continue
-        bits = integer(dataset, "BitsAllocated") or 8
-        unit = max(bits // 8, 2 if dataset[name].VR == "OW" else 1) if name == "PixelData" else width
-        stored = np.frombuffer(dataset[name].value, dtype=f">u{unit}") if unit > 1 else None
-        if stored is not None:
-            dataset[name].value = stored.astype(f"<u{unit}").tobytes()
+    return dataset
 
 
 def _blank_frames(dataset: Dataset, blanks: Sequence[FrameBlank]) -> None:

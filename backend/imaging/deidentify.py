@@ -5,7 +5,7 @@ What becomes of which attribute is the standard's table, as the package dicom-an
 functions are not used: they draw UIDs at random and leave out attributes inside sequences. Of the other packages,
 dicognito does not follow the table, and deid wants it written as a recipe by hand.
 
-Stricter than the profile: texts that the table does not name are kept only if they are technical, all private
+Stricter than the profile: texts and bytes that the table does not name are kept only if they are technical, all private
 attributes go (of a mosaic, the numbers that place its slices are kept), and so does the preamble. Times of day stay.
 """
 
@@ -54,6 +54,9 @@ TECHNICAL = frozenset(
     ScatterCorrectionMethod RandomsCorrectionMethod PulseSequenceName StudyID SegmentLabel
     LossyImageCompressionMethod""".split()
 ) - frozenset(Tag(*tag) for tags in _TABLE.values() for tag in tags if len(tag) == 2)
+
+BYTES = frozenset(tag_for_keyword(keyword) for keyword in ("PixelData", "WaveformData", "ICCProfile"))
+"""What may be bytes without a form of its own; any other may be a document."""
 
 KEPT_META = (
     "FileMetaInformationVersion",
@@ -176,7 +179,7 @@ class _Cleaning:
                     self.clean(item)
             elif deed == DUMMY:
                 dataset[tag] = DataElement(tag, kind, _dummy(kind))
-            elif kind in TEXTS and tag not in TECHNICAL:
+            elif (kind in TEXTS and tag not in TECHNICAL) or (kind == "OB" and tag not in BYTES):
                 del dataset[tag]
 
     def _moved(self, value: str) -> str:

@@ -103,7 +103,7 @@ def read_uploads(
         for file in by_kind[kind]:
             yield from _read_one(kind, file)
             done += 1
-            progress(done / total, f"Reading {file.name}")
+            progress(done / total, f"Reading file {done} of {total}")
 
 
 def sniff(path: Path) -> SourceKind:

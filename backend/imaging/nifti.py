@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from backend.errors import CorruptNifti, InvalidImageGeometry, TooManyVolumes, UnsupportedNifti, VolumeTooLarge
 from backend.imaging.geometry import FloatArray, VolumeGeometry
 from backend.imaging.outcomes import SourceFile
+from backend.imaging.reasons import reason_of
 from backend.imaging.volume import Volume
 
 MAX_VOLUMES_PER_FILE = 64
@@ -153,8 +154,7 @@ def _named_faults() -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError, zlib.error, ImageFileError, HeaderDataError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise CorruptNifti(f"The file cannot be read to its end: {reason}") from error
+        raise CorruptNifti(f"The file cannot be read to its end: {reason_of(error)}") from error
 
 
 def _open(path: Path) -> BinaryIO:

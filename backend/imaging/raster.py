@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from backend.errors import AppError, CorruptImage, UnsupportedImage, VolumeTooLarge
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.outcomes import SourceFile
+from backend.imaging.reasons import reason_of
 from backend.imaging.volume import Volume
 
 MAX_VOLUME_BYTES = 2 * 2**30
@@ -70,13 +71,11 @@ def _decoded(read: Callable[[SourceFile, str], RasterImport], file: SourceFile, 
         except (AppError, MemoryError):
             raise
         except Image.DecompressionBombError as error:
-            raise UnsupportedImage(_reason(error), hint="Crop the picture or save it at a lower resolution.") from error
+            raise UnsupportedImage(
+                reason_of(error), hint="Crop the picture or save it at a lower resolution."
+            ) from error
         except Exception as error:  # decoders of damaged files raise anything at all
-            raise CorruptImage(f"The picture cannot be decoded: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise CorruptImage(f"The picture cannot be decoded: {reason_of(error)}") from error
 
 
 # -- PNG and JPEG -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, true
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,7 +30,7 @@ from backend.errors import Rejected
 from backend.services import audit
 from backend.services.access import Principal, require, require_admin
 from backend.services.content import hold
-from backend.services.imports import EmptyUpload, Upload
+from backend.services.imports import EmptyUpload, Upload, named_apart
 from backend.services.jobs import Jobs
 from backend.services.programs import PERSON
 from backend.stores.objects import Objects
@@ -103,7 +103,9 @@ class Archives:
             raise EmptyUpload("The upload holds no file.", hint="Send the archive as a part of the field `files`.")
         if name is not None and not 1 <= len(name.strip()) <= 120:
             raise Rejected("A project needs a name of 1 to 120 characters.")
-        payload = RestorePayload(files=tuple(upload.files), name=name.strip() if name else None)
+        payload = RestorePayload(
+            files=named_apart(self._objects, upload.job_id, upload.files), name=name.strip() if name else None
+        )
         with self._db.begin() as session:
             job = self._jobs.add(session, who, JobKind.RESTORE, payload, project_id=None, id=upload.job_id)
         self._jobs.dispatch(job)
@@ -280,7 +282,8 @@ def _originals(session: Session, project_id: UUID) -> list[str]:
     found: set[str] = set()
     for table in (Original.__table__, DicomInstance.__table__):
         assert isinstance(table, Table)
-        found.update(session.scalars(select(table.c.sha256).where(records.belongs(table, project_id))))
+        kept = table.c.is_kept if "is_kept" in table.c else true()
+        found.update(session.scalars(select(table.c.sha256).where(records.belongs(table, project_id), kept)))
     return sorted(found)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from backend.db.session import Database
 from backend.db.tables import DicomInstance
 from backend.domain.ids import new_id
 from backend.imaging.dicom.attributes import ObjectInfo
+from backend.services.content import discard
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,14 @@ class DicomIndex:
             return session.scalars(
                 select(DicomInstance).where(*mine, DicomInstance.series_uid.in_(series)).order_by(DicomInstance.id)
             ).all()
+
+    def forget(self, ids: Sequence[UUID]) -> None:
+        """Received objects of a project that keeps no originals: they have been read."""
+        with self._db.begin() as session:
+            gone = session.scalars(
+                delete(DicomInstance).where(DicomInstance.id.in_(ids)).returning(DicomInstance.sha256)
+            ).all()
+            discard(session, [f"originals/{sha256}" for sha256 in gone])
 
     def mark_imported(self, ids: Sequence[UUID]) -> None:
         with self._db.begin() as session:

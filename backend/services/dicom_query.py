@@ -119,7 +119,7 @@ class DicomQuery:
     ) -> Sequence[DicomInstance]:
         """The instances below a study, a series or one of them, in the order received. Raises DicomNotFound."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.EXPORT)
+            project = require(session, who, project_id, Action.EXPORT)
             query = select(DicomInstance).where(
                 DicomInstance.project_id == project_id, DicomInstance.study_uid == study_uid
             )
@@ -129,7 +129,10 @@ class DicomQuery:
                 query = query.where(DicomInstance.sop_instance_uid == sop_uid)
             found = session.scalars(query.order_by(DicomInstance.id)).all()
             if not found:
-                raise DicomNotFound("The project has no study, series or instance of these UIDs.")
+                raise DicomNotFound(
+                    "The project has no study, series or instance of these UIDs.",
+                    hint=None if project.keep_originals else "It keeps voxels alone: original files are not kept here.",
+                )
             return found
 
 

@@ -28,7 +28,7 @@ from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_objec
 from backend.imaging.pseudonyms import Pseudonyms
 from backend.services import audit
 from backend.services.access import Principal, require
-from backend.services.content import Content
+from backend.services.content import Content, discard
 from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.imports import UploadTooLarge
 from backend.services.isolation import DecoderFailed, Isolation
@@ -200,6 +200,7 @@ class DicomStore:
                     stored.append(sent)
                 else:
                     refused.append(Refused(sent, Failure.DUPLICATE))
+                    discard(session, [f"originals/{new.sha256}"])  # kept a moment ago
             studies = sorted({wanted[uid].info.study_uid for uid in made})
             jobs = [job for uid in studies if (job := self._import_of(session, who, project_id, uid)) is not None]
             audit.record(session, who, "dicom.received", project_id=project_id, stored=len(made), refused=len(refused))

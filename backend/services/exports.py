@@ -123,8 +123,8 @@ class Exports:
         return ExportPlan(case, payload.format, annotator.name, volumes)
 
     def keep(self, job_id: UUID, path: Path, media_type: str) -> dict[str, Any]:
-        """Store a finished file; returns the job's result."""
-        key = f"exports/{job_id}/{path.name}"
+        """Store a finished file; returns the job's result. The key has no name in it: that may be a patient's."""
+        key = f"exports/{job_id}/file"
         self._objects.put_file(key, path)
         return {"name": path.name, "media_type": media_type, "key": key, "size_bytes": path.stat().st_size}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, Comment, Job, LearnedPromptRow, Original, Proposal, VolumeRow
+from backend.db.tables import (
+    Annotation,
+    Case,
+    Comment,
+    Job,
+    LearnedPromptRow,
+    Original,
+    Project,
+    Proposal,
+    VolumeRow,
+)
 from backend.domain.ids import new_id
 from backend.domain.jobs import ImportPayload, JobKind, UploadedFile
 from backend.domain.workflow import Action
@@ -30,6 +41,9 @@ from backend.services.dicom_index import NewInstance, add_instances
 from backend.services.jobs import Jobs
 from backend.services.privacy import PrivacyService
 from backend.stores.objects import Objects
+
+NAMES = "names"
+"""Beside the files of an upload: what they are called."""
 
 
 class UploadTooLarge(TooLarge):
@@ -48,12 +62,13 @@ class EmptyUpload(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class NewOriginal:
-    """An untouched file, already in the object store under `originals/<sha256>`."""
+    """A file that a volume was read from, already in the object store under `originals/<sha256>` if it is kept."""
 
     sha256: str
     name: str
     size_bytes: int
     instance: dict[str, Any]
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +99,22 @@ class NewVolume:
 
 @dataclass(frozen=True, slots=True)
 class StoredVolume:
-    """Where a volume is now; `is_new` is False when the project had it already."""
+    """Where a volume is now; `is_new` is False when the project had it already, `was_blanked` when parts of it have been
+    blanked since."""
 
     volume_id: UUID
     case_id: UUID
     is_new: bool
+    was_blanked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """One file of an upload in the object store, and what it is called."""
+
+    name: str
+    key: str
+    size_bytes: int
 
 
 class Upload:
@@ -107,7 +133,7 @@ class Upload:
         """With pseudonyms, files are kept by codes for their names, and `found` says what the codes stand for. `part`:
         it is one of several requests for the job."""
         self.job_id = job_id
-        self.files: list[UploadedFile] = []
+        self.files: list[ReceivedFile] = []
         self.sha256s: list[str] = []
         self.found: list[Identity] = []
         self._folder = upload_folder(job_id) + (f"/{part}" if part else "")
@@ -148,7 +174,7 @@ class Upload:
             identity = self._pseudonyms.identity_of_file(name)
             self.found += [identity] if identity else []
             name = self._pseudonyms.file(name)
-        self.files.append(UploadedFile(name=name, key=self._key(), size_bytes=self._size))
+        self.files.append(ReceivedFile(name=name, key=self._key(), size_bytes=self._size))
         self.sha256s.append(self._digest.hexdigest())
 
     def discard(self) -> None:
@@ -185,7 +211,8 @@ class Imports:
         """All bytes are there: make the job that reads them. Raises EmptyUpload."""
         if not upload.files:
             raise EmptyUpload("The upload holds no file.", hint="Send the files as parts of the field `files`.")
-        payload = ImportPayload(project_id=project_id, files=tuple(upload.files))
+        files = named_apart(self._objects, upload.job_id, upload.files)
+        payload = ImportPayload(project_id=project_id, files=files)
         return self._start(who, project_id, payload, upload.job_id, upload.found)
 
     def submit_samples(self, who: Principal, project_id: UUID) -> Job:
@@ -203,6 +230,10 @@ class Imports:
         return job
 
     # -- storing, in a worker -----------------------------------------------------------------------------------------
+    def keeps_originals(self, project_id: UUID) -> bool:
+        with self._db.begin() as session:
+            return session.get_one(Project, project_id).keep_originals
+
     def find(self, project_id: UUID, content_hash: str) -> StoredVolume | None:
         """The volume of this very content in the project, if there is one, also if parts of it were blanked since."""
         with self._db.begin() as session:
@@ -214,7 +245,9 @@ class Imports:
                 .where(VolumeRow.former_hashes.contains([content_hash]))
                 .limit(1)
             )
-            return StoredVolume(row.id, row.case_id, is_new=False) if row else None
+            if row is None:
+                return None
+            return StoredVolume(row.id, row.case_id, is_new=False, was_blanked=row.content_hash != content_hash)
 
     def store(self, project_id: UUID, new: NewVolume) -> StoredVolume:
         """Store a volume with its case and the list of its original files, in one transaction."""
@@ -278,6 +311,7 @@ class Imports:
                     name=original.name,
                     size_bytes=original.size_bytes,
                     instance=original.instance,
+                    is_kept=original.is_kept,
                 )
                 for position, original in enumerate(new.originals)
             )
@@ -290,9 +324,24 @@ class Imports:
                 )
             return StoredVolume(volume_id, case_id, is_new=True)
 
+    def names(self, job_id: UUID, count: int) -> list[str]:
+        """What the files of an upload are called; their numbers where nobody wrote it down."""
+        key = f"{upload_folder(job_id)}/{NAMES}"
+        if not self._objects.exists(key):
+            return [f"{n:05d}" for n in range(count)]
+        names: list[str] = json.loads(b"".join(self._objects.chunks(key)))
+        return names
+
     def forget_upload(self, job_id: UUID) -> None:
         """Delete what was uploaded for a job, once it has been read."""
         self._objects.delete_prefix(upload_folder(job_id))
+
+
+def named_apart(objects: Objects, job_id: UUID, files: Sequence[ReceivedFile]) -> tuple[UploadedFile, ...]:
+    """What a job's payload says of its files. What they are called is put beside them: see UploadedFile."""
+    with closing(objects.open_writer(f"{upload_folder(job_id)}/{NAMES}")) as writer:
+        writer.write(json.dumps([file.name for file in files]).encode())
+    return tuple(UploadedFile(key=file.key, size_bytes=file.size_bytes) for file in files)
 
 
 def content_hash_of(voxels_hash: str, geometry: Mapping[str, Any], modality: str, channels: int) -> str:

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from backend.db.session import Database
 from backend.db.tables import Intake, IntakeFile, Job, Project
 from backend.domain.ids import new_id
-from backend.domain.jobs import ImportPayload, JobKind, JobState, UploadedFile
+from backend.domain.jobs import ImportPayload, JobKind, JobState
 from backend.domain.workflow import Action
 from backend.errors import Conflict, NotFound
 from backend.services.access import Principal, require
-from backend.services.imports import EmptyUpload, Upload, UploadTooLarge, upload_folder
+from backend.services.imports import EmptyUpload, ReceivedFile, Upload, UploadTooLarge, named_apart, upload_folder
 from backend.services.jobs import Jobs, utc_now
 from backend.services.privacy import PrivacyService
 from backend.stores.objects import Objects
@@ -157,10 +157,10 @@ class Intakes:
             files = session.scalars(
                 select(IntakeFile).where(IntakeFile.intake_id == intake_id).order_by(IntakeFile.name, IntakeFile.digest)
             )
-            uploaded = tuple(UploadedFile(name=f.name, key=f.object_key, size_bytes=f.size_bytes) for f in files)
-            if not uploaded:
+            received = [ReceivedFile(f.name, f.object_key, f.size_bytes) for f in files]
+            if not received:
                 raise EmptyUpload("The intake holds no file.", hint="Send files to it first.")
-            payload = ImportPayload(project_id=intake.project_id, files=uploaded)
+            payload = ImportPayload(project_id=intake.project_id, files=named_apart(self._objects, intake_id, received))
             job = self._jobs.add(session, who, JobKind.IMPORT, payload, project_id=intake.project_id, id=intake_id)
             intake.closed_at = self._clock()
         self._jobs.dispatch(job)

@@ -102,9 +102,17 @@ class Projects:
         description: str,
         labels: Sequence[LabelDraft],
         privacy: Privacy = Privacy.RETAIN_UIDS,
+        *,
+        keep_originals: bool = True,
     ) -> ProjectView:
         with self._db.begin() as session:
-            project = Project(name=_name(name), description=description.strip(), created_by=who.id, privacy=privacy)
+            project = Project(
+                name=_name(name),
+                description=description.strip(),
+                created_by=who.id,
+                privacy=privacy,
+                keep_originals=keep_originals,
+            )
             session.add(project)
             session.flush()
             session.add(Member(project_id=project.id, user_id=who.id, role=Role.MANAGER))
@@ -148,6 +156,8 @@ class Projects:
                 project.windows = changes["windows"]
             if "privacy" in changes:
                 project.privacy = changes["privacy"]
+            if "keep_originals" in changes:
+                project.keep_originals = changes["keep_originals"]
             audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))
             session.flush()
             return self._view(session, who, project)

@@ -98,7 +98,13 @@ def test_an_upload_of_nothing_readable(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"hello world, this is text")
     [outcome] = run([SourceFile(tmp_path / "a", "a.txt")], tmp_path)
     assert isinstance(outcome, Fault)
-    assert "68 65 6c 6c 6f" in outcome.error.detail
+    assert "hello" not in outcome.error.detail and "68 65" not in outcome.error.detail
+
+
+def test_what_is_sent_by_mistake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"%PDF-1.7 a letter about somebody")
+    [outcome] = run([SourceFile(tmp_path / "a", "a.dcm")], tmp_path)
+    assert isinstance(outcome, Fault) and "it looks like a PDF document" in outcome.error.detail
 
 
 @pytest.mark.parametrize(

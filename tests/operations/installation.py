@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -43,6 +43,13 @@ class Lines:
         for line in stream:
             self._queue.put(line.rstrip("\n"))
         self._queue.put(None)
+
+    def heard(self) -> list[str]:
+        """All lines so far."""
+        with suppress(Empty):
+            while (line := self._queue.get_nowait()) is not None:
+                self.seen.append(line)
+        return self.seen
 
     def drain(self) -> None:
         """Wait for the end of the stream, which comes when the last process that holds it has ended."""

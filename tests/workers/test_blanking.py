@@ -22,6 +22,7 @@ from backend.domain.workflow import Role
 from backend.errors import Relayed
 from backend.imaging.blanking import InvalidRectangles, Rectangle
 from backend.services.access import Principal, RoleForbids
+from backend.services.dicom_store import Failure
 from backend.services.jobs import Progress
 from backend.services.text_in_pixels import CheckScope
 from backend.wiring import Services
@@ -147,6 +148,14 @@ def test_one_project_is_blanked_and_another_with_the_same_image_is_not(
     again = upload(services, admin, mine, file)
     assert again["series"][0]["outcome"] == "duplicate"
     assert [volume.voxels_hash for volume in volumes(services, mine)] == [after.voxels_hash]
+    reception = services.dicom_store.begin(admin, mine)
+    reception.start()
+    reception.write(file.read_bytes())
+    reception.end()
+    [refused] = services.dicom_store.keep(admin, mine, reception).refused
+    assert refused.reason == Failure.DUPLICATE and services.content.forget()
+    assert not keeps(services, f"originals/{original.sha256}")
+    assert services.objects.keys(f"voxels/{before.voxels_hash}") == []
 
 
 def test_one_slice_and_then_all_images_of_the_case(services: Services, admin: Principal, tmp_path: Path) -> None:

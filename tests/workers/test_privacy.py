@@ -14,16 +14,23 @@ import pytest
 from sqlalchemy import Text, cast, func, select
 
 from backend.db.tables import AuditEvent, Base, Case, DicomInstance, Job, Original, Project, Pseudonym, VolumeRow
+from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
+from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind
 from backend.domain.privacy import Privacy, PrivacyKeyMissing, PseudonymNotFound
 from backend.domain.workflow import Role
+from backend.errors import OriginalsNotKept
+from backend.imaging import masks
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.services.access import Principal, ProjectNotFound, RoleForbids
+from backend.services.dicom_query import DicomNotFound
 from backend.services.dicom_store import DicomStore
 from backend.services.jobs import Progress
 from backend.services.privacy import PrivacyService
+from backend.services.projects import LabelDraft
 from backend.wiring import Services
+from workers.export import Export
 from workers.ingest import Ingest
 
 NAME, NUMBER, ACCESSION = "PLANTED^NAME", "PLANTED-NUMBER", "PLANTED-ACC"
@@ -176,3 +183,40 @@ def test_only_managers_look_up_and_only_with_the_key(
     assert stat.S_IMODE((tmp_path / "privacy.key").stat().st_mode) == 0o600
     again = PrivacyService(services.db, secret=None, folder=tmp_path)
     assert again._secret == other._secret
+
+
+@pytest.mark.parametrize("way", ["upload", "send"])
+def test_a_project_can_keep_voxels_alone(services: Services, admin: Principal, series: list[Path], way: str) -> None:
+    project_id = services.projects.create(admin, f"Voxels {way}", "", [], keep_originals=False).project.id
+    if way == "upload":
+        uploaded(services, admin, project_id, series)
+    else:
+        sent(services, services.dicom_store, admin, project_id, series)
+    assert services.content.forget()
+    with services.db.begin() as session:
+        volume = session.scalars(select(VolumeRow).where(VolumeRow.project_id == project_id)).one()
+        originals = session.scalars(select(Original).where(Original.volume_id == volume.id)).all()
+        assert session.scalar(select(func.count()).where(DicomInstance.project_id == project_id)) == 0
+        study_uid = session.get_one(Case, volume.case_id).study["study_instance_uid"]
+    assert len(originals) == 4 and not any(original.is_kept for original in originals)
+    assert not any(services.objects.exists(f"originals/{original.sha256}") for original in originals)
+    assert services.objects.read_voxels(volume.voxels_hash).shape[0] == 4
+    with pytest.raises(DicomNotFound) as missing:
+        services.dicom_query.instances(admin, project_id, study_uid, None, None)
+    assert missing.value.hint is not None and "voxels alone" in missing.value.hint
+
+    label = services.projects.add_label(admin, project_id, LabelDraft("organ", "#aabbcc"))
+    drawn = services.annotations.create(admin, volume.id, label.id, None).annotation.id
+    mask = np.zeros((volume.rows, volume.columns), bool)
+    mask[4:9, 4:9] = True
+    flips = SliceFlips(0, mask.shape, masks.encode(mask)["counts"])
+    services.annotations.append(admin, drawn, RevisionDraft(new_id(), None, Origin.MANUAL, (flips,)))
+    for format, error in (("dicom-seg", OriginalsNotKept), ("rtstruct", OriginalsNotKept), ("nifti", None)):
+        job = services.exports.submit(admin, volume.case_id, format)
+        claimed = services.jobs.claim(job.id)
+        assert claimed is not None
+        if error is None:
+            assert Export(services).run(claimed, Progress(services.jobs, job.id))["name"].endswith(".zip")
+        else:
+            with pytest.raises(error, match="kept only the voxels"):
+                Export(services).run(claimed, Progress(services.jobs, job.id))

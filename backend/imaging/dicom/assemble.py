@@ -77,6 +77,10 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
             )
         )
     channels = 3 if header.is_color else 1
+    if header.is_real:
+        notes += _finite(target.voxels)
+        if header.bits_stored > 32:
+            notes.append("Numbers of 64 bits are kept to seven digits.")
     volume = Volume(stack.geometry, target.voxels, header.series.modality, channels)
     windows = stack.frames[len(stack.frames) // 2].windows if channels == 1 else ()
     if mirrored_about is not None:
@@ -84,12 +88,24 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
     return Assembled(volume, windows, mirrored_about, tuple(notes))
 
 
+def _finite(voxels: NDArray[Any]) -> list[str]:
+    """Puts the lowest value (of infinity the highest) where there is no finite number, in place, and says so."""
+    bad = ~np.isfinite(voxels)
+    count = int(np.count_nonzero(bad))
+    if not count:
+        return []
+    finite = voxels[~bad]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    np.nan_to_num(voxels, copy=False, nan=low, neginf=low, posinf=high)
+    return [f"{count} voxels were not finite numbers; they have the lowest value, {low:g} (infinity the highest)."]
+
+
 def _allocate(stack: Stack, header: Header) -> NDArray[Any]:
     shape: tuple[int, ...] = stack.geometry.shape_kji
     dtype: np.dtype[Any]
     if header.is_color:
         dtype, shape = np.dtype(np.uint8), (*shape, 3)
-    elif not all(_keeps_integers(frame.rescale) for frame in stack.frames):
+    elif header.is_real or not all(_keeps_integers(frame.rescale) for frame in stack.frames):
         dtype = np.dtype(np.float32)
     elif header.bits_stored <= 8 and not header.signed and all(f.rescale == Rescale() for f in stack.frames):
         dtype = np.dtype(np.uint8)
@@ -144,7 +160,7 @@ def _modality_values(stored: NDArray[Any], rescale: Rescale) -> NDArray[Any]:
 
 
 def _mirror(frames: Sequence[Frame], header: Header) -> float | None:
-    if header.photometric != "MONOCHROME1" or header.series.modality in MODALITIES_WITH_UNITS:
+    if header.photometric != "MONOCHROME1" or header.is_real or header.series.modality in MODALITIES_WITH_UNITS:
         return None
     bits = header.bits_stored
     ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if header.signed else [0, (1 << bits) - 1])

@@ -20,6 +20,8 @@ from backend.imaging.dicom.types import Frame, Rescale
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
 
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+
 UNIT_VECTOR_TOLERANCE = 1e-2
 """How far the length of a direction cosine vector may be from 1, and two of them from perpendicular (dot product)."""
 
@@ -75,7 +77,8 @@ def _enhanced_frame(base: Frame, own: Dataset, shared: Dataset) -> Frame:
     voi = group("FrameVOILUTSequence")
     frame = replace(
         base,
-        rescale=_rescale(transformation) if "RescaleSlope" in transformation else base.rescale,
+        rescale=_real_world(group("RealWorldValueMappingSequence"), base.sop_class_uid)
+        or (_rescale(transformation) if "RescaleSlope" in transformation else base.rescale),
         windows=_windows(voi) or base.windows,
     )
     content, kind = (
@@ -172,6 +175,12 @@ def _rescale(dataset: Dataset) -> Rescale:
         return Rescale(table=(int(str(descriptor[1])), tuple(float(entry) for entry in entries)))
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
     return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
+
+
+def _real_world(mapping: Dataset, sop_class: str) -> Rescale | None:
+    """Of a parametric map, whose stored numbers mean nothing without it; of other images it is a second scale."""
+    slope, intercept = number(mapping, "RealWorldValueSlope"), number(mapping, "RealWorldValueIntercept")
+    return Rescale(slope, intercept or 0.0) if sop_class == PARAMETRIC_MAP and slope is not None else None
 
 
 def _windows(dataset: Dataset) -> tuple[Window, ...]:

@@ -37,11 +37,12 @@ DEFER_BYTES = 4096
 NON_IMAGES_WITH_PIXELS = {
     "1.2.840.10008.5.1.4.1.1.66.4": "A segmentation",
     "1.2.840.10008.5.1.4.1.1.66.7": "A label map segmentation",
-    "1.2.840.10008.5.1.4.1.1.30": "A parametric map",
     "1.2.840.10008.5.1.4.1.1.481.2": "A radiotherapy dose",
 }
 WHOLE_SLIDE_IMAGES = frozenset({"1.2.840.10008.5.1.4.1.1.77.1.6"})
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+PIXEL_ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+"""Integers, and real numbers of 32 and 64 bits, as parametric maps have."""
 OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
@@ -73,11 +74,12 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         raise CorruptDicom("The file names no SOP class: its header is empty, cut off or not DICOM.")
     if sop_class in NON_IMAGES_WITH_PIXELS:
         return Ignored(file, NOT_AN_IMAGE, f"{NON_IMAGES_WITH_PIXELS[sop_class]} is no image to annotate.")
-    pixel_element = cast(RawDataElement | None, dataset.get_item("PixelData", keep_deferred=True))
-    if pixel_element is None:
+    name = next((name for name in PIXEL_ELEMENTS if name in dataset), None)
+    if name is None:
         if "Image" in sop_class.name or "Rows" in dataset:
             raise NoPixelData(sop_class.name)
         return Ignored(file, NOT_AN_IMAGE, f"{sop_class.name} holds no image.")
+    pixel_element = cast(RawDataElement, dataset.get_item(name, keep_deferred=True))
     if sop_class in WHOLE_SLIDE_IMAGES:
         raise UnsupportedDicomObject(
             "It is a whole-slide microscopy image, whose frames are tiles of one large picture and not slices.",
@@ -104,9 +106,11 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         transfer_syntax_uid=str(transfer_syntax),
         photometric=photometric,
         samples=samples,
+        bits_allocated=bits_allocated,
         bits_stored=integer(dataset, "BitsStored") or bits_allocated,
         signed=(integer(dataset, "PixelRepresentation") or 0) == 1,
         has_embedded_overlay=any(dataset.get((group, 0x0102)) for group in OVERLAY_GROUPS),
+        is_real=name != "PixelData",
         slice_spacing_mm=positive(dataset, "SpacingBetweenSlices") or positive(dataset, "SliceThickness"),
         frames=tuple(read_frames(file, dataset, str(sop_class), rows, columns, count, mosaic)),
         notes=mosaic.notes if mosaic else (),

@@ -17,6 +17,7 @@ from pydicom.uid import UID
 from backend.errors import UndecodablePixelData
 from backend.imaging.dicom.elements import unheard
 from backend.imaging.dicom.types import Frame, Header
+from backend.imaging.reasons import reason_of
 
 PALETTE = "PALETTE COLOR"
 PALETTE_ELEMENTS = [
@@ -52,7 +53,7 @@ def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     with unheard():
         try:
             palette = _palette(header) if header.photometric == PALETTE else None
-            for stored in iter_pixels(_source(header), indices=indices):
+            for stored in stored_pixels(_source(header), indices, header.bits_allocated):
                 if palette is not None:
                     yield _as_uint8(apply_color_lut(stored, palette))
                 elif header.has_embedded_overlay:
@@ -62,8 +63,25 @@ def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
         except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:  # decoders of damaged data raise anything; those in Rust panic past Exception
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise UndecodablePixelData(UID(header.transfer_syntax_uid).name, reason) from error
+            raise UndecodablePixelData(UID(header.transfer_syntax_uid).name, reason_of(error)) from error
+
+
+def stored_pixels(
+    source: Path | pydicom.Dataset, indices: Sequence[int], bits_allocated: int
+) -> Iterator[NDArray[Any]]:
+    """Decoded frames, counted from 0: [rows, columns(, samples)], colour as RGB. Frames of single bits do not begin at
+    whole bytes, which pydicom takes for granted when it reads them one by one."""
+    if bits_allocated != 1:
+        yield from iter_pixels(source, indices=indices)
+        return
+    dataset = pydicom.dcmread(source, force=True) if isinstance(source, Path) else source
+    if UID(str(dataset.file_meta.TransferSyntaxUID)).is_encapsulated:
+        yield from iter_pixels(source, indices=indices)
+        return
+    size = int(dataset.Rows) * int(dataset.Columns)
+    bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
+    for index in indices:
+        yield bits[index * size : (index + 1) * size].reshape(int(dataset.Rows), int(dataset.Columns))
 
 
 def _source(header: Header) -> Path | pydicom.Dataset:

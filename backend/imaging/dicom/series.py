@@ -152,9 +152,9 @@ def _without_repeats(headers: Sequence[Header]) -> Iterator[tuple[Header, Fault 
         if first is header:
             yield header, None
         elif same_place(header, first):
-            yield header, Ignored(header.file, DUPLICATE, f"The same image as {first.file.name}.")
+            yield header, Ignored(header.file, DUPLICATE, "The upload holds the same image in another file.")
         else:
-            yield header, Fault((header.file,), ConflictingInstances(first.file.name))
+            yield header, Fault((header.file,), ConflictingInstances())
 
 
 def _files(stack: Stack) -> tuple[SourceFile, ...]:

@@ -15,11 +15,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from backend.errors import NoPixelData, Rejected, UndecodablePixelData
+from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard
+from backend.imaging.dicom.header import PIXEL_ELEMENTS
+from backend.imaging.dicom.pixels import stored_pixels
 
 
 class FrameNotThere(Rejected):
@@ -68,13 +70,14 @@ def plain_frames(path: Path, numbers: Sequence[int]) -> list[bytes]:
 def as_explicit_little_endian(path: Path, target: Path) -> None:
     """Write the object without compression. Raises UndecodablePixelData."""
     with unheard():
-        dataset = pydicom.dcmread(path)
+        dataset: Dataset = pydicom.dcmread(path)
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax.is_compressed:
             try:
                 dataset.decompress(generate_instance_uid=False)
             except Exception as error:
                 raise UndecodablePixelData(syntax.name, type(error).__name__) from error
+        dataset = as_little_endian(dataset)
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.save_as(target, implicit_vr=False, little_endian=True, enforce_file_format=True)
 
@@ -109,7 +112,7 @@ def render(path: Path, number: int | None, look: Look) -> bytes:
 
 def _opened(path: Path) -> Dataset:
     dataset = pydicom.dcmread(path)
-    if "PixelData" not in dataset:
+    if not any(name in dataset for name in PIXEL_ELEMENTS):
         raise NoPixelData(UID(text(dataset, "SOPClassUID")).name)
     return dataset
 
@@ -124,7 +127,7 @@ def _checked(dataset: Dataset, numbers: Sequence[int]) -> int:
 
 def _decoded(dataset: Dataset, numbers: Sequence[int]) -> list[NDArray[np.generic]]:
     try:
-        return list(iter_pixels(dataset, indices=[number - 1 for number in numbers]))
+        return list(stored_pixels(dataset, [n - 1 for n in numbers], integer(dataset, "BitsAllocated") or 8))
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # decoders of damaged data raise anything; those in Rust panic past Exception

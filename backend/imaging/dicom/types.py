@@ -79,8 +79,8 @@ class Frame:
 class Header:
     """What one DICOM image file says before its pixels are decoded.
 
-    `has_embedded_overlay`: bits above `bits_stored` hold a graphic and are no part of the pixel values. `notes` are
-    warnings about this file.
+    `is_real`: pixels are real numbers of `bits_stored` bits. `has_embedded_overlay`: bits above `bits_stored` hold a
+    graphic and are no part of the pixel values. `notes` are warnings about this file.
     """
 
     file: SourceFile
@@ -90,9 +90,11 @@ class Header:
     transfer_syntax_uid: str
     photometric: str
     samples: int
+    bits_allocated: int
     bits_stored: int
     signed: bool
     has_embedded_overlay: bool
+    is_real: bool
     slice_spacing_mm: float | None
     frames: tuple[Frame, ...]
     notes: tuple[str, ...] = ()

@@ -4982,6 +4982,8 @@ export interface components {
              * Format: uuid
              */
             readonly id: string;
+            /** Keep Originals */
+            readonly keep_originals: boolean;
             /**
              * Label Set Version
              * @description Every change of a label makes a new one
@@ -5019,6 +5021,12 @@ export interface components {
              */
             readonly description?: string;
             /**
+             * Keep Originals
+             * @description Keep the files that images are read from, not voxels alone
+             * @default true
+             */
+            readonly keep_originals?: boolean;
+            /**
              * Labels
              * @default []
              */
@@ -5037,6 +5045,11 @@ export interface components {
             readonly archived?: boolean | null;
             /** Description */
             readonly description?: string | null;
+            /**
+             * Keep Originals
+             * @description For images that come from now on
+             */
+            readonly keep_originals?: boolean | null;
             /** Name */
             readonly name?: string | null;
             /**

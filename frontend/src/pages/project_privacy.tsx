@@ -9,7 +9,7 @@ import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import { PrivacyChoice } from './privacy_choice.tsx'
 
-export function ProjectPrivacy({ project, onChoose }: { project: Project; onChoose: (policy: Privacy) => void }) {
+export function ProjectPrivacy({ project, onChange }: { project: Project; onChange: (changes: { privacy?: Privacy; keep_originals?: boolean }) => void }) {
   const { api } = useApp()
   const text = privacy()
   const [pseudonym, setPseudonym] = useState('')
@@ -28,8 +28,14 @@ export function ProjectPrivacy({ project, onChoose }: { project: Project; onChoo
   return (
     <section class="card pad stack">
       <h2>{text.title}</h2>
-      <PrivacyChoice value={project.privacy} disabled={project.archived} onChange={onChoose} />
+      <PrivacyChoice value={project.privacy} disabled={project.archived} onChange={(policy) => onChange({ privacy: policy })} />
       <p class="soft">{text.stays}</p>
+      <label class="check">
+        <input type="checkbox" checked={project.keep_originals} disabled={project.archived} aria-describedby={`${id}k`}
+          onChange={(event) => onChange({ keep_originals: event.currentTarget.checked })} />
+        {text.keep}
+      </label>
+      <p id={`${id}k`} class="soft">{text.keepHint}</p>
       <h3>{text.keyTitle}</h3>
       <p class="soft">{text.keyHint}</p>
       {problem && <ProblemNotice problem={problem} />}

@@ -13,7 +13,7 @@ import { ProjectWebhooks } from './project_webhooks.tsx'
 import { ProjectWindows } from './project_windows.tsx'
 import { hrefTo } from './router.ts'
 
-type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean; privacy?: Privacy; windows?: Windows }
+type Changes = { name?: string; description?: string; archived?: boolean; own_cases_only?: boolean; privacy?: Privacy; keep_originals?: boolean; windows?: Windows }
 
 export function ProjectSettings({ project, onChanged }: { project: Project; onChanged: (project: Project) => void }) {
   const { api, router, toasts } = useApp()
@@ -64,7 +64,7 @@ export function ProjectSettings({ project, onChanged }: { project: Project; onCh
         <p id={`${id}o`} class="soft">{team().ownCases.hint}</p>
       </section>
       <ProjectWindows project={project} onChange={(windows) => change({ windows })} />
-      <ProjectPrivacy project={project} onChoose={(policy) => void change({ privacy: policy })} />
+      <ProjectPrivacy project={project} onChange={(changes) => void change(changes)} />
       <ProjectExport project={project} />
       <ProjectWebhooks projectId={project.id} />
       <section class="card pad stack">
