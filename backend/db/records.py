@@ -29,6 +29,7 @@ LEFT_OUT = {
     "webhooks": "their secrets stay where they are",
     "webhook_deliveries": "they tell of addresses that stay where they are",
     "pseudonyms": "whom they stand for is sealed with a key that stays here",
+    "identities": "how somebody signs in here is nobody else's",
     "discarded_objects": "they tell what is to be deleted here",
     "intakes": "they tell what has been sent here",
     "intake_files": "they tell what has been sent here",

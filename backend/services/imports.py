@@ -99,8 +99,8 @@ class NewVolume:
 
 @dataclass(frozen=True, slots=True)
 class StoredVolume:
-    """Where a volume is now; `is_new` is False when the project had it already, `was_blanked` when parts of it have been
-    blanked since."""
+    """Where a volume is now; `is_new` is False when the project had it already, `was_blanked` when it has been blanked
+    since."""
 
     volume_id: UUID
     case_id: UUID
