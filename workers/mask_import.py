@@ -75,7 +75,8 @@ class MaskImport:
         payload = MaskImportPayload.model_validate(job.payload)
         place = self._services.mask_imports.place(payload)
         with tempfile.TemporaryDirectory(prefix="sammed-masks-") as scratch:
-            given, refused = self._files(payload, place, Path(scratch))
+            names = self._services.imports.names(job.id, len(payload.files))
+            given, refused = self._files(payload, names, place, Path(scratch))
             if not given and not refused:
                 raise NothingToImport(
                     "The upload holds no file of masks.",
@@ -94,18 +95,18 @@ class MaskImport:
 
     # -- the upload ---------------------------------------------------------------------------------------------------
     def _files(
-        self, payload: MaskImportPayload, place: ImportPlace, folder: Path
+        self, payload: MaskImportPayload, names: Sequence[str], place: ImportPlace, folder: Path
     ) -> tuple[list[Given], list[dict[str, Any]]]:
         """The files of masks in the order of the upload, and what became of those that cannot be."""
         rename = place.pseudonyms.file if place.pseudonyms else str
         (folder / "unpacked").mkdir()
         found: list[tuple[int, SourceFile, str]] = []
         refused: list[dict[str, Any]] = []
-        for n, uploaded in enumerate(payload.files):
+        for n, (uploaded, name) in enumerate(zip(payload.files, names, strict=True)):
             path = folder / f"{n:05d}"
             self._services.objects.fetch(uploaded.key, path)
             (unpacked := folder / "unpacked" / str(n)).mkdir()
-            for outcome in expand([SourceFile(path, uploaded.name)], unpacked, self._limits, rename):
+            for outcome in expand([SourceFile(path, name)], unpacked, self._limits, rename):
                 if isinstance(outcome, Fault):
                     refused.append(
                         {"upload": n, "name": "", "outcome": "refused", "problem": outcome.error.to_problem()}

@@ -36,7 +36,7 @@ from backend.imaging.pseudonyms import Pseudonyms
 from backend.services import audit, programs
 from backend.services.access import Principal, principal_of, require, require_case, require_unlocked
 from backend.services.annotations import Annotations, current_masks
-from backend.services.imports import Upload
+from backend.services.imports import Upload, named_apart
 from backend.services.jobs import Jobs
 from backend.services.learning import Learning
 from backend.services.privacy import PrivacyService
@@ -115,7 +115,7 @@ class MaskImports:
                 project_id=case.project_id,
                 case_id=case.id,
                 user_id=who.id,
-                files=tuple(upload.files),
+                files=named_apart(self._objects, upload.job_id, upload.files),
                 options=options,
             )
             job = self._jobs.add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +15,7 @@ def upgrade() -> None:
         update jobs set payload = jsonb_set(payload, '{files}', (
             select coalesce(jsonb_agg(file - 'name' order by place), '[]'::jsonb)
             from jsonb_array_elements(payload -> 'files') with ordinality as files (file, place)
-        )) where kind in ('import', 'restore') and jsonb_array_length(payload -> 'files') > 0
+        )) where kind in ('import', 'import_masks', 'restore') and jsonb_array_length(payload -> 'files') > 0
     """)
 
 
