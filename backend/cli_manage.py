@@ -234,16 +234,8 @@ def _label(text: str, n: int) -> dict[str, str]:
     return {"name": name, "color": color or _COLORS[n % len(_COLORS)]}
 
 
-# told apart by the colour-blind too
-_COLORS = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#f0e442",
-    "#0072b2",
-    "#d55e00",
-    "#cc79a7",
-)
+# the first of the page's palette (frontend/src/panels/palette.ts), told apart by the colour-blind too
+_COLORS = ("#e19669", "#694bff", "#78ffff", "#c32d78", "#f0f000", "#96a5f0", "#a57800", "#f04ba5")
 
 
 def _assignee(client: Any, project: dict[str, Any], assignee: str | None) -> str | None:

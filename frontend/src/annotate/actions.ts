@@ -205,6 +205,9 @@ export const ACTIONS: readonly Action[] = [
   { id: 'labels.toggle', label: 'action.toggle_masks', group: 'labels', keys: ['s'], active: (a) => a.masksVisible.value,
     perform: (a) => a.setMasksVisible(!a.masksVisible.value) },
 
+  { id: 'labels.patterns', label: 'action.label_patterns', group: 'labels', keys: [], active: (a) => a.patterns.value,
+    perform: (a) => a.setPatterns(!a.patterns.value) },
+
   { id: 'slices.previous', label: 'action.previous_slice', group: 'slices', keys: ['ArrowUp', 'd'], repeats: true, perform: (a) => a.moveSlices(-1) },
   { id: 'slices.next', label: 'action.next_slice', group: 'slices', keys: ['ArrowDown', 'f'], repeats: true, perform: (a) => a.moveSlices(1) },
   { id: 'slices.first', label: 'action.first_slice', group: 'slices', keys: ['Home'], perform: (a) => a.setSlice(0) },

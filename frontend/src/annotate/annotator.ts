@@ -6,6 +6,7 @@ import type { Problem, RevisionOut } from '../api/types.ts'
 import type { Prompt } from '../viewer/draft.ts'
 import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
 import type { Canvases } from '../viewer/renderer.ts'
+import type { Pattern } from '../viewer/pattern.ts'
 import type { LabelStyle, LaidOver } from '../viewer/session.ts'
 import type { MaskEdit } from '../viewer/slice_edits.ts'
 import type { Decline } from '../viewer/suggestions.ts'
@@ -40,6 +41,8 @@ export interface VolumeInfo extends ViewedVolume {
 export interface WindowPreset extends WindowLevel { readonly name: string }
 
 export interface LabelState extends LabelStyle {
+  /** Its marks; 'plain' where none are wanted. */
+  readonly pattern: Pattern
   readonly visible: boolean
   readonly active: boolean
   readonly voxels: number
@@ -189,6 +192,8 @@ export interface Annotator extends Windowed {
   readonly masksVisible: ReadonlySignal<boolean>
   /** 0..1 */
   readonly opacity: ReadonlySignal<number>
+  /** Labels are told apart by patterns, too. */
+  readonly patterns: ReadonlySignal<boolean>
   readonly tool: ReadonlySignal<ToolId>
   /** Whether prompts and the brush work here: true in the acquisition plane with an active label. */
   readonly canDraw: ReadonlySignal<boolean>
@@ -243,6 +248,8 @@ export interface Annotator extends Windowed {
   setLabelVisible(id: string, visible: boolean): void
   setMasksVisible(visible: boolean): void
   setOpacity(opacity: number): void
+  /** Kept with the account. */
+  setPatterns(on: boolean): void
   /** Masks that are only looked at, over everything else; none take them away. */
   layOver(masks: readonly LaidOver[]): void
   setBrushRadiusMm(radius: number): void

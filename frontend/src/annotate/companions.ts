@@ -174,7 +174,7 @@ function layMasksOver(main: Session, session: Session, volume: VolumeInfo, masks
     const labels = masksOver.value ? main.labels.value.filter(({ id }) => main.isVisible(id)) : []
     batch(() => {
       session.opacity.value = main.opacity.value
-      session.laidOver.value = labels.map(({ id, color }) => ({ labelId: id, color, masks }))
+      session.laidOver.value = labels.map(({ id, color }) => ({ labelId: id, color, masks, pattern: main.patternOf(id) }))
     })
   })
 }

@@ -84,6 +84,7 @@ class OpenAnnotator implements Annotator {
   readonly planes: Annotator['planes']
   readonly presets: readonly WindowPreset[]
 
+  readonly #api: Client
   readonly #page: PageCommands
   readonly #readOnly: boolean
   /** Whose masks they are, if not the caller's. */
@@ -103,7 +104,7 @@ class OpenAnnotator implements Annotator {
 
   // Read by panels; every one is a signal of a part, or computed from several.
   readonly axis; readonly plane; readonly slice; readonly sliceCount; readonly position; readonly window; readonly inverted
-  readonly interpolated; readonly crosshair; readonly neurological; readonly magnifier; readonly zoom; readonly activeLabelId; readonly masksVisible; readonly opacity
+  readonly interpolated; readonly crosshair; readonly neurological; readonly magnifier; readonly zoom; readonly activeLabelId; readonly masksVisible; readonly opacity; readonly patterns
   readonly tool; readonly canDraw; readonly brushRadiusMm; readonly threshold; readonly canUndo; readonly canRedo
   readonly playing: ReadonlySignal<boolean> = this.#playing
   readonly picture: ReadonlySignal<PictureState>
@@ -119,6 +120,7 @@ class OpenAnnotator implements Annotator {
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
   constructor({ api, projectId, volumeId, page, others = [], readOnly = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
+    this.#api = api
     this.#page = page
     this.#readOnly = readOnly
     const annotatorId = this.#annotatorId = ofAnother ?? null
@@ -178,6 +180,8 @@ class OpenAnnotator implements Annotator {
     this.activeLabelId = session.activeLabelId
     this.masksVisible = session.masksVisible
     this.opacity = session.opacity
+    this.patterns = session.patterns
+    session.patterns.value = me.label_patterns
     this.tool = session.tool
     this.canDraw = session.canDraw
     this.brushRadiusMm = session.strokes.radiusMm
@@ -383,6 +387,13 @@ class OpenAnnotator implements Annotator {
 
   setOpacity(opacity: number): void {
     this.#session.setOpacity(opacity)
+  }
+
+  setPatterns(on: boolean): void {
+    this.#session.patterns.value = on
+    void this.#api.patch<Me>('/api/me', { json: { label_patterns: on }, idempotent: true }).then(({ error }) => {
+      if (error) this.#page.problem(error)
+    })
   }
 
   layOver(masks: readonly LaidOver[]): void {

@@ -34,7 +34,7 @@ export function labelsOf(session: Session, volume: VolumeInfo, review: Review): 
     return session.labels.value.map((label) => {
       const voxels = session.masks.voxels(label.id)
       return {
-        ...label, voxels, volumeMl: voxels * ml, slices: session.masks.slices(label.id).length,
+        ...label, pattern: session.patternOf(label.id), voxels, volumeMl: voxels * ml, slices: session.masks.slices(label.id).length,
         visible: !session.hiddenLabels.value.has(label.id), active: label.id === session.activeLabelId.value,
         holes: review.emptyBetween(label.id),
       }

@@ -65,6 +65,7 @@ const SHAPES = {
   invert: () => <><rect x="3.25" y="3.25" width="13.5" height="13.5" rx="2" /><path d="M16.75 3.25v13.5H3.25z" fill="currentColor" /></>,
   play: () => <path d="M6 3.75v12.5L16 10z" />,
   slices: () => <><path d="m10 3 7.25 3.5L10 10 2.75 6.5z" /><path d="m2.75 10 7.25 3.5L17.25 10M2.75 13.5 10 17l7.25-3.5" /></>,
+  pattern: () => <><rect x="3" y="3" width="14" height="14" rx="1.5" /><path d="M6.5 6.5h.01M10 6.5h.01M13.5 6.5h.01M6.5 10h.01M10 10h.01M13.5 10h.01M6.5 13.5h.01M10 13.5h.01M13.5 13.5h.01" stroke-width="2" /></>,
   layoutOne: () => <rect x="3" y="3" width="14" height="14" rx="1.5" />,
   layoutBeside: () => <><rect x="3" y="3" width="14" height="14" rx="1.5" /><path d="M12 3v14M12 10h5" /></>,
   layoutFour: () => <><rect x="3" y="3" width="14" height="14" rx="1.5" /><path d="M10 3v14M3 10h14" /></>,

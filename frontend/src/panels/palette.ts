@@ -1,19 +1,20 @@
-// Colours for new labels. The order is chosen so that the first colours stay apart for the common forms of colour
-// blindness and on a grey picture (hues of the Okabe and Ito set, lightened where black would swallow them, then four more).
+// Colours for new labels. They were searched for so that every two of them, and above all the first ones, stay apart for
+// people who see all colours and for those who lack red, green or blue cones (tests/pages/palette.test.ts measures that),
+// and so that each is bright and coloured enough on a grey picture.
 
 export const LABEL_PALETTE = [
-  '#e69f00', // orange
-  '#56b4e9', // sky blue
-  '#00a878', // bluish green
-  '#f0e442', // yellow
-  '#d55e00', // vermilion
-  '#cc79a7', // reddish purple
-  '#3f7fe0', // blue
-  '#86e04f', // light green
-  '#a58bf0', // lavender
-  '#f4a6a0', // salmon
-  '#8dd3c7', // aqua
-  '#ff66d0', // pink
+  '#e19669', // copper
+  '#694bff', // indigo
+  '#78ffff', // cyan
+  '#c32d78', // raspberry
+  '#f0f000', // yellow
+  '#96a5f0', // periwinkle
+  '#a57800', // bronze
+  '#f04ba5', // pink
+  '#a5e196', // light green
+  '#e1c300', // gold
+  '#0fd2c3', // turquoise
+  '#6987f0', // cornflower
 ] as const
 
 /** Nearer than this (in OKLab), two masks beside each other look alike. */

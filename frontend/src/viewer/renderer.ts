@@ -9,6 +9,7 @@ import type { ScreenPoint } from './geometry.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
 import { EMPTY_BOX, type Box } from './mask.ts'
 import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
+import { patternSide, patternTile, type Pattern } from './pattern.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { LabelMasks } from './label_masks.ts'
 import type { Session } from './session.ts'
@@ -20,6 +21,8 @@ export interface Canvases { readonly picture: HTMLCanvasElement; readonly overla
 /** Voxels larger than this many device pixels are shown as squares, so that one sees what is annotated. */
 const SQUARE_FROM_PX = 14
 const STALE_ALPHA = 0.35
+/** Marks are seen in full from an opacity of a half on. */
+const MARKS_PER_OPACITY = 2
 /** How far the widest outline and its dark edge, or a picture that is shown smaller, reach beyond a voxel. */
 const EDGE_PX = 4
 const FONT = '600 14px system-ui, sans-serif'
@@ -94,7 +97,7 @@ function dependOnContent(session: Session, view: ViewState): void {
   const read = [
     view.image, view.slice, view.axis, view.window, view.inverted, view.interpolated, session.masksVersion, session.drafts,
     session.suggestions.open, session.labels, session.hiddenLabels, session.masksVisible, session.opacity, session.activeLabelId, session.laidOver,
-    session.before, session.flipped,
+    session.before, session.flipped, session.patterns,
   ]
   for (const signal of read) void signal.value
 }
@@ -105,6 +108,7 @@ interface Composed { readonly image: SliceImage; readonly window: WindowLevel; r
 class PicturePainter {
   readonly #view: ViewState
   readonly #scene: Scene
+  readonly #opacity: () => number
   readonly #target: CanvasRenderingContext2D
   readonly #slice: CanvasRenderingContext2D
   readonly #hatches = new Map<string, CanvasPattern>()
@@ -117,6 +121,7 @@ class PicturePainter {
 
   constructor(session: Session, view: ViewState, target: CanvasRenderingContext2D, earlier: (() => LabelMasks | null) | null) {
     this.#view = view
+    this.#opacity = () => session.opacity.peek()
     this.#scene = new Scene(session, view, earlier)
     this.#target = target
     this.#slice = context(document.createElement('canvas'))
@@ -182,6 +187,7 @@ class PicturePainter {
       if (within !== null && !meet(onScreen(outline.box, matrix, ratio), within)) continue
       const path = pathOf(outline.rings, matrix)
       if (outline.kind === 'accepted') {
+        if (outline.pattern !== 'plain') this.#mark(target, path, outline.pattern, ratio)
         line(target, path, outline.color, 1.25 * ratio)
         continue
       }
@@ -243,15 +249,25 @@ class PicturePainter {
     return this.#lut.lut
   }
 
+  /** The marks of a label, as strong as its fill is. */
+  #mark(target: CanvasRenderingContext2D, path: Path2D, pattern: Pattern, ratio: number): void {
+    target.globalAlpha = Math.min(1, MARKS_PER_OPACITY * this.#opacity())
+    target.fillStyle = this.#tile(`${pattern} ${ratio}`, patternSide(ratio), () => patternTile(pattern, ratio))
+    target.fill(path, 'evenodd')
+    target.globalAlpha = 1
+  }
+
   /** Diagonal stripes in the label's colour, in screen pixels, so that they look the same at every zoom. */
   #hatch(kind: Hatch, color: string, ratio: number): CanvasPattern {
-    const key = `${kind} ${color} ${ratio}`
+    return this.#tile(`${kind} ${color} ${ratio}`, hatchSide(kind, ratio), () => hatchTile(kind, color, ratio))
+  }
+
+  #tile(key: string, side: number, make: () => Uint8ClampedArray<ArrayBuffer>): CanvasPattern {
     let pattern = this.#hatches.get(key)
     if (pattern === undefined) {
-      const side = hatchSide(kind, ratio)
       const tile = context(document.createElement('canvas'))
       tile.canvas.width = tile.canvas.height = side
-      tile.putImageData(new ImageData(hatchTile(kind, color, ratio), side, side), 0, 0)
+      tile.putImageData(new ImageData(make(), side, side), 0, 0)
       pattern = this.#target.createPattern(tile.canvas, 'repeat')!
       this.#hatches.set(key, pattern)
     }

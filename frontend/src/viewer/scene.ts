@@ -7,6 +7,7 @@ import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
 import { addRow, type LabelMasks } from './label_masks.ts'
 import { boxUnion, ByteMask, difference, EMPTY_BOX, type Box } from './mask.ts'
+import type { Pattern } from './pattern.ts'
 import type { LabelStyle, LaidOver, Session } from './session.ts'
 import type { Painting } from './strokes.ts'
 import type { ViewState } from './view_state.ts'
@@ -20,6 +21,8 @@ export interface Outline {
   readonly color: string
   /** What nobody accepted is hatched, the draft under the hand stronger; accepted masks are filled by a layer. */
   readonly kind: 'accepted' | Hatch
+  /** The marks of the label, where they are wanted. */
+  readonly pattern: Pattern
 }
 
 export interface DrawnMasks {
@@ -42,17 +45,17 @@ class Drawn {
   readonly look: unknown[] = []
 
   /** Masks of nothing are left out. */
-  outline(shown: Shown, color: string, kind: Outline['kind']): void {
+  outline(shown: Shown, color: string, kind: Outline['kind'], pattern: Pattern = 'plain'): void {
     if (shown.mask.box.x1 < 0) return
-    this.outlines.push({ rings: ringsOf(shown), box: shown.mask.box, color, kind })
-    this.look.push(shown.content, color, kind)
+    this.outlines.push({ rings: ringsOf(shown), box: shown.mask.box, color, kind, pattern })
+    this.look.push(shown.content, color, kind, pattern)
   }
 
-  fill(shown: Shown, color: string, opacity: number): void {
+  fill(shown: Shown, color: string, opacity: number, pattern: Pattern = 'plain'): void {
     if (shown.mask.box.x1 < 0) return
     this.layers.push({ mask: shown.mask, color: parseColor(color), opacity })
     this.look.push(opacity)
-    this.outline(shown, color, 'accepted')
+    this.outline(shown, color, 'accepted', pattern)
   }
 }
 
@@ -87,7 +90,7 @@ export class Scene {
     for (const { id, color } of this.#session.labels.value) {
       if (!this.#session.isVisible(id)) continue
       const shown = this.#cached(`then ${id}`, [axis, index, earlier, earlier.version(id)], (mask) => earlier.loadInto(mask, id, axis, index))
-      drawn.fill(shown, color, this.#session.opacity.value)
+      drawn.fill(shown, color, this.#session.opacity.value, this.#session.patternOf(id))
     }
     if (this.#earlier !== null) this.#over(drawn)
     return EMPTY_BOX
@@ -105,7 +108,7 @@ export class Scene {
       const suggested = this.#suggested(label, draft)
       if (suggested !== null) drawn.outline(suggested, label.color, 'suggestion')
       const inHand = painted !== null && stroke!.draft === null && label.id === session.activeLabelId.value
-      drawn.fill(inHand ? painted.shown : this.#label(label, draft), label.color, session.opacity.value)
+      drawn.fill(inHand ? painted.shown : this.#label(label, draft), label.color, session.opacity.value, session.patternOf(label.id))
     }
     this.#over(drawn)
     if (axis !== 0) this.#draftsAcross(axis, drawn)
@@ -116,7 +119,7 @@ export class Scene {
   #over(drawn: Drawn): void {
     const elsewhere = this.#earlier === null ? 'earlier' : 'now'
     for (const [n, over] of this.#session.laidOver.value.entries()) {
-      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) drawn.fill(this.#laidOver(n, over), over.color, LAID_OVER_OPACITY)
+      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) drawn.fill(this.#laidOver(n, over), over.color, LAID_OVER_OPACITY, over.pattern)
     }
   }
 

@@ -14,6 +14,7 @@ import type { LabelMasks } from './label_masks.ts'
 import { objectAt, type Mask } from './mask.ts'
 import type { Measured, Measuring } from './measuring.ts'
 import { Limits } from './limits.ts'
+import { patternAt, type Pattern } from './pattern.ts'
 import type { Change, Decision, Grabbed, LabelStyle, LaidOver, OutlineInHand, SessionOptions, Work } from './session_types.ts'
 import { Strokes } from './strokes.ts'
 import type { Decline, Suggestion, Suggestions } from './suggestions.ts'
@@ -42,6 +43,8 @@ export class Session {
   readonly hiddenLabels = signal<ReadonlySet<string>>(new Set())
   readonly masksVisible = signal(true)
   readonly opacity = signal(0.4)
+  /** Labels are told apart by patterns, too. */
+  readonly patterns = signal(false)
   /** Masks that are laid over the picture and belong to no label here: where others differ. */
   readonly laidOver = signal<readonly LaidOver[]>([])
   /** The masks of another time, to compare with; they are shown in a pane beside, or `flipped` in place of what is now. */
@@ -135,6 +138,12 @@ export class Session {
     if (visible) hidden.delete(id)
     else hidden.add(id)
     this.hiddenLabels.value = hidden
+  }
+
+  /** The label's marks, if such are wanted. */
+  patternOf(labelId: string): Pattern {
+    const place = this.patterns.value ? this.labels.value.findIndex(({ id }) => id === labelId) : -1
+    return place < 0 ? 'plain' : patternAt(place)
   }
 
   isVisible(labelId: string): boolean {

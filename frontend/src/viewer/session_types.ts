@@ -4,6 +4,7 @@ import type { SlicePoint } from './geometry.ts'
 import type { Wire } from './livewire.ts'
 import type { Mask } from './mask.ts'
 import type { Measuring } from './measuring.ts'
+import type { Pattern } from './pattern.ts'
 import type { MaskSource } from './resampled.ts'
 import type { Decline, Suggestion } from './suggestions.ts'
 import type { Grip } from './tools/grip.ts'
@@ -23,6 +24,7 @@ export interface LaidOver<Masks extends MaskSource = MaskSource> {
   readonly labelId: string
   readonly color: string
   readonly masks: Masks
+  readonly pattern?: Pattern
   /** Only over the masks of now, or only over the earlier ones beside them; everywhere if not given. */
   readonly on?: 'now' | 'earlier'
 }

@@ -8,6 +8,7 @@ import { Icon } from '../icon.tsx'
 import { keepFocus } from './action_button.tsx'
 import { actionTip } from './action_text.ts'
 import { ownKeys } from './own_keys.ts'
+import { Swatch } from './swatch.tsx'
 
 export interface LabelsPanelProps {
   annotator: Annotator
@@ -50,6 +51,10 @@ export function LabelsPanel({ annotator, onAdd, onHistory }: LabelsPanelProps) {
             onInput={(event) => annotator.setOpacity(event.currentTarget.valueAsNumber / 100)} />
           <output>{Math.round(annotator.opacity.value * 100)} %</output>
         </label>
+        <button type="button" class="icon-button patterns" aria-pressed={annotator.patterns.value} title={actionTip(actionById('labels.patterns'))} aria-label={text.patterns}
+          onClick={() => annotator.setPatterns(!annotator.patterns.value)}>
+          <Icon name="pattern" />
+        </button>
       </div>
     </section>
   )
@@ -62,7 +67,7 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
   return (
     <li class={label.active ? 'label-item active' : 'label-item'}>
       <button type="button" class="label-choose" aria-pressed={label.active} onClick={() => annotator.setActiveLabel(label.id)}>
-        <span class="swatch" style={{ background: label.color }} />
+        <Swatch label={label} />
         <kbd class={digit ? '' : 'none'}>{digit ?? ''}</kbd>
         <span class="label-name ellipsis" title={label.name}>{label.name}</span>
         <span class="label-volume" title={slices}>{label.voxels > 0 ? formatMillilitres(label.volumeMl, language.value) : <span class="faint">{t().common.none}</span>}</span>
