@@ -3,7 +3,7 @@
 import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import type { Client } from '../api/client.ts'
-import type { Problem, VolumeOut } from '../api/types.ts'
+import type { Person, Problem, VolumeOut } from '../api/types.ts'
 import { beyondMm, planeOf, tiltDegrees, type Plane } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
 import { linkViews } from '../viewer/linked.ts'
@@ -15,6 +15,7 @@ import type { ViewState } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
 import type { PictureState, VolumeInfo, Windowed } from './annotator.ts'
 import { Measurements } from './measurements.ts'
+import type { OutboxStorage } from './outbox_storage.ts'
 import { presetsOf, volumeInfo } from './panel_state.ts'
 import { SIDE_LOADING } from './pane_views.ts'
 import { SliceLoader } from './slice_loader.ts'
@@ -46,6 +47,8 @@ export interface CompanionsOptions {
   /** The other series of the case. */
   readonly others: readonly SeriesBrief[]
   readonly readOnly: boolean
+  readonly storage: OutboxStorage
+  readonly me: Person
   readonly newId: () => string
   readonly onProblem: (problem: Problem) => void
 }
@@ -120,13 +123,13 @@ export class Companions {
   }
 }
 
-function openCompanion({ api, session: main, frameOfReference, readOnly, newId, onProblem }: CompanionsOptions, masksOver: ReadonlySignal<boolean>, out: VolumeOut): Opened {
+function openCompanion({ api, session: main, frameOfReference, readOnly, storage, me, newId, onProblem }: CompanionsOptions, masksOver: ReadonlySignal<boolean>, out: VolumeOut): Opened {
   const volume = volumeInfo(out)
   const session = new Session({
     volume, readOnly: true, window: out.windows[0] ?? FULL_BYTE_WINDOW, newId, onAccepted: () => {},
     onMeasured: (measuring) => void measurements.add(measuring),
   })
-  const measurements = new Measurements({ api, volumeId: volume.id, caseId: volume.caseId, session, readOnly, onProblem })
+  const measurements = new Measurements({ api, storage, me, newId, volumeId: volume.id, caseId: volume.caseId, session, readOnly, onProblem })
   const { view } = session
   const picture = signal<PictureState>({ kind: 'loading' })
   const stops = [
@@ -138,6 +141,7 @@ function openCompanion({ api, session: main, frameOfReference, readOnly, newId, 
       session.magnifier.value = main.magnifier.value
     }),
     layMasksOver(main, session, volume, masksOver),
+    () => measurements.close(),
   ]
   void measurements.start()
   return {

@@ -30,7 +30,7 @@ import { Measurements } from './measurements.ts'
 import { Outbox } from './outbox.ts'
 import { IndexedDbStorage, type OutboxStorage } from './outbox_storage.ts'
 import { PaneViews } from './pane_views.ts'
-import { cursorOf, labelsOf, marksOf, presetsOf, proposalStateOf, volumeInfo } from './panel_state.ts'
+import { cursorOf, labelsOf, marksOf, presetsOf, proposalStateOf, volumeInfo, withMeasurements } from './panel_state.ts'
 import { Review } from './review.ts'
 import { Rounds } from './rounds.ts'
 import { SliceLoader } from './slice_loader.ts'
@@ -139,7 +139,7 @@ class OpenAnnotator implements Annotator {
     this.#host = new ToolHost(session)
     this.#hand = new KeyboardHand(session, this.#host)
     this.panes = new PaneViews({
-      api, session, volume: this.volume, others, readOnly, newId: this.#newId, frameOfReference: frameOf(volume),
+      api, session, storage, me, volume: this.volume, others, readOnly, newId: this.#newId, frameOfReference: frameOf(volume),
       onProblem: (problem) => page.problem(problem),
     })
     this.#slices = new SliceLoader({
@@ -188,11 +188,11 @@ class OpenAnnotator implements Annotator {
     this.threshold = session.limits.range
     this.drawing = new Drawing(session)
     this.measurements = new Measurements({
-      api, volumeId, caseId: volume.case_id, session, readOnly, onProblem: (problem) => page.problem(problem),
+      api, storage, me, newId: this.#newId, volumeId, caseId: volume.case_id, session, readOnly, onProblem: (problem) => page.problem(problem),
     })
     this.canUndo = session.history.canUndo
     this.canRedo = session.history.canRedo
-    this.saving = this.#outbox.saving
+    this.saving = computed(() => withMeasurements(this.#outbox.saving.value, this.measurements.waiting))
     this.assistant = this.#assistant.state
     this.model = this.#assistant.model
 
@@ -260,6 +260,7 @@ class OpenAnnotator implements Annotator {
     this.rounds.stop()
     this.#slices.close()
     this.#outbox.close()
+    this.measurements.close()
     for (const stop of this.#stops) stop()
   }
 
@@ -482,6 +483,7 @@ class OpenAnnotator implements Annotator {
   // -- the world outside --
   flush(): void {
     void this.#outbox.flush()
+    this.measurements.flush()
   }
 
   resolveConflict(choice: 'mine' | 'theirs' | ReadonlySet<number>): void {

@@ -1,5 +1,5 @@
-// Where revisions and decisions wait until the server has them: IndexedDB in the page, memory in tests. Nothing about sending.
-import type { RevisionIn } from '../api/types.ts'
+// Where revisions, decisions and measurements wait until the server has them: IndexedDB in the page, memory in tests. Nothing about sending.
+import type { MeasurementIn, RevisionIn } from '../api/types.ts'
 import type { Decision } from '../viewer/session.ts'
 
 /** One accepted revision on its way. Ids sort by the time they were made. */
@@ -22,18 +22,30 @@ export interface DecisionEntry {
   readonly as: Decision['as']
 }
 
+/** Something measured, or (null) a measurement to be removed, on its way. */
+export interface MeasurementEntry {
+  readonly id: string
+  readonly volumeId: string
+  readonly measured: MeasurementIn | null
+  /** It was sent at least once: the server may have it although no answer came. */
+  readonly attempted: boolean
+}
+
 export interface OutboxStorage {
   /** Entries of a volume, oldest first. */
   load(volumeId: string): Promise<readonly OutboxEntry[]>
   loadDecisions(volumeId: string): Promise<readonly DecisionEntry[]>
+  loadMeasurements(volumeId: string): Promise<readonly MeasurementEntry[]>
   put(entry: OutboxEntry): Promise<void>
   putDecision(entry: DecisionEntry): Promise<void>
+  putMeasurement(entry: MeasurementEntry): Promise<void>
   remove(id: string): Promise<void>
 }
 
 export class MemoryStorage implements OutboxStorage {
   readonly entries = new Map<string, OutboxEntry>()
   readonly decisions = new Map<string, DecisionEntry>()
+  readonly measurements = new Map<string, MeasurementEntry>()
 
   async load(volumeId: string): Promise<readonly OutboxEntry[]> {
     return byAge([...this.entries.values()].filter((entry) => entry.volumeId === volumeId))
@@ -41,6 +53,10 @@ export class MemoryStorage implements OutboxStorage {
 
   async loadDecisions(volumeId: string): Promise<readonly DecisionEntry[]> {
     return byAge([...this.decisions.values()].filter((entry) => entry.volumeId === volumeId))
+  }
+
+  async loadMeasurements(volumeId: string): Promise<readonly MeasurementEntry[]> {
+    return byAge([...this.measurements.values()].filter((entry) => entry.volumeId === volumeId))
   }
 
   async put(entry: OutboxEntry): Promise<void> {
@@ -51,16 +67,21 @@ export class MemoryStorage implements OutboxStorage {
     this.decisions.set(entry.id, structuredClone(entry))
   }
 
+  async putMeasurement(entry: MeasurementEntry): Promise<void> {
+    this.measurements.set(entry.id, structuredClone(entry))
+  }
+
   async remove(id: string): Promise<void> {
+    this.measurements.delete(id)
     this.entries.delete(id)
     this.decisions.delete(id)
   }
 }
 
 const DATABASE = 'sammed-outbox'
-const STORE = 'revisions' // and decisions beside them: another store would need all open pages to close the database first
+const STORE = 'revisions' // and decisions and measurements beside them: another store would need all open pages to close the database first
 
-type Stored = (OutboxEntry | DecisionEntry) & { readonly owner: string }
+type Stored = (OutboxEntry | DecisionEntry | MeasurementEntry) & { readonly owner: string }
 
 export class IndexedDbStorage implements OutboxStorage {
   readonly #owner: string
@@ -79,11 +100,19 @@ export class IndexedDbStorage implements OutboxStorage {
     return byAge((await this.#all(volumeId)).filter((entry) => 'as' in entry))
   }
 
+  async loadMeasurements(volumeId: string): Promise<readonly MeasurementEntry[]> {
+    return byAge((await this.#all(volumeId)).filter((entry) => 'measured' in entry))
+  }
+
   async put(entry: OutboxEntry): Promise<void> {
     await this.#run('readwrite', (store) => store.put({ ...entry, owner: this.#owner }))
   }
 
   async putDecision(entry: DecisionEntry): Promise<void> {
+    await this.#run('readwrite', (store) => store.put({ ...entry, owner: this.#owner }))
+  }
+
+  async putMeasurement(entry: MeasurementEntry): Promise<void> {
     await this.#run('readwrite', (store) => store.put({ ...entry, owner: this.#owner }))
   }
 

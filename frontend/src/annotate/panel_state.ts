@@ -6,7 +6,7 @@ import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
 import { patientPoint, voxelMl, type AxisLetters, type Triple } from '../viewer/geometry.ts'
 import { area, isEmpty } from '../viewer/mask.ts'
 import type { Session } from '../viewer/session.ts'
-import type { Cursor, LabelState, ProposalState, SliceMark, VolumeInfo, WindowPreset } from './annotator.ts'
+import type { Cursor, LabelState, ProposalState, SavingState, SliceMark, VolumeInfo, WindowPreset } from './annotator.ts'
 import type { Assistant } from './assistant.ts'
 import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
@@ -60,6 +60,13 @@ export function marksOf(session: Session, volume: VolumeInfo, review: Review, as
       encoded: encoded.has(k),
     }))
   })
+}
+
+/** What waits to be saved, measurements included; what needs a person comes first. */
+export function withMeasurements(masks: SavingState, { pending, offline }: { readonly pending: number; readonly offline: boolean }): SavingState {
+  if (pending === 0) return masks
+  if (masks.kind === 'saved') return { kind: offline ? 'offline' : 'saving', pending }
+  return { ...masks, pending: masks.pending + pending }
 }
 
 /** The mask of the visible slice that nobody accepted yet. */

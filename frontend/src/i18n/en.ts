@@ -441,6 +441,7 @@ export const en = {
     empty: 'Nothing has been measured on this series yet. The tools are in the menu with the ruler.',
     kinds: { length: 'Length', angle: 'Angle', bidirectional: 'Two axes', rectangle: 'Rectangle', ellipse: 'Ellipse' },
     remove: 'Remove this measurement',
+    waiting: 'not on the server yet',
     unknown: 'The figures of the labels cannot be read now.',
     label: 'Label', volume: 'Volume', mean: 'Mean', sd: 'Standard deviation', range: 'Range',
   },

@@ -430,6 +430,7 @@ export const zh: Catalogue = {
     title: '测量',
     empty: '此序列还没有测量。工具在标尺菜单中。',
     kinds: { length: '长度', angle: '角度', bidirectional: '双径', rectangle: '矩形', ellipse: '椭圆' },
+    waiting: '尚未到达服务器',
     remove: '删除此测量',
     unknown: '暂时无法读取标签数值。',
     label: '标签', volume: '体积', mean: '平均值', sd: '标准差', range: '范围',

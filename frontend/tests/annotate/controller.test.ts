@@ -50,7 +50,7 @@ function world() {
     .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true, keys: {} }))
     .on('GET', /c\/measurements$/, () => ({ items: [measurement('m0')], next_cursor: null }))
     .on('POST', /v\/measurements$/, ({ json }) => ({ ...measurement('m1'), ...(json as object) }))
-    .on('DELETE', /measurements\/m1$/, () => undefined)
+    .on('DELETE', /measurements\/[^/]+$/, () => undefined)
     .on('GET', /v\/learning$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /v\/proposals$/, () => ({ items: [], next_cursor: null }))
     .on('GET', /api\/annotations$/, () => ({ items: [annotation], next_cursor: null }))
@@ -185,8 +185,11 @@ test('what is measured is kept by the server and shown with its figures; removin
   t.after(() => annotator.close())
   assert.deepEqual(annotator.measurements.list.value.map(({ id }) => id), ['m0'])
   await annotator.measurements.add({ kind: 'length', axis: 0, index: 2, points: [slicePoint(1, 2), slicePoint(3, 4)] })
-  assert.deepEqual(server.asked.find(({ method, path }) => method === 'POST' && path.endsWith('measurements'))!.json,
-    { kind: 'length', axis: 0, slice: 2, points: [{ x: 1, y: 2 }, { x: 3, y: 4 }] })
-  await annotator.measurements.remove('m1')
+  const sent = server.asked.find(({ method, path }) => method === 'POST' && path.endsWith('measurements'))!.json as { id: string }
+  assert.deepEqual(sent, { id: sent.id, kind: 'length', axis: 0, slice: 2, points: [{ x: 1, y: 2 }, { x: 3, y: 4 }] })
+  await settle()
+  assert.equal(annotator.saving.value.kind, 'saved')
+  await annotator.measurements.remove(sent.id)
+  assert.equal(server.count('DELETE', new RegExp(`measurements/${sent.id}$`)), 1)
   assert.deepEqual(annotator.measurements.list.value.map(({ id }) => id), ['m0'])
 })

@@ -28,11 +28,11 @@ export function MeasurementsDialog({ annotator, onClose }: { annotator: Annotato
     <Dialog title={text.title} onClose={onClose} footer={footer}>
       {items.length === 0 && <p class="soft">{text.empty}</p>}
       <ul class="measurements rows">
-        {items.map(({ id, kind, axis, slice, figures, author }) => (
+        {items.map(({ id, kind, axis, slice, figures, author, waiting }) => (
           <li key={id}>
             <button type="button" class="button quiet grow" onClick={() => goTo(axis, slice)}>
               {text.kinds[kind]} <b>{linesOf(figures, volume.unit, volume.anatomical).join(', ')}</b>
-              <span class="faint">{t().annotate.slice} {slice + 1} · {author.name}</span>
+              <span class="faint">{t().annotate.slice} {slice + 1} · {waiting ? text.waiting : author.name}</span>
             </button>
             <button type="button" class="icon-button" aria-label={text.remove} title={text.remove} onClick={() => void measurements.remove(id)}><Icon name="trash" /></button>
           </li>
