@@ -7,8 +7,10 @@ import { startLanguage } from './i18n/text.ts'
 import { startAppearance } from './pages/appearance.ts'
 import { AppView } from './pages/app.tsx'
 import { AppContext, createApp } from './pages/app_state.ts'
+import { keepFocus } from './panels/keep_focus.ts'
 
 startAppearance()
+keepFocus(document)
 await startLanguage()
 render(
   <AppContext.Provider value={createApp(window)}><AppView /></AppContext.Provider>,

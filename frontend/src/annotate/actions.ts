@@ -116,6 +116,7 @@ export const ACTIONS: readonly Action[] = [
   ...pointerMoves,
   { id: 'pointer.press', label: 'action.press_pointer', group: 'tools', keys: ['Shift+Enter'], perform: (a) => a.pressPointer(false) },
   { id: 'pointer.opposite', label: 'action.press_opposite', group: 'tools', keys: ['Alt+Enter'], perform: (a) => a.pressPointer(true) },
+  { id: 'pointer.toPicture', label: 'action.to_picture', group: 'tools', keys: ['F6'], perform: (a) => a.focusPicture() },
 
   { id: 'proposal.accept', label: 'action.accept', group: 'proposal', keys: ['Enter'], perform: (a) => a.accept(),
     when: (a) => a.proposal.value !== null && !a.proposal.value.waiting },

@@ -257,6 +257,8 @@ export interface Annotator extends Windowed {
   /** The project's labels changed (added, renamed, recoloured). */
   setLabels(labels: readonly { id: string; name: string; color: string; value: number; shortcut?: string | null }[]): void
 
+  /** Keys go to the picture again, wherever the focus was. */
+  focusPicture(): void
   /** The pointer of those who use keys alone: CSS pixels. */
   movePointer(dxPx: number, dyPx: number): void
   /** Clicks there, or begins and with the next press ends a box or a stroke. `opposite`: negative, eraser for brush. */

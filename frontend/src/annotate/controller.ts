@@ -92,6 +92,7 @@ class OpenAnnotator implements Annotator {
   readonly #session: Session
   readonly #host: ToolHost
   readonly #hand: KeyboardHand
+  #overlay: HTMLElement | null = null
   readonly #slices: SliceLoader
   readonly #assistant: Assistant
   readonly #outbox: Outbox
@@ -239,6 +240,7 @@ class OpenAnnotator implements Annotator {
     const leaving = (event: BeforeUnloadEvent) => {
       if (this.saving.peek().kind !== 'saved') event.preventDefault()
     }
+    this.#overlay = canvases.overlay
     globalThis.addEventListener('online', online)
     globalThis.addEventListener('beforeunload', leaving)
     const stops = [
@@ -247,6 +249,7 @@ class OpenAnnotator implements Annotator {
       bindKeys(this, this.#page, window, this.#host),
       () => globalThis.removeEventListener('online', online),
       () => globalThis.removeEventListener('beforeunload', leaving),
+      () => { this.#overlay = null },
     ]
     return () => { for (const stop of stops) stop() }
   }
@@ -414,11 +417,17 @@ class OpenAnnotator implements Annotator {
       ({ id, name, color, value, shortcut: shortcut ?? null })))
   }
 
+  focusPicture(): void {
+    this.#overlay?.focus({ preventScroll: true })
+  }
+
   movePointer(dxPx: number, dyPx: number): void {
+    this.focusPicture() // as a press of the mouse does: Enter then accepts, and presses no button
     this.#hand.move(dxPx, dyPx)
   }
 
   pressPointer(opposite: boolean): void {
+    this.focusPicture()
     this.#hand.press(opposite)
   }
 

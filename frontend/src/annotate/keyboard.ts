@@ -19,7 +19,8 @@ export function bindKeys(
     }
     const action = actionFor(event)
     if (action === null || (isSlider(event.target) && SLIDER_KEYS.has(event.key))) return
-    if (isControl(event.target) && (event.code === 'Space' || event.key === 'Enter') && !event.ctrlKey) return // it presses that button
+    const plain = !event.ctrlKey && !event.shiftKey && !event.altKey
+    if (isControl(event.target) && (event.code === 'Space' || event.key === 'Enter') && plain) return // it presses that button
     event.preventDefault() // also when it cannot be done now: Ctrl+S must never open the browser's dialog
     if ((event.repeat && !action.repeats) || !isEnabled(action, annotator)) return
     action.perform(annotator, page)

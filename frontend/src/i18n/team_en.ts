@@ -160,7 +160,7 @@ export const teamEn = {
     write: 'What should change?',
     pinTo: (slice: number, label: string | null) => (label === null ? `On slice ${slice}` : `On slice ${slice}, ${label}`),
     choosePlace: 'Choose a place',
-    choosing: 'Click on the picture',
+    choosing: 'Click, or Shift+arrows and Enter',
     send: 'Comment',
     giveBack: 'Send back',
     start: 'Review the next case',

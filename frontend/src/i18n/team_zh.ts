@@ -159,7 +159,7 @@ export const teamZh: TeamTexts = {
     write: '需要修改什么？',
     pinTo: (slice, label) => (label === null ? `第 ${slice} 层` : `第 ${slice} 层，${label}`),
     choosePlace: '选择位置',
-    choosing: '请在图像上点击',
+    choosing: '点击，或 Shift+方向键再按 Enter',
     send: '发表评论',
     giveBack: '退回',
     start: '审核下一个病例',

@@ -1,6 +1,6 @@
 // The comments on an open case: a list that leads to the slice and the place, answers, and a form that pins a new one.
 
-import { useEffect, useId, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import type { Annotator } from '../annotate/annotator.ts'
 import type { Client } from '../api/client.ts'
 import type { Case, CommentIn, Thread } from '../api/project_types.ts'
@@ -8,10 +8,12 @@ import type { Label, Page, Problem } from '../api/types.ts'
 import { formatMoment } from '../i18n/format.ts'
 import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
+import { takeFocus } from '../panels/focus.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import type { VoxelIndex } from '../viewer/geometry.ts'
 import type { Loaded } from './use_loaded.ts'
+import { usePlace } from './use_place.ts'
 
 export interface CaseCommentsProps {
   api: Client
@@ -80,11 +82,16 @@ interface ThreadItemProps {
 function ThreadItem({ thread, labels, mayComment, onLead, onAnswer, onResolve }: ThreadItemProps) {
   const text = team().review
   const [answer, setAnswer] = useState<string | null>(null)
+  const [closed, setClosed] = useState(false) // an answer was being written: the focus comes back from there
   const label = labels.find(({ id }) => id === thread.label_id)
   const resolved = thread.resolved_at !== null
   async function send(event: Event): Promise<void> {
     event.preventDefault()
-    if (await onAnswer(answer!)) setAnswer(null)
+    if (await onAnswer(answer!)) close()
+  }
+  function close(): void {
+    setAnswer(null)
+    setClosed(true)
   }
   return (
     <li class={resolved ? 'thread resolved' : 'thread'}>
@@ -103,16 +110,16 @@ function ThreadItem({ thread, labels, mayComment, onLead, onAnswer, onResolve }:
       ))}
       {mayComment && answer === null && (
         <div class="thread-actions">
-          <button type="button" class="button quiet" onClick={() => setAnswer('')}>{text.answer}</button>
+          <button ref={closed ? takeFocus : null} type="button" class="button quiet" onClick={() => setAnswer('')}>{text.answer}</button>
           <button type="button" class="button quiet" onClick={() => void onResolve(!resolved)}><Icon name={resolved ? 'undo' : 'check'} size={16} />{resolved ? text.reopen : text.resolve}</button>
         </div>
       )}
       {answer !== null && (
         <form class="stack-small" onSubmit={send}>
-          <textarea class="input" rows={2} autoFocus aria-label={text.answer} value={answer} onInput={(event) => setAnswer(event.currentTarget.value)} />
+          <textarea ref={takeFocus} class="input" rows={2} aria-label={text.answer} value={answer} onInput={(event) => setAnswer(event.currentTarget.value)} />
           <div class="thread-actions">
             <button class="button" disabled={answer.trim() === ''}>{text.answer}</button>
-            <button type="button" class="button quiet" onClick={() => setAnswer(null)}>{t().common.cancel}</button>
+            <button type="button" class="button quiet" onClick={close}>{t().common.cancel}</button>
           </div>
         </form>
       )}
@@ -131,24 +138,13 @@ function NewComment({ annotator, labels, onAdd }: { annotator: Annotator; labels
   const slice = place ? place[0] : annotator.position.value[0]
   const label = labels.find((item) => item.id === annotator.activeLabelId.value)
 
-  useEffect(() => {
-    if (!choosing) return
-    const picture = document.querySelector('.picture-area')!
-    const choose = (event: Event): void => { // the press says where; the tool must not have it
-      const cursor = annotator.cursor.peek()
-      if (!cursor || (event.target as Element).closest('button, select, input')) return
-      event.stopPropagation()
-      event.preventDefault()
-      setPlace(cursor.voxel)
-      setChoosing(false)
-    }
-    picture.addEventListener('pointerdown', choose, true)
-    picture.classList.add('choosing')
-    return () => {
-      picture.removeEventListener('pointerdown', choose, true)
-      picture.classList.remove('choosing')
-    }
-  }, [choosing])
+  const written = useRef<HTMLTextAreaElement>(null)
+  const placed = useRef<HTMLButtonElement>(null)
+  usePlace(annotator, choosing, (chosen) => {
+    setPlace(chosen)
+    setChoosing(false)
+    placed.current?.focus()
+  })
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault()
@@ -156,14 +152,15 @@ function NewComment({ annotator, labels, onAdd }: { annotator: Annotator; labels
     if (!(await onAdd({ body, ...(pinned ? pin : {}) }))) return
     setBody('')
     setPlace(null)
+    written.current?.focus() // the button that sent it cannot be pressed any more
   }
   return (
     <form class="comment-new" onSubmit={submit}>
-      <textarea class="input" rows={3} aria-label={text.write} placeholder={text.write} value={body} onInput={(event) => setBody(event.currentTarget.value)} />
+      <textarea ref={written} class="input" rows={3} aria-label={text.write} placeholder={text.write} value={body} onInput={(event) => setBody(event.currentTarget.value)} />
       <div class="pin-line">
         <label class="check" for={id}><input id={id} type="checkbox" checked={pinned} onChange={(event) => setPinned(event.currentTarget.checked)} />{text.pinTo(slice + 1, label?.name ?? null)}</label>
         {pinned && (
-          <button type="button" class="button quiet" aria-pressed={choosing} onClick={() => { setPlace(null); setChoosing(!choosing) }}>
+          <button ref={placed} type="button" class="button quiet" aria-pressed={choosing} onClick={() => { setPlace(null); setChoosing(!choosing) }}>
             <Icon name="crosshair" size={16} />{choosing ? text.choosing : place ? `(${place[2]}, ${place[1]})` : text.choosePlace}
           </button>
         )}

@@ -5,6 +5,7 @@ import type { Member, MemberInvitation, Project } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { t } from '../i18n/text.ts'
 import { team } from '../i18n/team.ts'
+import { takeFocus } from '../panels/focus.ts'
 import { Icon } from '../panels/icon.tsx'
 import { LoginLink } from '../panels/login_link.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
@@ -126,7 +127,7 @@ function AddMember({ onAdd, onInvite }: AddMemberProps) {
       {inviting && (
         <div class="field grow">
           <label class="name" for={`${id}n`}>{team().members.name}</label>
-          <input id={`${id}n`} class="input" required autoFocus maxLength={120} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          <input id={`${id}n`} ref={takeFocus} class="input" required maxLength={120} value={name} onInput={(event) => setName(event.currentTarget.value)} />
         </div>
       )}
       <button class="button"><Icon name="plus" />{inviting ? team().members.invite : text.add}</button>

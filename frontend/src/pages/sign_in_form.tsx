@@ -5,6 +5,7 @@ import type { SignInOptions } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { signInTexts } from '../i18n/sign_in_text.ts'
 import { t } from '../i18n/text.ts'
+import { takeFocus } from '../panels/focus.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
@@ -62,7 +63,7 @@ function PasswordForm({ isFirst, onProblem }: { isFirst: boolean; onProblem: (pr
     <form class="stack" onSubmit={submit}>
       <div class="field">
         <label class="name" for={`${id}e`}>{text.email}</label>
-        <input id={`${id}e`} class="input" type="email" autocomplete="username" required autoFocus={isFirst} value={email}
+        <input id={`${id}e`} class="input" type="email" autocomplete="username" required ref={isFirst ? takeFocus : null} value={email}
           onInput={(event) => setEmail(event.currentTarget.value)} />
       </div>
       <div class="field">

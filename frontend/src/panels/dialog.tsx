@@ -21,8 +21,14 @@ export function Dialog({ title, onClose, broad, footer, onSubmit, children }: Di
   const titleId = useId()
   useEffect(() => {
     const dialog = element.current!
+    const before = document.activeElement
     dialog.showModal()
-    return () => dialog.close()
+    return () => {
+      dialog.close()
+      setTimeout(() => { // the browser gives the focus back, but not to what is disabled at this moment
+        if (document.activeElement === document.body && before instanceof HTMLElement) before.focus({ preventScroll: true })
+      })
+    }
   }, [])
   const content = (
     <>

@@ -1,6 +1,6 @@
 // A fresh sign-in link, shown once, to be copied and sent by hand: no mail server is needed.
 
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { formatMoment } from '../i18n/format.ts'
 import { signInTexts } from '../i18n/sign_in_text.ts'
 import { team } from '../i18n/team.ts'
@@ -23,6 +23,7 @@ export function LoginLink({ name, token, expiresAt, renewed = false, service = n
   const field = useRef<HTMLInputElement>(null)
   const link = service === null ? `${location.origin}/login?token=${encodeURIComponent(token)}` : `${location.origin}/`
   const title = service === null ? text.linkTitle(name) : signInTexts().invitedTitle(name)
+  useEffect(() => field.current!.focus(), [token]) // it is shown once: whoever asked for it is led to it
   async function copy(): Promise<void> {
     field.current!.select()
     await navigator.clipboard.writeText(link)

@@ -2,6 +2,7 @@
 
 import { useId } from 'preact/hooks'
 import { t } from '../i18n/text.ts'
+import { takeFocus } from './focus.ts'
 
 export interface NewPasswordProps {
   password: string
@@ -37,7 +38,7 @@ interface SecretProps { id: string; shown: boolean; autoFocus: boolean; value: s
 
 function Secret({ id, shown, autoFocus, value, invalid, describedBy, onInput }: SecretProps) {
   const common = {
-    id, class: 'input', autocomplete: 'new-password', autoFocus, value, 'aria-invalid': invalid, 'aria-describedby': describedBy,
+    id, class: 'input', autocomplete: 'new-password', ref: autoFocus ? takeFocus : null, value, 'aria-invalid': invalid, 'aria-describedby': describedBy,
     onInput: (event: { currentTarget: HTMLInputElement }) => onInput(event.currentTarget.value),
   } as const
   return shown ? <input type="text" {...common} /> : <input type="password" {...common} />
