@@ -14,11 +14,10 @@ from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from tests.e2e.annotating import AnnotatePage
 from tests.e2e.keyboard import Keyboard
+from tests.e2e.people import PASSWORD
 from tests.operations.installation import Installation
 
 pytestmark = pytest.mark.e2e
-
-PASSWORD = "a long enough password"
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +92,8 @@ def test_a_case_is_made_assigned_annotated_and_reviewed_with_keys_alone(
     annotator.choose(comments.get_by_role("button", name="Done"))
     expect(comments.get_by_text("done", exact=True)).to_be_visible()
     annotator.need_kept()
+    annotator.press("F6")
+    expect(picture).to_be_focused()
     annotator.press("ArrowDown")
     click_and_accept(annotator)
     submit(annotator)
@@ -120,6 +121,7 @@ def make_project(manager: Keyboard, packed: Path) -> None:
     manager.choose(dialog.get_by_role("button", name="Create project"))
     expect(page.get_by_role("heading", name="With keys alone")).to_be_visible()
     manager.choose(page.get_by_role("button", name="Upload").first)
+    expect(page.get_by_role("menuitem").first).to_be_focused()
     with page.expect_file_chooser() as chooser:
         manager.press("Enter")
     chooser.value.set_files(packed)

@@ -243,7 +243,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         ? <button type="button" class="button" title={`${text.submit} (Ctrl+Enter)`} onClick={page.submit}><Icon name="check" />{text.submit}</button>
         : moves.length > 0
           ? (
-            <Menu label={text.caseState} buttonClass="button" button={<>{stateName(item.state)}<Icon name="down" size={16} /></>}>
+            <Menu label={`${stateName(item.state)}, ${text.caseState}`} buttonClass="button" button={<>{stateName(item.state)}<Icon name="down" size={16} /></>}>
               {moves.map((to) => <button key={to} type="button" role="menuitem" onClick={() => void move(to, ownResult())}>{t().project.moves[to]}</button>)}
             </Menu>
           )
