@@ -22,7 +22,7 @@ test('a pressed key becomes the text that matches it again', () => {
   const presses: [KeyPress, string][] = [
     [press('b'), 'b'], [press('B', { shiftKey: true }), 'Shift+b'], [press('B'), 'b'], [press('k', { metaKey: true }), 'Ctrl+k'],
     [press('?', { shiftKey: true }), '?'], [press('!', { code: 'Digit1', shiftKey: true }), 'Shift+Digit1'], [press('3'), '3'],
-    [press(' ', { ctrlKey: true }), 'Ctrl+Space'], [press('ArrowUp', { shiftKey: true }), 'Shift+ArrowUp'], [press('F6'), 'F6'],
+    [press(' ', { ctrlKey: true }), 'Ctrl+Space'], [press('ArrowUp', { shiftKey: true }), 'Shift+ArrowUp'], [press('F7'), 'F7'],
     [press('¡', { code: 'Digit1', altKey: true }), 'Alt+Digit1'], [press('+'), '+'], [press('+', { ctrlKey: true }), 'Ctrl++'],
   ]
   for (const [event, chord] of presses) {
@@ -39,10 +39,10 @@ test('the usual keys are written as presses are', () => {
 })
 
 test('a new key takes the place of the old ones', () => {
-  showKeys(withKey({}, BRUSH, 'F6'))
-  assert.equal(actionFor(press('F6')), BRUSH)
+  showKeys(withKey({}, BRUSH, 'F7'))
+  assert.equal(actionFor(press('F7')), BRUSH)
   assert.equal(actionFor(press('b')), null)
-  assert.deepEqual(keyChanges.value, { 'tool.brush': ['F6'] })
+  assert.deepEqual(keyChanges.value, { 'tool.brush': ['F7'] })
 })
 
 test('a key that another command has is taken over, of several only that one', () => {
@@ -60,16 +60,16 @@ test('the usual key comes back, except one that another command has by now', () 
   const brushBack = withUsual(swapped, BRUSH)
   assert.deepEqual(brushBack, { 'tool.brush': [], 'tool.box': ['b'] }, 'its usual key is the box’s now')
   assert.deepEqual(withUsual(withUsual(brushBack, BOX), BRUSH), {})
-  assert.deepEqual(withUsual(withKey({}, BRUSH, 'F6'), BRUSH), {}, 'nothing is kept of what is as usual')
+  assert.deepEqual(withUsual(withKey({}, BRUSH, 'F7'), BRUSH), {}, 'nothing is kept of what is as usual')
 })
 
 test('changed keys are kept with the account; what the server refuses does not hold', async () => {
   const server = new FakeServer().on('PATCH', /api\/me$/, () => ({}))
-  assert.equal(await storeKeys(server, { 'tool.brush': ['F6'] }), null)
-  assert.deepEqual(server.asked[0].json, { keys: { 'tool.brush': ['F6'] } })
+  assert.equal(await storeKeys(server, { 'tool.brush': ['F7'] }), null)
+  assert.deepEqual(server.asked[0].json, { keys: { 'tool.brush': ['F7'] } })
   server.on('PATCH', /api\/me$/, () => new Refusal(403, 'read_only_token'))
   assert.equal((await storeKeys(server, {}))?.code, 'read_only_token')
-  assert.deepEqual(keyChanges.value, { 'tool.brush': ['F6'] })
+  assert.deepEqual(keyChanges.value, { 'tool.brush': ['F7'] })
 })
 
 test('commands are found by parts of their names, those that begin with it first', () => {
