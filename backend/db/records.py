@@ -23,7 +23,6 @@ from backend.domain.jobs import JobKind, JobState
 LEFT_OUT = {
     "users": "people are matched by e-mail and written apart",
     "credentials": "secrets stay where they are",
-    "identities": "people are matched by e-mail, and prove who they are where they sign in",
     "agreements": "they are computed again from the masks",
     "annotation_work": "it is counted again from the history",
     "counted_annotations": "they tell what has been counted here",
