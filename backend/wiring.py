@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from backend.db.session import Database
@@ -65,6 +66,10 @@ class ServicesNotConfigured(Rejected):
     title = "The services' addresses are missing"
 
 
+CLEANING_PROCESSES = min(4, max(1, (os.cpu_count() or 2) // 2))
+"""Processes that take patients out of what is received, apart from those that draw pictures, which somebody awaits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a process needs, ready to use."""
@@ -114,12 +119,14 @@ class Services:
     dicom_projects: DicomProjects
     dicom_remote: DicomRemote
     isolation: Isolation
+    cleaning: Isolation
     evaluations: Evaluations
     system: System
     metrics: Metrics
 
     def close(self) -> None:
         self.isolation.close()
+        self.cleaning.close()
         self.queue.close()
         self.embeddings.close()
         self.db.close()
@@ -149,7 +156,7 @@ def build_services(settings: Settings) -> Services:
     limits = LoginLimits(queue.redis)
     accounts = Accounts(db, limits, passwords=not settings.oidc_only)
     privacy = PrivacyService(db, secret=settings.privacy_key, folder=settings.data_dir)
-    isolation = Isolation()
+    isolation, cleaning = Isolation(), Isolation(CLEANING_PROCESSES)
     content = Content(db, objects, embeddings, planes)
     return Services(
         settings=settings,
@@ -204,7 +211,7 @@ def build_services(settings: Settings) -> Services:
             objects,
             jobs,
             privacy,
-            isolation,
+            cleaning,
             content,
             max_bytes=settings.upload_max_bytes,
             max_files=settings.upload_max_files,
@@ -212,6 +219,7 @@ def build_services(settings: Settings) -> Services:
         dicom_projects=DicomProjects(db, default=settings.dicomweb_project),
         dicom_remote=DicomRemote(db, jobs, settings.dicomweb_servers),
         isolation=isolation,
+        cleaning=cleaning,
         evaluations=Evaluations(db, objects, queue, jobs, segmentation),
         system=System(db, queue, embeddings, objects, segmentation),
         metrics=Metrics(),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
-from backend.db.tables import DicomInstance, Job
+from backend.db.tables import Job
 from backend.domain.jobs import ImportPayload
 from backend.errors import AppError, CorruptDicom
 from backend.imaging import intensity
@@ -21,7 +21,7 @@ from backend.imaging.dicom.attributes import START_BYTES, read_object_info
 from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from backend.imaging.samples import sample_files
-from backend.services.dicom_index import NewInstance
+from backend.services.dicom_index import NewInstance, Received
 from backend.services.imports import NewOriginal, NewVolume, StoredVolume, content_hash_of
 from backend.services.jobs import Progress
 from backend.stores.objects import file_sha256, voxels_hash
@@ -34,10 +34,17 @@ T = TypeVar("T")
 # of the study's header, what lists and exports need; the patient's name and the accession number stay in the originals
 KEPT_OF_STUDY = ("study_instance_uid", "study_id", "date", "time", "description", "patient_id")
 
+PAUSE_S = 0.1
+"""A received study is read when nothing more of it has come for so long, ..."""
 QUIET_S = 1.0
-"""A received study is imported when nothing more of it has come for so long."""
+"""... and stored when nothing more has come for so long."""
+POLL_S = 0.05
 WAIT_S = 60.0
 """So long an import waits for that; what comes later is imported by a job of its own."""
+
+
+class _MoreCame(Exception):
+    """Inside this module: what was read is not all any more."""
 
 
 class Ingest:
@@ -54,14 +61,24 @@ class Ingest:
         """Reads everything that was uploaded. One bad file never stops the others. Running it again after a lost worker
         finds what is stored already."""
         payload = ImportPayload.model_validate(job.payload)
+        give_up = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return self._read(job, payload, progress, give_up)
+            except _MoreCame:
+                continue
+
+    def _read(self, job: Job, payload: ImportPayload, progress: Progress, give_up: float) -> dict[str, Any]:
         report = _Report()
         with tempfile.TemporaryDirectory(prefix="sammed-import-") as scratch:
             folder = Path(scratch)
-            received = self._received(payload, progress)
+            received = self._received(payload, progress, give_up)
             files = list(self._files(job, payload, received, folder / "files"))
+            by_path = {file.path: instance for file, instance in zip(files, received, strict=False)}
             workspace = folder / "unpacked"
             workspace.mkdir()
             cleaner = self._cleaner(payload, folder / "clean")
+            is_settled = not received
             for outcome in read_uploads(
                 files,
                 workspace,
@@ -73,9 +90,12 @@ class Ingest:
                 if cleaner:
                     self._services.privacy.remember(payload.project_id, cleaner.found())
                 if isinstance(outcome, ImportedVolume):
+                    if not is_settled:
+                        self._settle(payload, received, progress, give_up)
+                        is_settled = True
                     try:
                         with self._services.content.storing():
-                            report.volume(outcome, self._store(payload, outcome))
+                            report.volume(outcome, self._store(payload, outcome, by_path))
                     except AppError as error:
                         report.fault(Fault(outcome.files, error))
                 elif isinstance(outcome, Fault):
@@ -102,19 +122,31 @@ class Ingest:
         folder.mkdir()
         return Cleaner(pseudonyms, folder) if pseudonyms else None
 
-    def _received(self, payload: ImportPayload, progress: Progress) -> Sequence[DicomInstance]:
-        """What awaits import of a received study, as soon as no more of it is coming: archives send a study in many
-        requests, and a part of a series is no volume."""
+    def _received(self, payload: ImportPayload, progress: Progress, give_up: float) -> Sequence[Received]:
+        """What awaits import of a received study, once it comes no faster than it is read."""
         if payload.study_uid is None:
             return ()
-        index, give_up = self._services.dicom_index, time.monotonic() + WAIT_S
-        while time.monotonic() < give_up and not index.is_quiet(payload.project_id, payload.study_uid, for_s=QUIET_S):
+        self._wait(payload, payload.study_uid, PAUSE_S, progress, give_up)
+        return self._services.dicom_index.to_import(payload.project_id, payload.study_uid)
+
+    def _settle(self, payload: ImportPayload, received: Sequence[Received], progress: Progress, give_up: float) -> None:
+        """Returns when no more of a received study is coming, before anything of it is stored: archives send a study in
+        many requests, and a part of a series is no volume. Raises _MoreCame when it has to be read again."""
+        assert payload.study_uid is not None
+        self._wait(payload, payload.study_uid, QUIET_S, progress, give_up)
+        if time.monotonic() < give_up:
+            now = self._services.dicom_index.to_import(payload.project_id, payload.study_uid)
+            if {instance.id for instance in now} != {instance.id for instance in received}:
+                raise _MoreCame
+
+    def _wait(self, payload: ImportPayload, study_uid: str, quiet_s: float, progress: Progress, give_up: float) -> None:
+        index = self._services.dicom_index
+        while time.monotonic() < give_up and not index.is_quiet(payload.project_id, study_uid, for_s=quiet_s):
             progress(0.0, "Waiting for the rest of the study")
-            time.sleep(QUIET_S / 5)
-        return index.to_import(payload.project_id, payload.study_uid)
+            time.sleep(POLL_S)
 
     def _files(
-        self, job: Job, payload: ImportPayload, received: Sequence[DicomInstance], folder: Path
+        self, job: Job, payload: ImportPayload, received: Sequence[Received], folder: Path
     ) -> Iterator[SourceFile]:
         folder.mkdir()
         for n, instance in enumerate(received):
@@ -129,7 +161,7 @@ class Ingest:
             self._services.objects.fetch(file.key, path)
             yield SourceFile(path, name)
 
-    def _store(self, payload: ImportPayload, made: ImportedVolume) -> StoredVolume:
+    def _store(self, payload: ImportPayload, made: ImportedVolume, received: Mapping[Path, Received]) -> StoredVolume:
         objects, imports = self._services.objects, self._services.imports
         volume = made.volume
         geometry, digest = volume.geometry.to_json(), voxels_hash(volume.voxels)
@@ -138,8 +170,8 @@ class Ingest:
         if known is not None and known.was_blanked:
             return known  # nothing of what was blanked is stored again
         keep = imports.keeps_originals(payload.project_id)
-        originals = list(self._originals(made, keep))
-        instances = list(_instances(made, originals)) if keep else []
+        originals = list(self._originals(made, received, keep))
+        instances = list(_instances(made, originals, received)) if keep else []
         if known is not None:
             self._services.dicom_index.add(payload.project_id, instances)
             return known
@@ -151,7 +183,7 @@ class Ingest:
                 case_name=case_name,
                 study={name: value for name, value in asdict(made.study).items() if name in KEPT_OF_STUDY and value},
                 content_hash=content_hash,
-                voxels_hash=objects.put_voxels(volume.voxels),
+                voxels_hash=objects.put_voxels(volume.voxels, digest),
                 name=made.name,
                 modality=volume.modality,
                 dtype=volume.voxels.dtype.name,
@@ -172,8 +204,9 @@ class Ingest:
             ),
         )
 
-    def _originals(self, made: ImportedVolume, keep: bool) -> Iterator[NewOriginal]:
-        """Stores each file the volume was read from, as it was read and once by content, if it is to be kept."""
+    def _originals(self, made: ImportedVolume, received: Mapping[Path, Received], keep: bool) -> Iterator[NewOriginal]:
+        """Stores each file the volume was read from, as it was read and once by content, if it is to be kept. What was
+        received is there."""
         instances: dict[Path, dict[str, Any]] = {}
         for ref in made.instances:
             instance = instances.setdefault(
@@ -183,11 +216,14 @@ class Ingest:
             place: dict[str, Any] = {"slice_index": ref.slice_index, "frame_number": ref.frame_number}
             instance["slices"].append(place | {"tile": list(ref.tile)} if ref.tile else place)
         for file in made.files:
+            place_of = instances.get(file.path, {})
+            if (known := received.get(file.path)) is not None:
+                yield NewOriginal(known.sha256, file.name, known.size_bytes, place_of, keep)
+                continue
             sha256 = file_sha256(file.path)
-            key = f"originals/{sha256}"
-            if keep and not self._services.objects.exists(key):
-                self._services.objects.put_file(key, file.path)
-            yield NewOriginal(sha256, file.name, file.path.stat().st_size, instances.get(file.path, {}), keep)
+            if keep:
+                self._services.objects.put_content(f"originals/{sha256}", file.path)
+            yield NewOriginal(sha256, file.name, file.path.stat().st_size, place_of, keep)
 
 
 def _as_it_is(what: T, *_: object) -> T:
@@ -203,11 +239,16 @@ def _case_of(made: ImportedVolume, originals: Sequence[NewOriginal]) -> tuple[st
     return f"file:{originals[0].sha256}", made.name
 
 
-def _instances(made: ImportedVolume, originals: Sequence[NewOriginal]) -> Iterator[NewInstance]:
-    """What DICOMweb shows of a volume: its files in the DICOM file format with valid identifiers."""
+def _instances(
+    made: ImportedVolume, originals: Sequence[NewOriginal], received: Mapping[Path, Received]
+) -> Iterator[NewInstance]:
+    """What DICOMweb is to show of a volume: its files in the DICOM file format with valid identifiers. It shows already
+    what was received."""
     if made.kind is not SourceKind.DICOM:
         return
     for file, original in zip(made.files, originals, strict=True):
+        if file.path in received:
+            continue
         with file.path.open("rb") as opened:
             start = opened.read(START_BYTES)
         try:

@@ -6,7 +6,7 @@ checked while bytes arrive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 
 from python_multipart.multipart import parse_options_header
@@ -18,6 +18,7 @@ from backend.multipart import MalformedMultipart, PartReceiver, Sink
 
 FIELD = "files"
 MOST_TEXT_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
 UPLOAD_BODY = {
     "required": True,
     "content": {
@@ -50,13 +51,27 @@ async def receive(request: Request, sink: DiscardableSink, *, fields: Collection
     """The request's files into the sink, which has forgotten all of them when this raises. -> the texts of `fields`"""
     try:
         receiver = Receiver(request.headers.get("Content-Type", ""), sink, fields)
-        async for chunk in request.stream():
-            await run_in_threadpool(receiver.feed, chunk)
+        async for piece in pieces(request):
+            await run_in_threadpool(receiver.feed, piece)
         receiver.close()
         return receiver.texts
     except Exception:
         await run_in_threadpool(sink.discard)
         raise
+
+
+async def pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body in pieces that are worth the way to another thread; the network's are not."""
+    held: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        held.append(chunk)
+        size += len(chunk)
+        if size >= PIECE_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)
 
 
 class Receiver:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from backend.errors import AppError
 from backend.imaging.deidentify import deidentify
+from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_object_info
 from backend.imaging.importing import SourceKind, sniff
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.pseudonyms import Identity, Pseudonyms
@@ -50,6 +55,26 @@ def clean_file(source: Path, target: Path, kind: SourceKind, pseudonyms: Pseudon
     return []
 
 
-def clean_object(source: Path, target: Path, pseudonyms: Pseudonyms) -> list[Identity]:
-    """Write the clean copy of what was received as DICOM. Raises CorruptDicom and what `sniff` raises."""
-    return clean_file(source, target, sniff(source), pseudonyms)
+@dataclass(frozen=True, slots=True)
+class CleanObject:
+    """The clean copy of what was received as DICOM, and whom its pseudonyms stand for."""
+
+    info: ObjectInfo
+    sha256: str
+    size_bytes: int
+    found: list[Identity]
+
+
+def clean_objects(files: Sequence[tuple[Path, Path]], pseudonyms: Pseudonyms) -> list[CleanObject | None]:
+    """Write the clean copies of what was received as DICOM, from sources to targets. None for what cannot be read."""
+    made: list[CleanObject | None] = []
+    for source, target in files:
+        try:
+            found = clean_file(source, target, sniff(source), pseudonyms)
+            content = target.read_bytes()
+            info = read_object_info(content[:START_BYTES])
+        except AppError:
+            made.append(None)
+        else:
+            made.append(CleanObject(info, hashlib.sha256(content).hexdigest(), len(content), found))
+    return made

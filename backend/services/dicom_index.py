@@ -27,6 +27,16 @@ class NewInstance:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A received object that an import reads; its file is in the object store under `originals/<sha256>`."""
+
+    id: UUID
+    sop_instance_uid: str
+    sha256: str
+    size_bytes: int
+
+
 def add_instances(
     session: Session, project_id: UUID, instances: Iterable[NewInstance], *, awaits_import: bool
 ) -> set[str]:
@@ -74,14 +84,16 @@ class DicomIndex:
             quiet = session.scalar(select(newest.scalar_subquery() < func.now() - timedelta(seconds=for_s)))
             return quiet is not False
 
-    def to_import(self, project_id: UUID, study_uid: str) -> Sequence[DicomInstance]:
+    def to_import(self, project_id: UUID, study_uid: str) -> Sequence[Received]:
         """All objects of the series in which something awaits import: a series is read whole."""
         with self._db.begin() as session:
             mine = (DicomInstance.project_id == project_id, DicomInstance.study_uid == study_uid)
             series = select(DicomInstance.series_uid).where(*mine, DicomInstance.awaits_import)
-            return session.scalars(
-                select(DicomInstance).where(*mine, DicomInstance.series_uid.in_(series)).order_by(DicomInstance.id)
-            ).all()
+            wanted = (DicomInstance.id, DicomInstance.sop_instance_uid, DicomInstance.sha256, DicomInstance.size_bytes)
+            rows = session.execute(
+                select(*wanted).where(*mine, DicomInstance.series_uid.in_(series)).order_by(DicomInstance.id)
+            )
+            return [Received(*row) for row in rows]
 
     def forget(self, ids: Sequence[UUID]) -> None:
         """Received objects of a project that keeps no originals: they have been read."""

@@ -25,7 +25,7 @@ from backend.domain.workflow import Action
 from backend.errors import NotFound, Unavailable
 from backend.multipart import PartReceiver
 from backend.services.access import Principal, principal_of, require, require_case
-from backend.services.dicom_store import Reception
+from backend.services.dicom_reception import Reception
 from backend.services.jobs import Jobs
 from backend.settings import RemoteServer
 

@@ -6,11 +6,11 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from backend.errors import AppError, CorruptDicom, Relayed, Unavailable, to_record
 from backend.logs import silence_quoting
@@ -29,18 +29,31 @@ class DecoderFailed(Unavailable):
 
 
 class Isolation:
-    """Runs functions of `backend.imaging` one after the other in a child process, which is started when first needed
-    and after a crash. It ends with its parent. Thread-safe."""
+    """Runs functions of `backend.imaging` in child processes, which are started when first needed and after a crash.
+    They end with their parent. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
+        self._processes = processes
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns. Raises Relayed with the AppError that it raised, and DecoderFailed."""
+        return self.begin(work, *args, **kwargs)()
+
+    def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+        """Have the work done, and return at once. What is returned waits for the result, and raises, as `run` does."""
         pool = self._running()
         try:
-            problem, result = pool.submit(_told, work, args, kwargs).result(TIMEOUT_S)
+            future = pool.submit(_told, work, args, kwargs)
+        except BrokenProcessPool:  # it crashed since the last call
+            self._drop(pool)
+            future = self._running().submit(_told, work, args, kwargs)
+        return lambda: self._result(pool, future)
+
+    def _result(self, pool: ProcessPoolExecutor, future: Future[Any]) -> Any:
+        try:
+            problem, result = future.result(TIMEOUT_S)
         except (BrokenProcessPool, FutureTimeout) as error:
             self._drop(pool)
             raise DecoderFailed(
@@ -48,7 +61,7 @@ class Isolation:
             ) from error
         if problem is not None:
             raise Relayed(problem)
-        return cast(T, result)
+        return result
 
     def close(self) -> None:
         with self._lock:
@@ -60,7 +73,7 @@ class Isolation:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
+                self._pool = ProcessPoolExecutor(self._processes, mp_context=context, initializer=_prepare)
             return self._pool
 
     def _drop(self, pool: ProcessPoolExecutor) -> None:

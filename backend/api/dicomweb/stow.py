@@ -15,11 +15,13 @@ from backend.api.deps import ServicesDep
 from backend.api.dicomweb.accept import DICOM_JSON, DICOM_XML, accepted
 from backend.api.dicomweb.project import BaseUrl, DicomUser, ProjectId, StudyUid
 from backend.api.dicomweb.xml import as_xml
+from backend.api.multipart import pieces
 from backend.errors import Malformed, UnsupportedMedia
 from backend.imaging.dicom.attributes import ObjectInfo
 from backend.multipart import PartReceiver
 from backend.services.access import Principal
-from backend.services.dicom_store import Reception, Refused, StoreReport
+from backend.services.dicom_reception import Reception, Refused
+from backend.services.dicom_store import StoreReport
 
 router = APIRouter()
 
@@ -86,9 +88,8 @@ async def _store(
     reception = await run_in_threadpool(s.dicom_store.begin, who, project_id, study)
     try:
         body = _body(request.headers.get("Content-Type", ""), reception)
-        async for chunk in request.stream():
-            if chunk:
-                await run_in_threadpool(body.feed, chunk)
+        async for piece in pieces(request):
+            await run_in_threadpool(body.feed, piece)
         await run_in_threadpool(body.close)
         if not reception.count:
             raise EmptyStore("The request holds no DICOM object.")

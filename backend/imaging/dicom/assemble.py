@@ -146,7 +146,8 @@ def _keeps_integers(rescale: Rescale) -> bool:
 
 
 def _modality_values(stored: NDArray[Any], rescale: Rescale) -> NDArray[Any]:
-    """[rows, columns] stored integers -> modality values: int64 where they stay integers, else float64."""
+    """[rows, columns] stored integers -> modality values: integers that are wide enough where they stay so, else
+    float64."""
     if rescale == Rescale() or stored.ndim == 3:
         return stored
     if rescale.table is not None:
@@ -155,8 +156,24 @@ def _modality_values(stored: NDArray[Any], rescale: Rescale) -> NDArray[Any]:
         index = np.clip(stored.astype(np.int64) - first, 0, len(table) - 1)
         return table[index].astype(np.int64) if _keeps_integers(rescale) else np.asarray(table[index])
     if _keeps_integers(rescale):
-        return stored.astype(np.int64) * int(rescale.slope) + int(rescale.intercept)
+        slope, intercept = int(rescale.slope), int(rescale.intercept)
+        values = stored.astype(_wide_enough(stored, slope, intercept))
+        if slope != 1:
+            values *= slope
+        values += intercept
+        return values
     return stored * rescale.slope + rescale.intercept
+
+
+def _wide_enough(stored: NDArray[Any], slope: int, intercept: int) -> np.dtype[Any]:
+    """The narrowest of INTEGER_DTYPES, or int64, that holds the numbers and everything on the way to their values."""
+    reached = [0, slope, intercept]
+    for end in (int(stored.min()), int(stored.max())):
+        reached += [end, end * slope, end * slope + intercept]
+    for dtype in INTEGER_DTYPES:
+        if np.iinfo(dtype).min <= min(reached) and max(reached) <= np.iinfo(dtype).max:
+            return dtype
+    return np.dtype(np.int64)
 
 
 def _mirror(frames: Sequence[Frame], header: Header) -> float | None:

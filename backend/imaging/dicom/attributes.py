@@ -42,6 +42,7 @@ PREFIX = 132
 """Bytes of the preamble and the mark "DICM"."""
 
 _AFTER_HEADER = 0x52000000
+_AFTER_IDENTIFIERS = 0x0020000F
 _FIRST_PIXEL_ELEMENT = 0x7FE00008
 
 Json = dict[str, Any]
@@ -60,8 +61,9 @@ class ObjectInfo:
     attributes: Json
 
 
-def read_object_info(start: bytes) -> ObjectInfo:
+def read_object_info(start: bytes, *, attributes: bool = True) -> ObjectInfo:
     """From the first START_BYTES of a file in the DICOM file format. Bounded in time and memory by their length.
+    Without `attributes` only the identifiers are read.
 
     Raises CorruptDicom when it is not such a file or lacks one of its four identifiers.
     """
@@ -72,7 +74,7 @@ def read_object_info(start: bytes) -> ObjectInfo:
             stream = BytesIO(start[PREFIX:])
             meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
             syntax = UID(text(meta, "TransferSyntaxUID"))
-            header = _header(stream.read(), syntax)
+            header = _header(stream.read(), syntax, _AFTER_HEADER if attributes else _AFTER_IDENTIFIERS)
         except Exception as error:  # a damaged file makes a parser raise anything at all; nothing of ours runs here
             raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
         found = {
@@ -84,7 +86,8 @@ def read_object_info(start: bytes) -> ObjectInfo:
         for name, value in found.items():
             if not is_uid(value):
                 raise CorruptDicom(f"Its {name} is missing or no valid UID.")
-        return ObjectInfo(**found, transfer_syntax_uid=str(syntax), attributes=_searchable(header))
+        said = _searchable(header) if attributes else {}
+        return ObjectInfo(**found, transfer_syntax_uid=str(syntax), attributes=said)
 
 
 def read_metadata(path: Path, bulk_url: Callable[[str], str]) -> Json:
@@ -123,8 +126,8 @@ def is_uid(value: str) -> bool:
     return 0 < len(value) <= 64 and all(part.isascii() and part.isdigit() for part in value.split("."))
 
 
-def _header(encoded: bytes, syntax: UID) -> Dataset:
-    """The data set up to the per-frame groups."""
+def _header(encoded: bytes, syntax: UID, end: int) -> Dataset:
+    """The data set up to a tag."""
     if not syntax.is_transfer_syntax:
         raise ValueError("no transfer syntax")
     if syntax.is_deflated:
@@ -133,7 +136,7 @@ def _header(encoded: bytes, syntax: UID) -> Dataset:
         BytesIO(encoded),
         syntax.is_implicit_VR,
         syntax.is_little_endian,
-        stop_when=lambda tag, vr, length: tag >= _AFTER_HEADER,
+        stop_when=lambda tag, vr, length: tag >= end,
     )
 
 

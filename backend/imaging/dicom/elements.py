@@ -6,10 +6,13 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from pydicom import config
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 from backend.errors import CorruptDicom, InvalidImageGeometry
 
@@ -24,10 +27,20 @@ def unheard() -> Iterator[None]:
 
 def values(dataset: Dataset, name: str) -> list[object]:
     """An element's values as a list; empty where it is absent or empty."""
-    value = dataset.get(name)
+    tag = _tag_of(name)
+    if tag not in dataset:
+        return []
+    value = dataset[tag].value
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, (list, tuple, MultiValue)) else [value]
+
+
+@cache
+def _tag_of(keyword: str) -> BaseTag:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None  # keywords are ours, never a file's
+    return Tag(tag)
 
 
 def text(dataset: Dataset, name: str) -> str:

@@ -14,7 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from backend.errors import (
     AppError,
@@ -28,7 +28,7 @@ from backend.imaging.dicom.elements import integer, positive, required_integer, 
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
 from backend.imaging.dicom.text_risk import text_risk
-from backend.imaging.dicom.types import Header, SeriesInfo, StudyInfo
+from backend.imaging.dicom.types import Header, NativePixels, SeriesInfo, StudyInfo
 from backend.imaging.outcomes import NOT_AN_IMAGE, SYSTEM_FILE, Ignored, SourceFile
 
 DEFER_BYTES = 4096
@@ -114,6 +114,7 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         slice_spacing_mm=positive(dataset, "SpacingBetweenSlices") or positive(dataset, "SliceThickness"),
         frames=tuple(read_frames(file, dataset, str(sop_class), rows, columns, count, mosaic)),
         notes=mosaic.notes if mosaic else (),
+        native=_native_pixels(dataset, transfer_syntax, pixel_element) if name == "PixelData" else None,
         text_risk=text_risk(dataset),
     )
 
@@ -158,6 +159,26 @@ def _check_length(
     found = length if syntax.is_deflated else min(length, max(0, file.path.stat().st_size - element.value_tell))
     if found < expected:
         raise TruncatedPixelData(expected, found)
+
+
+def _native_pixels(dataset: Dataset, syntax: UID, element: RawDataElement) -> NativePixels | None:
+    """Of the plain kind that most images are; colour, single bits and big endian are left to the decoders."""
+    bits = required_integer(dataset, "BitsAllocated")
+    stored = integer(dataset, "BitsStored") or bits
+    is_plain = (
+        syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+        and text(dataset, "PhotometricInterpretation") in ("MONOCHROME1", "MONOCHROME2")
+        and (integer(dataset, "SamplesPerPixel") or 1) == 1
+        and bits in (8, 16, 32)
+        and 0 < stored <= bits
+        and element.length != UNDEFINED_LENGTH
+        and element.value_tell > 0
+    )
+    if not is_plain:
+        return None
+    sign = "i" if integer(dataset, "PixelRepresentation") == 1 else "u"
+    rows, columns = required_integer(dataset, "Rows"), required_integer(dataset, "Columns")
+    return NativePixels(element.value_tell, f"<{sign}{bits // 8}", rows, columns, bits - stored)
 
 
 def _is_mosaic(dataset: Dataset) -> bool:

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from backend.errors import UndecodablePixelData
 from backend.imaging.dicom.elements import unheard
-from backend.imaging.dicom.types import Frame, Header
+from backend.imaging.dicom.types import Frame, Header, NativePixels
 from backend.imaging.reasons import reason_of
 
 PALETTE = "PALETTE COLOR"
@@ -52,6 +52,9 @@ def decode_frames(header: Header, frames: Sequence[Frame]) -> Iterator[tuple[Fra
 def _decode(header: Header, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     with unheard():
         try:
+            if header.native is not None and not header.has_embedded_overlay:
+                yield from _native(header.file.path, header.native, indices)
+                return
             palette = _palette(header) if header.photometric == PALETTE else None
             for stored in stored_pixels(_source(header), indices, header.bits_allocated):
                 if palette is not None:
@@ -82,6 +85,19 @@ def stored_pixels(
     bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
     for index in indices:
         yield bits[index * size : (index + 1) * size].reshape(int(dataset.Rows), int(dataset.Columns))
+
+
+def _native(path: Path, pixels: NativePixels, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
+    dtype = np.dtype(pixels.dtype)
+    count = pixels.rows * pixels.columns
+    with path.open("rb") as file:
+        for index in indices:
+            file.seek(pixels.offset + index * count * dtype.itemsize)
+            stored = np.fromfile(file, dtype, count).reshape(pixels.rows, pixels.columns)
+            if pixels.unused_bits:
+                np.left_shift(stored, pixels.unused_bits, out=stored)
+                np.right_shift(stored, pixels.unused_bits, out=stored)
+            yield stored
 
 
 def _source(header: Header) -> Path | pydicom.Dataset:

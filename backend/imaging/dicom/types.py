@@ -75,12 +75,25 @@ class Frame:
     instance_number: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NativePixels:
+    """Where grey pixels without compression lie in a file, frame after frame: from `offset` on, little endian of
+    `dtype`, each frame [rows, columns]. `unused_bits` at the high end of each pixel are no part of its value."""
+
+    offset: int
+    dtype: str
+    rows: int
+    columns: int
+    unused_bits: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Header:
     """What one DICOM image file says before its pixels are decoded.
 
     `is_real`: pixels are real numbers of `bits_stored` bits. `has_embedded_overlay`: bits above `bits_stored` hold a
-    graphic and are no part of the pixel values. `notes` are warnings about this file.
+    graphic and are no part of the pixel values. `notes` are warnings about this file. `native` is None where pixels
+    must be decoded.
     """
 
     file: SourceFile
@@ -99,6 +112,7 @@ class Header:
     frames: tuple[Frame, ...]
     notes: tuple[str, ...] = ()
     text_risk: TextRisk | None = None
+    native: NativePixels | None = None
 
     @property
     def is_color(self) -> bool:
