@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -22,6 +23,8 @@ from backend.services.isolation import DecoderFailed, Isolation
 from backend.stores.objects import Objects
 
 CLEANED_AT_ONCE = 8
+HELD_BYTES = 8 * 2**20
+"""Objects up to this size are written whole, larger ones as they come."""
 
 
 class Failure(IntEnum):
@@ -63,17 +66,18 @@ class Cleaning:
         self.pseudonyms = pseudonyms
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[tuple[str, Path, Path]] = []
+        self._written: list[Future[None]] = []
         self._begun: list[tuple[list[tuple[str, Path, Path]], Callable[[], list[CleanObject | None]]]] = []
         self._count = 0
 
-    def add(self, key: str) -> None:
-        """An object has arrived."""
+    def add(self, key: str, written: Future[None] | None) -> None:
+        """An object has arrived, and is in the store when it has been written."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sammed-clean-")
         source = Path(self._folder.name, f"{self._count:06d}")
         self._count += 1
-        self._objects.fetch(key, source)
         self._waiting.append((key, source, source.with_suffix(".clean")))
+        self._written += [written] if written is not None else []
         if len(self._waiting) == CLEANED_AT_ONCE:
             self._begin()
 
@@ -98,6 +102,11 @@ class Cleaning:
 
     def _begin(self) -> None:
         batch, self._waiting = self._waiting, []
+        written, self._written = self._written, []
+        for future in written:
+            future.result()
+        for key, source, _ in batch:
+            self._objects.fetch(key, source)
         if batch:
             self._begun.append((batch, self._isolation.begin(clean_objects, _paths(batch), self.pseudonyms)))
 
@@ -123,10 +132,15 @@ class Reception:
         study_uid: str | None,
         max_bytes: int,
         max_files: int,
+        writers: Executor,
         cleaning: Cleaning | None = None,
     ) -> None:
-        """With `cleaning`, nothing but the clean copies is to be kept."""
+        """With `cleaning`, nothing but the clean copies is to be kept. Objects are written by `writers` while more
+        arrive."""
         self.cleaning = cleaning
+        self._writers = writers
+        self._writing: list[tuple[Future[None], int]] = []
+        self._held: list[bytes] = []
         self.received: list[Received] = []
         self.refused: list[Refused] = []
         self._objects = objects
@@ -138,7 +152,7 @@ class Reception:
         self._count = 0
         self._writer: Any = None
         self._digest = hashlib.sha256()
-        self._start = bytearray()
+        self._start = b""
         self._size = 0
 
     @property
@@ -151,8 +165,7 @@ class Reception:
         if self._count >= self._max_files:
             raise UploadTooLarge(f"The request has more than {self._max_files} objects.", hint="Send it in parts.")
         self._count += 1
-        self._digest, self._start, self._size = hashlib.sha256(), bytearray(), 0
-        self._writer = self._objects.open_writer(self._key())
+        self._digest, self._held, self._size = hashlib.sha256(), [], 0
 
     def write(self, data: bytes) -> None:
         self._bytes += len(data)
@@ -163,16 +176,30 @@ class Reception:
             )
         self._size += len(data)
         self._digest.update(data)
-        if len(self._start) < START_BYTES:
-            self._start += data[: START_BYTES - len(self._start)]
-        self._writer.write(data)
+        if self._writer is not None:
+            self._writer.write(data)
+            return
+        self._held.append(data)
+        if self._size > HELD_BYTES:  # too large to be held
+            self._start, self._held = b"".join(self._held), []
+            self._writer = self._objects.open_writer(self._key())
+            self._writer.write(self._start)
+            self._start = self._start[:START_BYTES]
 
     def end(self) -> None:
         """The object is complete: look what it is."""
-        self._writer.close()
-        self._writer = None
+        written: Future[None] | None = None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        else:
+            content, self._held = b"".join(self._held), []
+            self._start = content[:START_BYTES]
+            written = self._writers.submit(self._objects.put_bytes, self._key(), content)
+            self._writing.append((written, len(content)))
+            self._keep_up()
         try:
-            info = read_object_info(bytes(self._start), attributes=self.cleaning is None)
+            info = read_object_info(self._start, attributes=self.cleaning is None)
         except CorruptDicom:
             self.refused.append(Refused(None, Failure.NOT_UNDERSTOOD))
             return
@@ -180,12 +207,27 @@ class Reception:
             self.refused.append(Refused(info, Failure.OTHER_STUDY))
             return
         if self.cleaning is not None:
-            self.cleaning.add(self._key())
+            self.cleaning.add(self._key(), written)
         self.received.append(Received(self._key(), NewInstance(info, self._digest.hexdigest(), self._size)))
+
+    def written(self) -> None:
+        """Returns when all that has arrived is in the object store. Raises ObjectsUnavailable."""
+        writing, self._writing = self._writing, []
+        for future, _ in writing:
+            future.result()
+
+    def _keep_up(self) -> None:
+        """What is not written yet stays small."""
+        while sum(size for _, size in self._writing) > HELD_BYTES:
+            future, _ = self._writing.pop(0)
+            future.result()
 
     def discard(self) -> None:
         """Forget what has arrived and was not kept."""
         self._writer = None
+        for future, _ in self._writing:
+            future.cancel()
+        wait([future for future, _ in self._writing])
         if self.cleaning is not None:
             self.cleaning.close()
         self._objects.delete_prefix(self._folder)

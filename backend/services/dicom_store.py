@@ -8,6 +8,7 @@ which waits until no more is coming (workers/ingest.py).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -31,6 +32,8 @@ from backend.services.isolation import Isolation
 from backend.services.jobs import Jobs
 from backend.services.privacy import PrivacyService
 from backend.stores.objects import Objects
+
+WRITERS = 4
 
 
 class PrivacyChanged(Conflict):
@@ -69,6 +72,7 @@ class DicomStore:
         self._stored = content
         self._max_bytes = max_bytes
         self._max_files = max_files
+        self._writers = ThreadPoolExecutor(WRITERS, "objects")
 
     def begin(self, who: Principal, project_id: UUID, study_uid: str | None = None) -> Reception:
         """Before the first byte is read: may this person store here? With a study, others are refused."""
@@ -81,6 +85,7 @@ class DicomStore:
             study_uid=study_uid,
             max_bytes=self._max_bytes,
             max_files=self._max_files,
+            writers=self._writers,
             cleaning=cleaning,
         )
 
@@ -88,6 +93,7 @@ class DicomStore:
         """Keep what was received, de-identified where the project wants it, and queue its import. The same object again
         is a success that changes nothing; another one of the same SOP Instance UID is refused. The report names objects
         as they were sent."""
+        reception.written()
         with self._stored.storing():
             report, jobs = self._keep(who, project_id, reception)
         for job in jobs:

@@ -62,6 +62,11 @@ class Objects:
         with _translated(f"writing {key}"), path.open("rb") as file:
             obstore.put(self._store, key, file)
 
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Store these bytes under a key; they appear complete or not at all."""
+        with _translated(f"writing {key}"):
+            obstore.put(self._store, key, content)
+
     def put_content(self, key: str, path: Path) -> None:
         """Store a whole file under a key that is named after its content, once. On the same disk it is a hard link:
         never write to the file afterwards."""
