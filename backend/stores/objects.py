@@ -170,8 +170,8 @@ class Objects:
 
     # -- voxels -------------------------------------------------------------------------------------------------------
     def put_voxels(self, voxels: NDArray[Any], digest: str | None = None) -> str:
-        """Store [slices, rows, columns(, 3)] voxels once by content. Returns their `voxels_hash`, which whoever knows it
-        gives."""
+        """Store [slices, rows, columns(, 3)] voxels once by content. Returns their `voxels_hash`; give it if it is
+        known."""
         digest = digest or voxels_hash(voxels)
         with _translated(f"writing voxels {digest}"):
             if not self.exists(f"voxels/{digest}/complete"):
