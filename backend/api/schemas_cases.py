@@ -10,6 +10,7 @@ from pydantic import Field
 
 from backend.api.schemas_base import Schema
 from backend.api.schemas_people import Person
+from backend.api.schemas_volumes import pixels_name
 from backend.db import tables
 from backend.domain.reading import MOST_READERS
 from backend.domain.workflow import CaseState
@@ -27,6 +28,7 @@ class VolumeBrief(Schema):
     name: str
     modality: str
     shape_kji: tuple[int, int, int]
+    pixels: str = Field(description="Names the voxels as they are now; `v` of the slices' addresses")
     warnings: list[str]
     text_risk: TextRisk | None = Field(description="Its pixels may show text of the patient, and nobody has looked")
 
@@ -37,6 +39,7 @@ class VolumeBrief(Schema):
             name=row.name,
             modality=row.modality,
             shape_kji=(row.slices, row.rows, row.columns),
+            pixels=pixels_name(row.voxels_hash),
             warnings=row.warnings,
             text_risk=TextRisk(row.warns_of_text) if row.warns_of_text else None,
         )

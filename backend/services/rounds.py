@@ -115,8 +115,10 @@ def masks_at(session: Session, annotation: Annotation, volume: VolumeRow, round:
     """The masks of an annotation, slices that are not empty, now or at the end of a round. Raises RevisionNotFound."""
     head = head_of(session, annotation.id)
     size = [volume.rows, volume.columns]
-    rows = session.scalars(select(CurrentMask).where(CurrentMask.annotation_id == annotation.id))
-    now = {row.slice_index: masks.Rle(size=size, counts=row.counts) for row in rows}
+    kept = select(CurrentMask.slice_index, CurrentMask.counts).where(CurrentMask.annotation_id == annotation.id)
+    if round is Round.NOW:
+        kept = kept.where(CurrentMask.voxels > 0)
+    drawn = {k: masks.Rle(size=size, counts=counts) for k, counts in session.execute(kept)}
     if round is not Round.NOW:
         at = moment(session, annotation, volume, round)
         if at is None:
@@ -124,8 +126,8 @@ def masks_at(session: Session, annotation: Annotation, volume: VolumeRow, round:
             raise RevisionNotFound(detail, hint=hint)
         head = _head_at(session, annotation.id, at)
         later = flips_after(session, annotation, volume, sequence=head.sequence if head else 0)
-        now = {k: masks.xor(rle, later[k]) if k in later else rle for k, rle in now.items()}
-    drawn = {k: rle for k, rle in now.items() if not masks.is_empty(rle)}
+        then = {k: masks.xor(rle, later[k]) if k in later else rle for k, rle in drawn.items()}
+        drawn = {k: rle for k, rle in then.items() if not masks.is_empty(rle)}
     return Masks(head.id if head else None, head.sequence if head else 0, drawn)
 
 

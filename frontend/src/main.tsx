@@ -7,12 +7,15 @@ import { startLanguage } from './i18n/text.ts'
 import { startAppearance } from './pages/appearance.ts'
 import { AppView } from './pages/app.tsx'
 import { AppContext, createApp } from './pages/app_state.ts'
+import { askForPage } from './pages/opening.ts'
 import { keepFocus } from './panels/keep_focus.ts'
 
+const app = createApp(window)
+askForPage(app.early, app.router.route.peek())
 startAppearance()
 keepFocus(document)
 await startLanguage()
 render(
-  <AppContext.Provider value={createApp(window)}><AppView /></AppContext.Provider>,
+  <AppContext.Provider value={app}><AppView /></AppContext.Provider>,
   document.getElementById('app')!,
 )

@@ -3,7 +3,7 @@
 import { computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { need, type Client } from '../api/client.ts'
-import type { AnnotationOut, Label, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
+import type { AnnotationOut, Me, Page, Problem, RevisionOut, VolumeOut } from '../api/types.ts'
 import { screenPoint } from '../viewer/camera.ts'
 import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
@@ -42,6 +42,8 @@ export type * from './annotator.ts'
 export interface AnnotatorOptions {
   readonly api: Client
   readonly projectId: string
+  /** The project's. */
+  readonly labels: Parameters<Annotator['setLabels']>[0]
   readonly volumeId: string
   readonly page: PageCommands
   /** The other series of the case, which can be shown beside it. */
@@ -58,18 +60,17 @@ const FRAME_MS = 80
 /** The other version of a contested mask: white is no label's colour. */
 const THEIRS = '#ffffff'
 
-/** Loads the volume, the labels of the project and the caller's masks. Rejects with an ApiError (`error.problem`). */
+/** Loads the volume and the caller's masks. Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
-  const { api, volumeId, projectId, annotatorId } = options
+  const { api, volumeId, annotatorId } = options
   const answers = await Promise.all([
     api.get<VolumeOut>(`/api/volumes/${volumeId}`),
-    api.get<{ labels: readonly Label[] }>(`/api/projects/${projectId}`),
     api.get<Me>('/api/me'),
     api.get<Page<AnnotationOut>>('/api/annotations', { query: { volume_id: volumeId, annotator_id: annotatorId } }),
   ])
-  const volume = need(answers[0]), { labels } = need(answers[1]), me = need(answers[2]), annotations = need(answers[3])
+  const volume = need(answers[0]), me = need(answers[1]), annotations = need(answers[2])
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
-  const annotator = new OpenAnnotator(options, volume, labels, me, storage)
+  const annotator = new OpenAnnotator(options, volume, me, storage)
   try {
     await annotator.start(annotations.items)
   } catch (reason) {
@@ -120,7 +121,7 @@ class OpenAnnotator implements Annotator {
   readonly measurements: Measurements
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
-  constructor({ api, projectId, volumeId, page, others = [], readOnly = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, labels: readonly Label[], me: Me, storage: OutboxStorage) {
+  constructor({ api, projectId, volumeId, page, others = [], readOnly = false, labels, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, me: Me, storage: OutboxStorage) {
     this.#api = api
     this.#page = page
     this.#readOnly = readOnly

@@ -3,7 +3,7 @@
 import { signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { decodeSlice, MalformedSlice } from '../api/binary.ts'
-import { OFFLINE, problem, type Client, type Result } from '../api/client.ts'
+import { addressOf, OFFLINE, problem, type Client, type Result } from '../api/client.ts'
 import type { Problem } from '../api/types.ts'
 import type { Axis, Triple } from '../viewer/geometry.ts'
 import type { LoadedSlice } from '../viewer/view_state.ts'
@@ -96,8 +96,7 @@ export class SliceLoader {
   async #fetch(place: Place, key: string): Promise<void> {
     const request = new AbortController()
     this.#running.set(key, request)
-    const url = `/api/volumes/${this.#options.volumeId}/slices/${place.axis}/${place.index}`
-    const result = decoded(await this.#options.api.bytes(url, { query: { v: this.#options.pixels }, signal: request.signal }))
+    const result = decoded(await this.#options.api.bytes(pathOf(this.#options.volumeId, place), { query: { v: this.#options.pixels }, signal: request.signal }))
     if (this.#running.get(key) === request) this.#running.delete(key)
     if (this.#closed || request.signal.aborted) {
       this.#fill()
@@ -142,6 +141,15 @@ export class SliceLoader {
       this.#keptBytes -= old.data.byteLength
     }
   }
+}
+
+/** Where the browser gets a slice from; with the volume's `pixels` it keeps it. */
+export function sliceAddress(volumeId: string, pixels: string, axis: Axis, index: number): string {
+  return addressOf(pathOf(volumeId, { axis, index }), { v: pixels })
+}
+
+function pathOf(volumeId: string, { axis, index }: Place): string {
+  return `/api/volumes/${volumeId}/slices/${axis}/${index}`
 }
 
 function keyOf({ axis, index }: Place): string {

@@ -72,7 +72,7 @@ export function createClient(options: ClientOptions = {}): Client {
     if (request.json !== undefined) headers['Content-Type'] = 'application/json'
     let response: Response
     try {
-      response = await send(path + queryString(request.query), {
+      response = await send(addressOf(path, request.query), {
         method,
         headers,
         credentials: 'same-origin',
@@ -147,6 +147,11 @@ async function problemOf(response: Response): Promise<Problem> {
 
 export function problem(code: string, title: string, detail: string, status?: number): Problem {
   return status === undefined ? { code, title, detail } : { code, title, detail, status }
+}
+
+/** As it is asked for. */
+export function addressOf(path: string, query: RequestOptions['query']): string {
+  return path + queryString(query)
 }
 
 function queryString(query: RequestOptions['query']): string {

@@ -6007,6 +6007,11 @@ export interface components {
             readonly modality: string;
             /** Name */
             readonly name: string;
+            /**
+             * Pixels
+             * @description Names the voxels as they are now; `v` of the slices' addresses
+             */
+            readonly pixels: string;
             /** Shape Kji */
             readonly shape_kji: readonly [
                 number,

@@ -2,6 +2,7 @@
 // the open page, so that nothing moves.
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { askForVolume } from '../annotate/asked_ahead.ts'
 import { openAnnotator, type Annotator, type PageCommands, type WindowLevel } from '../annotate/controller.ts'
 import { ApiError, problem as makeProblem } from '../api/client.ts'
 import type { Case, CasePlace, CaseState, Project, Reader, SubmitFinding, VolumeBrief, WorkItem } from '../api/project_types.ts'
@@ -46,10 +47,11 @@ interface AnnotatePageProps {
 }
 
 export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) {
-  const { api, session } = useApp()
+  const { api, early, session } = useApp()
   const opened = useLoaded<OpenCase>(async (signal) => {
     const item = await api.get<Case>(`/api/cases/${caseId}`, { signal })
     if (item.error) return item
+    askForVolume(early, item.data, volumeId, readerId)
     const project = await api.get<Project>(`/api/projects/${item.data.project_id}`, { signal })
     if (project.error) return project
     if (!may(project.data.role, 'review')) return { data: { item: item.data, project: project.data, readers: [] } }
@@ -69,7 +71,7 @@ export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) 
   const shown = readerId === null ? submittedBy?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
   if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
-  return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} onChanged={() => void opened.reload()} />
+  return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} onProject={(next) => opened.put({ ...opened.value!, project: next })} onChanged={() => void opened.reload()} />
 }
 
 function crumbsOf({ item, project }: Pick<OpenCase, 'item' | 'project'>) {
@@ -82,11 +84,12 @@ interface OpenVolumeProps extends OpenCase {
   /** Somebody else whose masks are looked at. */
   readerId: string | null
   onCase: (item: Case) => void
+  onProject: (project: Project) => void
   /** Readings of the case changed: it is read again. */
   onChanged: () => void
 }
 
-function OpenVolume({ item, project, readers, readerId, volume, place, onCase, onChanged }: OpenVolumeProps) {
+function OpenVolume({ item, project, readers, readerId, volume, place, onCase, onProject, onChanged }: OpenVolumeProps) {
   const { api, router, session, system, toasts } = useApp()
   const text = t().annotate
   const [annotator, setAnnotator] = useState<Annotator | null>(null)
@@ -195,7 +198,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     let left = false
     setProblem(null)
     const others = item.volumes.filter(({ id }) => id !== volume.id)
-    openAnnotator({ api, projectId: project.id, volumeId: volume.id, others, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
+    openAnnotator({ api, projectId: project.id, labels: project.labels, volumeId: volume.id, others, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
       (made) => {
         if (left) return made.close()
         if (now.left) lookAsBefore(made, now.left)
@@ -259,7 +262,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {annotator
         ? (
-          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} correcting={mayAnnotate && !mayDrawHere} mayAddLabels={mayAddLabels} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}
+          <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} correcting={mayAnnotate && !mayDrawHere} mayAddLabels={mayAddLabels} onLabels={(labels) => onProject({ ...project, labels })} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}
             workerless={(system.system.value?.workers['click'] ?? 1) === 0} dialog={dialog} onDialog={setDialog} />
         )
         : problem

@@ -3,6 +3,7 @@
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import { createClient, type Client } from '../api/client.ts'
+import { createEarly, type Early } from '../api/early.ts'
 import { createSystemWatch, type SystemWatch } from '../panels/system_watch.ts'
 import { createToasts, type Toasts } from '../panels/toasts.tsx'
 import { createUploads, type Uploads } from '../panels/uploads.ts'
@@ -11,6 +12,7 @@ import { createSession, type Session } from './session.ts'
 
 export interface App {
   readonly api: Client
+  readonly early: Early
   readonly router: Router
   readonly session: Session
   readonly system: SystemWatch
@@ -19,10 +21,12 @@ export interface App {
 }
 
 export function createApp(view: Window): App {
-  const api = createClient({ onUnauthenticated: () => session.expired() })
+  const early = createEarly((input, init) => view.fetch(input, init), () => view.performance.now())
+  const api = createClient({ fetch: early.fetch, onUnauthenticated: () => session.expired() })
   const session = createSession(api)
   return {
     api,
+    early,
     session,
     router: createRouter(view),
     system: createSystemWatch(api),

@@ -83,7 +83,7 @@ export function sliceOf(voxel: Triple, axis: Axis): { readonly index: number; re
   return { index: voxel[axis], point: slicePoint(voxel[column], voxel[row]) }
 }
 
-export function clampVoxel(grid: VolumeGrid, kji: Triple): VoxelIndex {
+export function clampVoxel(grid: Pick<VolumeGrid, 'shapeKji'>, kji: Triple): VoxelIndex {
   const [k, j, i] = kji.map((value, a) => Math.min(grid.shapeKji[a] - 1, Math.max(0, Math.round(value))))
   return voxelIndex(k, j, i)
 }

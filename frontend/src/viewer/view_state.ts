@@ -46,7 +46,7 @@ class Shared {
 
   constructor(volume: ViewedVolume, window: WindowLevel) {
     this.window = signal(window)
-    this.position = signal(clampVoxel(volume, volume.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple))
+    this.position = signal(middleOf(volume))
   }
 }
 
@@ -208,6 +208,11 @@ export class ViewState {
     const of = (axis: Axis) => (anatomical ? displayOrientation(axisLetters, axis) : AS_STORED)
     return [of(0), of(1), of(2)]
   }
+}
+
+/** Where a volume is opened. */
+export function middleOf(grid: Pick<VolumeGrid, 'shapeKji'>): VoxelIndex {
+  return clampVoxel(grid, grid.shapeKji.map((n) => (n - 1) / 2) as unknown as Triple)
 }
 
 export function planesOf(volume: VolumeGrid): readonly Axis[] {

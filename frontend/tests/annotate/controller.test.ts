@@ -30,6 +30,11 @@ function measurement(id: string) {
   }
 }
 
+const LABELS = [
+  { id: 'liver', name: 'liver', color: '#ff0000', value: 1, code: null, shortcut: null },
+  { id: 'kidney', name: 'kidney', color: '#00ff00', value: 2, code: null, shortcut: '7' },
+]
+
 /** A volume of 6 slices with two labels; the liver has an annotation with one object on slice 3. */
 function world() {
   const revisions: RevisionIn[] = []
@@ -43,10 +48,6 @@ function world() {
       dtype: 'uint8', channels: 1, value_range: [0, 255], windows: [{ name: 'Soft tissue', width: 400, center: 40 }],
       model_window: null, warnings: [], study: {}, series: {}, source_kind: 'dicom', pixels: 'now', text_risk: null, text_checked_at: null, voxel_volume_mm3: 10,
     }))
-    .on('GET', /projects\/p$/, () => ({ labels: [
-      { id: 'liver', name: 'liver', color: '#ff0000', value: 1, code: null, shortcut: null },
-      { id: 'kidney', name: 'kidney', color: '#00ff00', value: 2, code: null, shortcut: '7' },
-    ] }))
     .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true, keys: {} }))
     .on('GET', /c\/measurements$/, () => ({ items: [measurement('m0')], next_cursor: null }))
     .on('POST', /v\/measurements$/, ({ json }) => ({ ...measurement('m1'), ...(json as object) }))
@@ -69,7 +70,7 @@ const page = { palette() {}, keys() {}, measurements() {}, problem() {}, help() 
 
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()
-  const annotator = await openAnnotator({ api: server, projectId: 'p', volumeId: 'v', page, storage: () => storage, ...more })
+  const annotator = await openAnnotator({ api: server, projectId: 'p', labels: LABELS, volumeId: 'v', page, storage: () => storage, ...more })
   annotator.setSlice(3)
   await settle()
   return annotator

@@ -35,6 +35,8 @@ export interface AnnotateViewProps {
   /** What is drawn are corrections of somebody else's masks: nothing is learned from them. */
   correcting: boolean
   mayAddLabels: boolean
+  /** A label was added to the project. */
+  onLabels: (labels: readonly Label[]) => void
   /** Where text in the pixels is made blank, for those who may. */
   blankHref: string | null
   /** No worker process answers clicks. */
@@ -43,7 +45,7 @@ export interface AnnotateViewProps {
   onDialog: (dialog: AnnotateDialog | null) => void
 }
 
-export function AnnotateView({ api, annotator, page, project, mayAnnotate, correcting, mayAddLabels, blankHref, workerless, dialog, onDialog }: AnnotateViewProps) {
+export function AnnotateView({ api, annotator, page, project, mayAnnotate, correcting, mayAddLabels, onLabels, blankHref, workerless, dialog, onDialog }: AnnotateViewProps) {
   const [labels, setLabels] = useState<readonly Label[]>(project.labels)
   const [history, setHistory] = useState<LabelState | null>(null)
 
@@ -55,6 +57,7 @@ export function AnnotateView({ api, annotator, page, project, mayAnnotate, corre
   function added(label: Label): void {
     const next = [...labels, label]
     setLabels(next)
+    onLabels(next)
     annotator.setLabels(next)
     annotator.setActiveLabel(label.id)
     onDialog(null)
