@@ -41,6 +41,7 @@ from workers.mask_matching import (
     check_needs,
     check_targets,
     differences,
+    is_left_out,
     needs_of,
     new_label_of,
     target_of,
@@ -125,6 +126,8 @@ class MaskImport:
         try:
             grid = VolumeGeometry.from_json(place.volume.geometry)
             file = read_mask_file(given.source, grid, threshold=options.threshold, sidecar=given.sidecar)
+            if not options.dry_run and is_left_out(file.segments, number, options):
+                return told | {"outcome": "left_out"}
             fit = compare(file.geometry, grid)
             differs = differences(file.belongs_to, place)
             chosen = [Found(segment, target_of(segment, number, place.labels, options)) for segment in file.segments]

@@ -75,6 +75,16 @@ def target_of(
     return found or (new_label_of(segment) if options.new_labels else None)
 
 
+def is_left_out(segments: Sequence[Segment], file_number: int, options: MaskOptions) -> bool:
+    """Whether it was said of every segment of a file that it goes nowhere."""
+    nowhere = {
+        target.segment
+        for target in options.targets
+        if target.file in (None, file_number) and not (target.label_id or target.label or target.new_label)
+    }
+    return all(nowhere & {str(segment.number), segment.name} for segment in segments)
+
+
 def _said(target: SegmentTarget, labels: Sequence[LabelRow]) -> UUID | NewLabel | None:
     if target.label_id or target.new_label:
         return target.label_id or target.new_label

@@ -148,6 +148,8 @@ def test_masks_become_one_revision_a_label_and_nothing_is_silent(
     assert file["outcome"] == "imported" and file["skipped"] == ["Label 2"]
     assert [(label["label"], label["slices"], label["kept"]) for label in file["labels"]] == [("kidney", [1, 2], [])]
     np.testing.assert_array_equal(drawn(services, me, volume_id, me.id, kidney), voxels == 1)
+    left_out = run(me, case_id, path, targets=[{"segment": "1"}, {"segment": "Label 2", "file": 0}])
+    assert left_out["files"][0]["outcome"] == "left_out"
     (view,) = services.annotations.mine(me, volume_id)
     ((revision, author),) = services.annotations.revisions(me, view.annotation.id)
     assert (revision.origin, author.id) == ("import", me.id)

@@ -262,6 +262,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'case.previous', label: 'action.previous_case', group: 'case', keys: ['PageUp'], perform: (_, page) => page.previousCase() },
   { id: 'case.next', label: 'action.next_case', group: 'case', keys: ['PageDown'], perform: (_, page) => page.nextCase() },
   { id: 'case.submit', label: 'action.submit', group: 'case', keys: ['Ctrl+Enter'], perform: (_, page) => page.submit() },
+  { id: 'case.import_masks', label: 'action.import_masks', group: 'case', keys: [], perform: (_, page) => page.importMasks() },
   { id: 'case.measurements', label: 'action.measurements', group: 'case', keys: ['Shift+U'], perform: (_, page) => page.measurements() },
   { id: 'case.palette', label: 'action.palette', group: 'case', keys: ['Ctrl+k'], perform: (_, page) => page.palette() },
   { id: 'case.keys', label: 'action.keys', group: 'case', keys: [], perform: (_, page) => page.keys() },

@@ -144,6 +144,7 @@ export interface PageCommands {
   submit(): void
   /** What was measured on this series, and the figures of its labels. */
   measurements(): void
+  importMasks(): void
   /** From now on the project opens volumes of this kind with this window. */
   openWith(window: WindowLevel): void
   /** Something could not be done; the page says so. */

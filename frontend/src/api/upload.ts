@@ -14,8 +14,11 @@ export interface Sending {
   abort(): void
 }
 
-/** Posts the files as one multipart request. `onProgress` gets the bytes sent and the bytes of the whole request. */
-export function sendFiles(url: string, files: readonly NamedFile[], onProgress: (sent: number, total: number) => void): Sending {
+/** Posts the files, and short texts beside them, as one multipart request. `onProgress` gets the bytes sent and the bytes of
+ *  the whole request. */
+export function sendFiles(
+  url: string, files: readonly NamedFile[], onProgress: (sent: number, total: number) => void, texts: Readonly<Record<string, string>> = {},
+): Sending {
   const request = new XMLHttpRequest()
   const answer = new Promise<Result<Job>>((settle) => {
     request.upload.onprogress = (event) => onProgress(event.loaded, event.total)
@@ -24,6 +27,7 @@ export function sendFiles(url: string, files: readonly NamedFile[], onProgress: 
     request.onabort = () => settle({ error: problem(ABORTED, 'Stopped', 'The upload was stopped.') })
   })
   const form = new FormData()
+  for (const [name, text] of Object.entries(texts)) form.append(name, text)
   for (const { file, path } of files) form.append('files', file, path)
   request.open('POST', url)
   request.responseType = 'text'

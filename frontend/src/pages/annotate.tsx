@@ -18,7 +18,7 @@ import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import type { ReviewPanel } from './case_review.tsx'
-import { isLocked, mayCorrect, movesOf } from './case_moves.ts'
+import { isLocked, mayCorrect, mayImportMasks, movesOf } from './case_moves.ts'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
@@ -32,6 +32,7 @@ import { stateName } from './words.ts'
 const MOST_PICTURES = 1000
 
 const CaseReview = onDemand(async () => (await import('./case_review.tsx')).CaseReview)
+const ImportMasks = onDemand(async () => (await import('./import_masks.tsx')).ImportMasksDialog)
 const LeaseNotice = onDemand(async () => (await import('./lease_notice.tsx')).LeaseNotice)
 const SubmitFindings = onDemand(async () => (await import('./submit_findings.tsx')).SubmitFindings)
 const LockedNotice = onDemand(async () => (await import('./locked_notice.tsx')).LockedNotice)
@@ -67,7 +68,7 @@ export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) 
   const me = session.me.value!.id
   const readers = opened.value.readers.filter(({ person }) => person.id !== me)
   const drewMyself = readers.length < opened.value.readers.length
-  const submittedBy = item.state === 'submitted' && !drewMyself ? readers.find(({ person }) => person.id === item.assignee?.id) ?? readers[0] : undefined
+  const submittedBy = item.state === 'submitted' && !drewMyself ? readers.find(({ person }) => person.id === item.assignee?.id) ?? readers.find(({ is_program: program }) => !program) ?? readers[0] : undefined
   const shown = readerId === null ? submittedBy?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
   if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
@@ -100,8 +101,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   const [findings, setFindings] = useState<readonly SubmitFinding[] | null>(null)
   const locked = isLocked(item, project.role, session.me.value!.id)
   const mayDrawHere = may(project.role, 'annotate') && !project.archived && readerId === null && !locked
-  const corrects = !project.archived && mayCorrect(item, project.role, session.me.value!.id, readerId)
+  const corrects = !project.archived && !readers.some(({ person, is_program: program }) => program && person.id === readerId) && mayCorrect(item, project.role, session.me.value!.id, readerId)
   const [correcting, setCorrecting] = useState(false)
+  const [importing, setImporting] = useState(false)
+  const mayImport = mayImportMasks(item, project, session.me.value!.id)
   const mayAnnotate = mayDrawHere || (corrects && correcting)
   const mayAddLabels = may(project.role, 'manage') && !project.archived
 
@@ -109,13 +112,14 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   const lease = useLease(api, item.id, mayAnnotate || reviews)
 
   /** Called from keys long after this render: everything that changes is read through `now`. */
-  const now = useMemo(() => ({ item, place, annotator, mayDrawHere, mayAddLabels, left: null as Look | null }), [])
-  Object.assign(now, { item, place, annotator, mayDrawHere, mayAddLabels })
+  const now = useMemo(() => ({ item, place, annotator, mayDrawHere, mayAddLabels, mayImport, left: null as Look | null }), [])
+  Object.assign(now, { item, place, annotator, mayDrawHere, mayAddLabels, mayImport })
   const page = useMemo<PageCommands>(() => ({
     help: () => setDialog('help'),
     palette: () => setDialog('palette'),
     keys: () => setDialog('keys'),
     measurements: () => setDialog('measurements'),
+    importMasks: () => { if (now.mayImport) openImport() },
     problem: (found) => toasts.problem(found),
     openWith: (window) => { if (now.annotator) void openWith(now.annotator, window) },
     addLabel: () => { if (now.mayAddLabels) setDialog('add_label') },
@@ -125,6 +129,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     submit: () => { if (now.mayDrawHere) void submit() },
   }), [])
 
+  function openImport(): void {
+    now.annotator?.flush()
+    setImporting(true)
+  }
   async function openWith({ volume: { modality }, presets }: Annotator, window: WindowLevel): Promise<void> {
     const fresh = await api.get<Project>(`/api/projects/${project.id}`)
     if (fresh.error) return toasts.problem(fresh.error)
@@ -235,6 +243,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
   )
   const far = (
     <>
+      {annotator && mayImport && <button type="button" class="icon-button" aria-label={t().project.importMasks} title={t().project.importMasks} onClick={openImport}><Icon name="upload" /></button>}
       {annotator && item.readings.length === 0 && readerId === null && <ModelName annotator={annotator} />}
       {annotator && (
         <CaseReview api={api} annotator={annotator} item={item} project={project} readers={readers} readerId={readerId}
@@ -260,6 +269,10 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
       {findings && <SubmitFindings findings={findings} onFinding={lookAtFinding} onConfirm={() => void submit(true)} onClose={() => setFindings(null)} />}
       {locked && readerId === null && lease.other === null && !project.archived && may(project.role, 'annotate') &&
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
+      {importing && (
+        <ImportMasks item={item} project={project} volumeId={volume.id} locked={locked} caseHref={null} onClose={() => setImporting(false)}
+          onStored={(own) => { onChanged(); if (own) setAttempt((n) => n + 1) }} />
+      )}
       {annotator
         ? (
           <AnnotateView api={api} annotator={annotator} page={page} project={project} mayAnnotate={mayAnnotate} correcting={mayAnnotate && !mayDrawHere} mayAddLabels={mayAddLabels} onLabels={(labels) => onProject({ ...project, labels })} blankHref={may(project.role, 'manage') ? hrefTo.blank(item.id, volume.id) : null}

@@ -22,7 +22,9 @@ export interface CaseCompareProps {
   annotator: Annotator
   item: Case
   project: Project
+  /** Whose masks the case has, the caller left out. */
   readers: readonly Reader[]
+  me: string
   onClose: () => void
   /** A consensus was made: it waits among the reviewer's own masks. */
   onConsensus: () => void
@@ -33,9 +35,11 @@ export interface CaseCompareProps {
 /** A person, or with `~` in front their masks of the round before. */
 type Choice = string
 
-export function CaseCompare({ api, annotator, item, project, readers, onClose, onConsensus, onReturned }: CaseCompareProps) {
+export function CaseCompare({ api, annotator, item, project, readers, me, onClose, onConsensus, onReturned }: CaseCompareProps) {
   const text = team().compare
-  const people = item.readings.length > 0 ? item.readings.map(({ reader }) => reader) : readers.map(({ person }) => person)
+  const programs = readers.filter(({ is_program: program }) => program).map(({ person }) => person)
+  const mine = item.readings.length === 0 && annotator.labels.value.some(({ voxels }) => voxels > 0) ? [{ id: me, name: team().review.own }] : []
+  const people = item.readings.length > 0 ? [...item.readings.map(({ reader }) => reader), ...programs] : [...readers.map(({ person }) => person), ...mine]
   const [first, setFirst] = useState<Choice>(people[0]?.id ?? '')
   const [second, setSecond] = useState<Choice>(people[1]?.id ?? `~${people[0]?.id}`)
   const [shown, setShown] = useState(true)
@@ -84,8 +88,8 @@ export function CaseCompare({ api, annotator, item, project, readers, onClose, o
             )}
           </div>
         )}
-        {item.readings.length > 1 && <Numbers api={api} item={item} project={project} />}
-        {item.state !== 'accepted' && !project.archived && <Consensus api={api} annotator={annotator} item={item} people={people} onConsensus={onConsensus} />}
+        {(item.readings.length > 1 || programs.length > 0) && <Numbers api={api} item={item} project={project} />}
+        {item.state !== 'accepted' && !project.archived && <Consensus api={api} annotator={annotator} item={item} people={people} me={me} onConsensus={onConsensus} />}
         {item.readings.length > 0 && <Readings api={api} item={item} onReturned={onReturned} />}
       </div>
     </section>
@@ -146,10 +150,10 @@ function Numbers({ api, item, project }: Pick<CaseCompareProps, 'api' | 'item' |
   )
 }
 
-interface ConsensusProps { api: Client; annotator: Annotator; item: Case; people: ReadonlyArray<{ id: string; name: string }>; onConsensus: () => void }
+interface ConsensusProps { api: Client; annotator: Annotator; item: Case; people: ReadonlyArray<{ id: string; name: string }>; me: string; onConsensus: () => void }
 
 /** A new proposal for the reviewer, and accepting it label by label. */
-function Consensus({ api, annotator, item, people, onConsensus }: ConsensusProps) {
+function Consensus({ api, annotator, item, people, me, onConsensus }: ConsensusProps) {
   const text = team().compare
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem | null>(null)
@@ -180,7 +184,7 @@ function Consensus({ api, annotator, item, people, onConsensus }: ConsensusProps
             <button type="button" class="button" disabled={busy} onClick={() => void make({ method: 'staple', reader_ids: everybody })}>STAPLE</button>
           </>
         )}
-        {people.map(({ id, name }) => <button key={id} type="button" class="button quiet" disabled={busy} onClick={() => void make({ method: 'reader', reader_ids: [id] })}>{text.take(name)}</button>)}
+        {people.filter(({ id }) => id !== me).map(({ id, name }) => <button key={id} type="button" class="button quiet" disabled={busy} onClick={() => void make({ method: 'reader', reader_ids: [id] })}>{text.take(name)}</button>)}
         {busy && <span class="spinner" />}
       </div>
       {problem && <ProblemNotice problem={problem} />}

@@ -1,6 +1,6 @@
 // Which states a person may give a case next: the server's table, for offering only what will be accepted.
 
-import type { Case, CaseState } from '../api/project_types.ts'
+import type { Case, CaseState, Project } from '../api/project_types.ts'
 import { may, type Action } from './permissions.ts'
 
 const MOVES: Record<CaseState, ReadonlyArray<{ readonly to: CaseState; readonly needs: Action }>> = {
@@ -26,4 +26,10 @@ export function isLocked(item: Pick<Case, 'state' | 'assignee' | 'readings'>, ro
   if (item.state === 'accepted') return true
   const ofAnother = item.readings.length > 0 || (item.assignee !== null && item.assignee.id !== me)
   return item.state === 'submitted' && !(may(role, 'review') && ofAnother)
+}
+
+/** Who draws brings in masks of their own as long as these may change; who reviews brings in those of programs at any time. */
+export function mayImportMasks(item: Case, project: Pick<Project, 'role' | 'archived'>, me: string): boolean {
+  if (project.archived || item.volumes.length === 0) return false
+  return may(project.role, 'review') || (may(project.role, 'annotate') && !isLocked(item, project.role, me))
 }

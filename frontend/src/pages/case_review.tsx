@@ -101,7 +101,7 @@ export function CaseReview({ api, annotator, item, project, readers, readerId, o
           onVolume={onVolume} onClose={() => setPanel('none')} />
       )}
       {panel === 'compare' && (
-        <CaseCompare key={annotator.volume.id} api={api} annotator={annotator} item={item} project={project} readers={readers} onClose={() => setPanel('none')}
+        <CaseCompare key={annotator.volume.id} api={api} annotator={annotator} item={item} project={project} readers={readers} me={me} onClose={() => setPanel('none')}
           onConsensus={() => { if (readerId !== null) onReader(null); else onChanged() }} onReturned={onChanged} />
       )}
       {panel === 'comments' && (

@@ -19,7 +19,7 @@ import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
 import { CaseBulk, type Selection } from './case_bulk.tsx'
 import { DueDate, PriorityMark } from './case_marks.tsx'
-import { movesOf } from './case_moves.ts'
+import { isLocked, mayImportMasks, movesOf } from './case_moves.ts'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
 import { useLoaded } from './use_loaded.ts'
@@ -27,6 +27,8 @@ import { usePaged } from './use_paged.ts'
 import { stateName } from './words.ts'
 
 const TextRiskMark = onDemand(async () => (await import('../panels/text_risk.tsx')).TextRiskMark)
+
+const ImportMasks = onDemand(async () => (await import('./import_masks.tsx')).ImportMasksDialog)
 
 const PAGE_SIZE = 50
 const NOTHING: Selection = { ids: new Set() }
@@ -43,7 +45,7 @@ export interface ProjectCasesProps {
 }
 
 export function ProjectCases({ project, servers, imports, onUpload }: ProjectCasesProps) {
-  const { api, toasts, uploads } = useApp()
+  const { api, session, toasts, uploads } = useApp()
   const text = t().project
   const words = team().cases
   const [typed, setTyped] = useState('')
@@ -80,6 +82,8 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
     const problem = await exportCase(api, item.id, format)
     if (problem) toasts.problem(problem)
   }
+
+  const [importInto, setImportInto] = useState<Case | null>(null)
 
   async function push(item: Case, server: string): Promise<void> {
     toasts.say(team().servers.pushing(item.name, server))
@@ -189,11 +193,15 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
               {cases.items.map((item) => (
                 <CaseRow key={item.id} item={item} project={project} members={manages ? members.value ?? [] : null}
                   selected={selects ? isSelected(item.id) : null} onSelect={(chosen) => select(item.id, chosen)}
-                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} servers={servers} onPush={(server) => void push(item, server)} />
+                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} servers={servers} onPush={(server) => void push(item, server)} onImport={() => setImportInto(item)} />
               ))}
             </tbody>
           </table>
         </div>
+      )}
+      {importInto && (
+        <ImportMasks item={importInto} project={project} locked={isLocked(importInto, project.role, session.me.value!.id)} caseHref={hrefTo.annotate(importInto.id)}
+          onClose={() => setImportInto(null)} onStored={() => void cases.reload()} />
       )}
       {cases.more && <button type="button" class="button more" disabled={cases.loadingMore} onClick={cases.loadMore}>{t().common.loadMore}</button>}
     </>
@@ -232,10 +240,11 @@ interface CaseRowProps {
   onExport: (format: ExportFormat) => void
   servers: readonly string[]
   onPush: (server: string) => void
+  onImport: () => void
 }
 
-function CaseRow({ item, project, members, selected, onSelect, onChange, onExport, servers, onPush }: CaseRowProps) {
-  const { api } = useApp()
+function CaseRow({ item, project, members, selected, onSelect, onChange, onExport, servers, onPush, onImport }: CaseRowProps) {
+  const { api, session } = useApp()
   const text = t().project
   const words = team().cases
   const [first, ...others] = item.volumes
@@ -243,6 +252,7 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
   const warnings = item.volumes.flatMap((volume) => volume.warnings)
   const moves = project.archived ? [] : movesOf(item.state, project.role)
   const exports = may(project.role, 'export')
+  const imports = mayImportMasks(item, project, session.me.value!.id)
   const manages = may(project.role, 'manage') && !project.archived
   const atRisk = item.volumes.find(({ text_risk: risk }) => risk !== null)
   return (
@@ -279,12 +289,14 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
       <td class="tight"><DueDate item={item} /></td>
       <td class="tight soft date" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
       <td class="tight above">
-        {(moves.length > 0 || exports) && (
+        {(moves.length > 0 || exports || imports) && (
           <Menu label={text.caseMenu(item.name)} button={<Icon name="more" />}>
             {moves.map((to) => (
               <button key={to} type="button" role="menuitem" onClick={() => onChange({ state: to })}>{text.moves[to]}</button>
             ))}
-            {moves.length > 0 && exports && <hr />}
+            {moves.length > 0 && (exports || imports) && <hr />}
+            {imports && <button type="button" role="menuitem" onClick={onImport}><Icon name="upload" />{text.importMasks}</button>}
+            {imports && exports && <hr />}
             {exports && <>
               {EXPORT_FORMATS.map((format) => (
                 <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport(format)}><Icon name="download" />{text.exportAs[format]}</button>

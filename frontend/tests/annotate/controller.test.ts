@@ -66,7 +66,7 @@ function world() {
   return { server, revisions }
 }
 
-const page = { palette() {}, keys() {}, measurements() {}, problem() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {}, leastCertainPicture() {}, openWith() {} }
+const page = { palette() {}, keys() {}, measurements() {}, importMasks() {}, problem() {}, help() {}, nextCase() {}, previousCase() {}, submit() {}, addLabel() {}, leastCertainPicture() {}, openWith() {} }
 
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()
