@@ -63,9 +63,16 @@ class LabelSetVersion(Schema):
     created_at: datetime
     author: Person | None = Field(description="null: from before versions were kept")
     labels: list[dict[str, Any]]
+    exclusive: bool = Field(description="A voxel belonged to one label at most")
 
     @classmethod
     def of(cls, view: VersionView) -> LabelSetVersion:
         kept = view.label_set
         author = Person.of(view.author) if view.author else None
-        return cls(version=kept.version, created_at=kept.created_at, author=author, labels=kept.labels)
+        return cls(
+            version=kept.version,
+            created_at=kept.created_at,
+            author=author,
+            labels=kept.labels,
+            exclusive=kept.exclusive,
+        )

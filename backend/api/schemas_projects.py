@@ -91,6 +91,7 @@ class ProjectIn(Schema):
     labels: list[LabelIn] = Field(default=[])
     privacy: Privacy = Field(default=Privacy.RETAIN_UIDS, description="How images are de-identified on their way in")
     keep_originals: bool = Field(default=True, description="Keep the files that images are read from, not voxels alone")
+    exclusive_labels: bool = Field(default=False, description="A voxel belongs to one label at most")
 
 
 class ProjectPatch(Schema):
@@ -98,6 +99,7 @@ class ProjectPatch(Schema):
     description: str | None = None
     archived: bool | None = None
     own_cases_only: bool | None = Field(default=None, description="Annotators see only what is assigned to them")
+    exclusive_labels: bool | None = Field(default=None, description="A voxel belongs to one label at most")
     privacy: Privacy | None = Field(default=None, description="For images that come from now on")
     keep_originals: bool | None = Field(default=None, description="For images that come from now on")
     windows: ProjectWindows | None = Field(
@@ -118,6 +120,7 @@ class Project(Schema):
     created_at: datetime
     archived: bool
     own_cases_only: bool
+    exclusive_labels: bool
     privacy: Privacy
     keep_originals: bool
     windows: dict[str, ModalityWindows]
@@ -136,6 +139,7 @@ class Project(Schema):
             created_at=project.created_at,
             archived=project.archived_at is not None,
             own_cases_only=project.own_cases_only,
+            exclusive_labels=project.exclusive_labels,
             privacy=Privacy(project.privacy),
             keep_originals=project.keep_originals,
             windows=project.windows,

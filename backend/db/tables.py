@@ -121,6 +121,7 @@ class Project(Base):
     keep_originals: Mapped[bool] = mapped_column(Boolean, default=True)  # else only voxels are kept of what comes
 
     label_set_version: Mapped[int] = mapped_column(Integer, default=1)  # the newest of label_sets
+    exclusive_labels: Mapped[bool] = mapped_column(Boolean, default=False)  # a voxel belongs to one label at most
 
     labels: Mapped[list[LabelRow]] = relationship(order_by="LabelRow.position, LabelRow.value", viewonly=True)
 
@@ -185,6 +186,7 @@ class LabelSet(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     labels: Mapped[list[Any]]
+    exclusive: Mapped[bool] = mapped_column(Boolean, default=False)
     author_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = _now()
 

@@ -104,7 +104,9 @@ class Projects:
         privacy: Privacy = Privacy.RETAIN_UIDS,
         *,
         keep_originals: bool = True,
+        exclusive_labels: bool = False,
     ) -> ProjectView:
+        """`exclusive_labels`: a voxel belongs to one label at most."""
         with self._db.begin() as session:
             project = Project(
                 name=_name(name),
@@ -112,15 +114,14 @@ class Projects:
                 created_by=who.id,
                 privacy=privacy,
                 keep_originals=keep_originals,
+                exclusive_labels=exclusive_labels,
             )
             session.add(project)
             session.flush()
             session.add(Member(project_id=project.id, user_id=who.id, role=Role.MANAGER))
             for draft in labels:
                 insert_label(session, project.id, draft)
-            session.add(
-                LabelSet(project_id=project.id, version=1, labels=_described(session, project.id), author_id=who.id)
-            )
+            session.add(_label_set(session, project, 1, who))
             audit.record(session, who, "project.created", project_id=project.id)
             session.refresh(project)
             return self._view(session, who, project)
@@ -140,7 +141,7 @@ class Projects:
             return self._view(session, who, require(session, who, project_id, Action.VIEW))
 
     def change(self, who: Principal, project_id: UUID, changes: dict[str, Any]) -> ProjectView:
-        """Change `name`, `description`, `archived`, `own_cases_only`, `windows` (all of them, as
+        """Change `name`, `description`, `archived`, `own_cases_only`, `exclusive_labels`, `windows` (all of them, as
         domain.windows.ProjectWindows in JSON) or `privacy`, which is for what comes from then on."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.MANAGE)
@@ -158,6 +159,9 @@ class Projects:
                 project.privacy = changes["privacy"]
             if "keep_originals" in changes:
                 project.keep_originals = changes["keep_originals"]
+            if changes.get("exclusive_labels", project.exclusive_labels) != project.exclusive_labels:
+                project.exclusive_labels = changes["exclusive_labels"]
+                new_version(session, who, project)
             audit.record(session, who, "project.changed", project_id=project.id, fields=sorted(changes))
             session.flush()
             return self._view(session, who, project)
@@ -302,13 +306,24 @@ def insert_label(session: Session, project_id: UUID, draft: LabelDraft) -> Label
 
 def new_version(session: Session, who: Principal, project: Project) -> None:
     """The project's labels have changed: keep them as its newest version, which revisions name from now on."""
+    session.flush()
     session.refresh(project, with_for_update=True)
     project.label_set_version += 1
     session.flush()
-    described = _described(session, project.id)
-    session.add(LabelSet(project_id=project.id, version=project.label_set_version, labels=described, author_id=who.id))
+    session.add(_label_set(session, project, project.label_set_version, who))
     session.flush()
     session.expire(project, ["labels"])
+
+
+def _label_set(session: Session, project: Project, version: int, who: Principal) -> LabelSet:
+    """The labels of a project as they are, to be kept as a version."""
+    return LabelSet(
+        project_id=project.id,
+        version=version,
+        labels=_described(session, project.id),
+        exclusive=project.exclusive_labels,
+        author_id=who.id,
+    )
 
 
 def _described(session: Session, project_id: UUID) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Annotation, Case, LabelRow, VolumeRow
+from backend.db.tables import Annotation, Case, LabelRow, Project, VolumeRow
 from backend.domain.label_rules import Finding, LabelRules, Level, check
 from backend.errors import Conflict
 from backend.imaging import masks
@@ -58,6 +58,8 @@ def findings(session: Session, case: Case, annotator_id: UUID) -> list[CaseFindi
     """What somebody's masks on a case do not fulfil, by volume and label."""
     labels = labels_of(session, case.project_id)
     rules = {label.id: LabelRules.model_validate(label.rules) for label in labels}
+    if session.get_one(Project, case.project_id).exclusive_labels:
+        rules = {id: rule.model_copy(update={"overlap": Level.BLOCK}) for id, rule in rules.items()}
     if not any(rule.active for rule in rules.values()):
         return []
     volumes = select(VolumeRow).where(VolumeRow.case_id == case.id).order_by(VolumeRow.created_at, VolumeRow.id)

@@ -126,3 +126,31 @@ def test_a_case_is_submitted_when_its_masks_keep_the_rules(
     changed, [refusal] = services.cases.change_many(world.manager, project_id, [stored.case_id], submitted)
     assert (changed, refusal.error.code) == (0, "submit_unconfirmed")
     assert submit(confirmed=True) == "submitted"
+
+
+def test_labels_that_exclude_each_other_cannot_be_submitted_with_shared_voxels(
+    services: Services, world: World, project: ProjectView
+) -> None:
+    project_id, (liver, tumor) = project.project.id, (label.id for label in project.labels)
+    stored = services.imports.store(project_id, new_volume(services, seed=911, study_key="exclusive"))
+    services.cases.change(world.manager, stored.case_id, {"assignee_id": world.annotator.id})
+    draw(services, world, stored.volume_id, liver, 1, 2)
+    draw(services, world, stored.volume_id, tumor, 2)
+    changed = services.projects.change(world.manager, project_id, {"exclusive_labels": True})
+    assert (changed.project.exclusive_labels, changed.project.label_set_version) == (True, 2)
+    same = services.projects.change(world.manager, project_id, {"exclusive_labels": True, "name": "Renamed"})
+    assert same.project.label_set_version == 2
+    assert [view.label_set.exclusive for view in services.label_sets.versions(world.manager, project_id)] == [
+        True,
+        False,
+    ]
+    with pytest.raises(SubmitBlocked) as refused:
+        services.cases.change(world.annotator, stored.case_id, {"state": "submitted", "confirmed": True})
+    found = refused.value.context["findings"]
+    assert [(one["rule"], one["label"], one["slice"]) for one in found] == [
+        ("overlap", "liver", 2),
+        ("overlap", "tumor", 2),
+    ]
+    services.projects.change(world.manager, project_id, {"exclusive_labels": False})
+    submitted = services.cases.change(world.annotator, stored.case_id, {"state": "submitted"})
+    assert submitted.case.state == CaseState.SUBMITTED

@@ -36,9 +36,16 @@ def list_projects(
 @router.post("/projects", operation_id="create_project", status_code=201)
 def create_project(body: ProjectIn, user: CurrentUser, s: ServicesDep) -> Project:
     labels = [label.to_domain() for label in body.labels]
-    return Project.of(
-        s.projects.create(user, body.name, body.description, labels, body.privacy, keep_originals=body.keep_originals)
+    made = s.projects.create(
+        user,
+        body.name,
+        body.description,
+        labels,
+        body.privacy,
+        keep_originals=body.keep_originals,
+        exclusive_labels=body.exclusive_labels,
     )
+    return Project.of(made)
 
 
 @router.get("/projects/{project_id}", operation_id="get_project")

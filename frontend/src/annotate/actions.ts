@@ -186,7 +186,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'edit.insideLabel', label: 'action.inside_label', group: 'edit', keys: ['Shift+Y'], active: (a) => a.drawing.inside.value !== null,
     when: (a) => a.activeLabelId.value !== null, perform: (a) => a.drawing.setInside(a.drawing.inside.value === null ? a.activeLabelId.value : null) },
   { id: 'edit.exclusive', label: 'action.exclusive', group: 'edit', keys: ['Shift+Q'], active: (a) => a.drawing.exclusive.value,
-    when: (a) => a.labels.value.length > 1, perform: (a) => a.drawing.setExclusive(!a.drawing.exclusive.value) },
+    when: (a) => a.labels.value.length > 1 && !a.drawing.alwaysExclusive, perform: (a) => a.drawing.setExclusive(!a.drawing.exclusive.value) },
   { id: 'edit.save', label: 'action.save_now', group: 'edit', keys: ['Ctrl+s'], perform: (a) => a.flush() },
 
   { id: 'rounds.flip', label: 'action.flip_rounds', group: 'rounds', keys: [','], active: (a) => a.rounds.flipped.value,

@@ -44,6 +44,8 @@ export interface AnnotatorOptions {
   readonly projectId: string
   /** The project's. */
   readonly labels: Parameters<Annotator['setLabels']>[0]
+  /** A voxel belongs to one of them at most. */
+  readonly exclusive?: boolean
   readonly volumeId: string
   readonly page: PageCommands
   /** The other series of the case, which can be shown beside it. */
@@ -121,7 +123,7 @@ class OpenAnnotator implements Annotator {
   readonly measurements: Measurements
   readonly cursor; readonly labels; readonly marks; readonly proposal
 
-  constructor({ api, projectId, volumeId, page, others = [], readOnly = false, labels, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, me: Me, storage: OutboxStorage) {
+  constructor({ api, projectId, volumeId, page, others = [], readOnly = false, labels, exclusive = false, annotatorId: ofAnother }: AnnotatorOptions, volume: VolumeOut, me: Me, storage: OutboxStorage) {
     this.#api = api
     this.#page = page
     this.#readOnly = readOnly
@@ -131,7 +133,7 @@ class OpenAnnotator implements Annotator {
     this.planes = planesOf(this.volume).map((axis) => ({ axis, plane: planeOf(this.volume, axis) }))
     this.#newId = uuid7Maker(() => Date.now(), (bytes) => crypto.getRandomValues(bytes))
     const session = new Session({
-      volume: this.volume, readOnly, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
+      volume: this.volume, readOnly, exclusive, window: volume.windows[0] ?? FULL_BYTE_WINDOW,
       newId: this.#newId, onAccepted: (accepted) => this.#post(accepted),
       onDecision: (decision) => this.review.decided(decision), onWork: (slice, work) => this.#meter.did(slice, work),
       onMeasured: (measuring) => void this.measurements.add(measuring),

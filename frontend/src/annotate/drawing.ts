@@ -17,10 +17,13 @@ export class Drawing {
   readonly inside: ReadonlySignal<string | null>
   /** What is drawn for one label is taken from the others that are shown. */
   readonly exclusive: ReadonlySignal<boolean>
+  /** So it is in this project, whatever anybody wishes. */
+  readonly alwaysExclusive: boolean
   readonly #session: Session
 
   constructor(session: Session) {
     this.#session = session
+    this.alwaysExclusive = session.alwaysExclusive
     this.shape = session.strokes.shape
     this.followsEdges = session.strokes.followsEdges
     this.inside = session.limits.inside
@@ -44,7 +47,7 @@ export class Drawing {
   }
 
   setExclusive(on: boolean): void {
-    this.#session.exclusive.value = on
+    if (!this.alwaysExclusive) this.#session.exclusive.value = on
   }
 
   /** Copies the active label onto the neighbouring slice and goes there. */

@@ -3966,6 +3966,11 @@ export interface components {
              * Format: date-time
              */
             readonly created_at: string;
+            /**
+             * Exclusive
+             * @description A voxel belonged to one label at most
+             */
+            readonly exclusive: boolean;
             /** Labels */
             readonly labels: readonly {
                 readonly [key: string]: unknown;
@@ -4977,6 +4982,8 @@ export interface components {
             readonly created_at: string;
             /** Description */
             readonly description: string;
+            /** Exclusive Labels */
+            readonly exclusive_labels: boolean;
             /**
              * Id
              * Format: uuid
@@ -5021,6 +5028,12 @@ export interface components {
              */
             readonly description?: string;
             /**
+             * Exclusive Labels
+             * @description A voxel belongs to one label at most
+             * @default false
+             */
+            readonly exclusive_labels?: boolean;
+            /**
              * Keep Originals
              * @description Keep the files that images are read from, not voxels alone
              * @default true
@@ -5045,6 +5058,11 @@ export interface components {
             readonly archived?: boolean | null;
             /** Description */
             readonly description?: string | null;
+            /**
+             * Exclusive Labels
+             * @description A voxel belongs to one label at most
+             */
+            readonly exclusive_labels?: boolean | null;
             /**
              * Keep Originals
              * @description For images that come from now on

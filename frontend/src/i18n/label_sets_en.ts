@@ -22,6 +22,9 @@ export const labelSetsEn = {
     const done = `${plural(added, 'label', 'labels')} added.`
     return kept === 0 ? done : `${done} ${plural(kept, 'was', 'were')} here already and ${kept === 1 ? 'stays' : 'stay'} as before.`
   },
+  exclusive: 'Labels exclude each other',
+  exclusiveHint: 'A voxel belongs to one label at most: what is drawn for one is taken from the others, and a case whose labels share voxels cannot be submitted. Otherwise labels may overlap, like a tumour in an organ.',
+  exclusiveTag: 'exclusive',
   version: (n: number) => `Version ${n}`,
   versions: 'Earlier versions',
   versionsHint: 'Every change makes a version. What was drawn names the version that it was drawn with.',

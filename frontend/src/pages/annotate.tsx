@@ -206,7 +206,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     let left = false
     setProblem(null)
     const others = item.volumes.filter(({ id }) => id !== volume.id)
-    openAnnotator({ api, projectId: project.id, labels: project.labels, volumeId: volume.id, others, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
+    openAnnotator({ api, projectId: project.id, labels: project.labels, exclusive: project.exclusive_labels, volumeId: volume.id, others, page, readOnly: !mayAnnotate, ...(readerId ? { annotatorId: readerId } : {}) }).then(
       (made) => {
         if (left) return made.close()
         if (now.left) lookAsBefore(made, now.left)

@@ -116,9 +116,10 @@ function Versions({ projectId }: { projectId: string }) {
   if (found.problem) return <ProblemNotice problem={found.problem} onRetry={found.reload} />
   return (
     <ol class="label-versions">
-      {found.value?.items.map(({ version, created_at, author, labels }) => (
+      {found.value?.items.map(({ version, created_at, author, labels, exclusive }) => (
         <li key={version}>
           <strong>{text.version(version)}</strong>{' '}
+          {exclusive && <><span class="tag">{text.exclusiveTag}</span>{' '}</>}
           <span class="soft">{[formatDate(created_at, language.value, new Date()), author?.name].filter(Boolean).join(' · ')}</span>
           <p>{labels.map((label) => String(label['name'])).join(', ')}</p>
         </li>

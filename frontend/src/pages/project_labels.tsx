@@ -1,7 +1,7 @@
 // The labels of a project: add, rename, recolour, give a key, delete. Every change is sent at once; what the server
 // refuses (a label in use) is said beside the label.
 
-import { useState } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import type { LabelIn, Project } from '../api/project_types.ts'
 import type { Label, Page, Problem } from '../api/types.ts'
 import { labelSetTexts } from '../i18n/label_sets_text.ts'
@@ -20,6 +20,7 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
   const text = t().labels
   const [problem, setProblem] = useState<{ labelId: string | null; problem: Problem } | null>(null)
   const sets = labelSetTexts()
+  const id = useId()
   const [detailed, setDetailed] = useState<Label | null>(null)
   const { labels } = project
   const edits = may(project.role, 'manage') && !project.archived
@@ -61,6 +62,11 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
     const answer = await api.put<Page<Label>>(`/api/projects/${project.id}/labels/order`, { json: { label_ids: ids } })
     if (answer.error) setProblem({ labelId: null, problem: answer.error })
     else put(answer.data.items)
+  }
+  async function exclude(exclusive: boolean): Promise<void> {
+    const answer = await api.patch<Project>(`/api/projects/${project.id}`, { json: { exclusive_labels: exclusive } })
+    if (answer.error) setProblem({ labelId: null, problem: answer.error })
+    onChanged(answer.data ?? { ...project, labels: [...labels] })
   }
   async function save(label: Label, changes: Pick<Label, 'group' | 'rules'>): Promise<Problem | null> {
     const answer = await api.patch<Label>(`/api/labels/${label.id}`, { json: changes })
@@ -118,6 +124,14 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
             </ul>
           </div>
         )}
+      <section class="card pad stack-small">
+        <label class="check">
+          <input type="checkbox" checked={project.exclusive_labels} disabled={!edits} aria-describedby={`${id}x`}
+            onChange={(event) => void exclude(event.currentTarget.checked)} />
+          {sets.exclusive}
+        </label>
+        <p id={`${id}x`} class="soft">{sets.exclusiveHint}</p>
+      </section>
       <LabelVersions project={project} />
       {detailed && (
         <LabelDetails label={detailed} groups={[...new Set(labels.map(({ group }) => group).filter(Boolean))]}

@@ -60,6 +60,8 @@ export class Session {
   readonly traced = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
   /** What is drawn for one label is taken from the others that are shown. */
   readonly exclusive = signal(false)
+  /** The project's label set is exclusive: hidden labels yield too, and nobody switches it off. */
+  readonly alwaysExclusive: boolean
   /** What is kept, of all planes. */
   readonly measurements = signal<readonly Measured[]>([])
   /** The prompt that is being dragged. */
@@ -75,8 +77,10 @@ export class Session {
   readonly #onDecision: (decision: Decision) => void
   #nextDraftId = 1
 
-  constructor({ volume, window, readOnly = false, newId, onAccepted, onDecision = () => {}, onWork = () => {}, pictureOf = () => null, onMeasured = () => {} }: SessionOptions) {
+  constructor({ volume, window, readOnly = false, exclusive = false, newId, onAccepted, onDecision = () => {}, onWork = () => {}, pictureOf = () => null, onMeasured = () => {} }: SessionOptions) {
     this.view = new ViewState(volume, window)
+    this.alwaysExclusive = exclusive
+    this.exclusive.value = exclusive
     this.edits = new Edits({ view: this.view, newId, onAccepted, onDecision, yielding: (labelId) => this.#yielding(labelId) })
     this.limits = new Limits(this.edits.masks)
     this.strokes = new Strokes(this)
@@ -279,7 +283,7 @@ export class Session {
   /** Labels that lose what is drawn for this one. */
   #yielding(labelId: string): readonly string[] {
     if (!this.exclusive.value) return []
-    return this.labels.value.map(({ id }) => id).filter((id) => id !== labelId && this.isVisible(id))
+    return this.labels.value.map(({ id }) => id).filter((id) => id !== labelId && (this.alwaysExclusive || this.isVisible(id)))
   }
 
   #openDraft(slice: number, labelId: string, first: Prompt): Draft {

@@ -89,6 +89,8 @@ export interface SessionOptions {
   readonly window: WindowLevel
   /** The caller may look and not change anything. */
   readonly readOnly?: boolean
+  /** The label set is exclusive: a voxel belongs to one label at most. */
+  readonly exclusive?: boolean
   readonly newId: () => string
   readonly onAccepted: (accepted: Accepted) => void
   readonly onDecision?: (decision: Decision) => void

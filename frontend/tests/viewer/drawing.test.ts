@@ -113,6 +113,16 @@ test('labels that exclude each other: what one gains the others that are shown l
   assert.equal(area(session.masks.get(KIDNEY, 2)), before)
 })
 
+test('in an exclusive label set hidden labels yield too', () => {
+  const { session } = openSession(undefined, { exclusive: true })
+  session.edits.replaceMask(KIDNEY, 2, rectangle(ROWS, COLUMNS, 4, 4, 20, 20))
+  const before = area(session.masks.get(KIDNEY, 2))
+  session.setLabelVisible(KIDNEY, false)
+  session.strokes.setRadiusMm(3)
+  stroke(session, [12, 12], [12, 12])
+  assert.equal(area(session.masks.get(KIDNEY, 2)), before - area(session.masks.get(LIVER, 2)))
+})
+
 const DISC = { x: 16, y: 12, r: 8 }
 const disc = pictureOf((x, y) => (Math.hypot(x - DISC.x, y - DISC.y) <= DISC.r ? 200 : 50) + ((x * 5 + y * 11) % 7))
 

@@ -32,7 +32,7 @@ export const KIDNEY = 'label-kidney'
 
 /** A session with two labels, a viewport, and the visible slice loaded (values 0..). `accepted` grows as revisions leave. */
 export function openSession(
-  viewed: ViewedVolume = volume(), listeners: Pick<SessionOptions, 'onDecision' | 'onWork' | 'onMeasured'> = {},
+  viewed: ViewedVolume = volume(), listeners: Pick<SessionOptions, 'exclusive' | 'onDecision' | 'onWork' | 'onMeasured'> = {},
 ): { session: Session; accepted: Accepted[] } {
   const accepted: Accepted[] = []
   let ids = 0

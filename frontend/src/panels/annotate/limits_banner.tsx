@@ -12,13 +12,14 @@ export function LimitsBanner({ annotator }: { annotator: Annotator }) {
   const { drawing } = annotator
   const inside = annotator.labels.value.find(({ id }) => id === drawing.inside.value)
   const range = annotator.threshold.value
-  if (!annotator.canDraw.value || (!inside && range === null && !drawing.exclusive.value)) return null
+  const exclusive = drawing.exclusive.value && !drawing.alwaysExclusive
+  if (!annotator.canDraw.value || (!inside && range === null && !exclusive)) return null
   const number = (value: number) => formatNumber(value, language.value, Number.isInteger(value) ? 0 : 2)
   return (
     <div class="limits" role="status" onMouseDown={keepFocus}>
       {inside && <Limit words={text.limitInside(inside.name)} end={() => drawing.setInside(null)} />}
       {range && <Limit words={text.limitRange(number(range[0]), number(range[1]), annotator.volume.unit)} end={() => annotator.setThreshold(null)} />}
-      {drawing.exclusive.value && <Limit words={text.limitExclusive} end={() => drawing.setExclusive(false)} />}
+      {exclusive && <Limit words={text.limitExclusive} end={() => drawing.setExclusive(false)} />}
     </div>
   )
 }
