@@ -3,6 +3,7 @@ colours, enhanced CT and PET with a scale for each frame. Written by other libra
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import convert_color_space
 from pydicom.sequence import Sequence
@@ -29,7 +31,8 @@ from backend.errors import UnsupportedTransferSyntax
 from backend.imaging.blanked_files import FrameBlank, blank_dicom
 from backend.imaging.blanking import Rectangle, darkest, fill
 from backend.imaging.dicom import SeriesImport, read_dicom
-from backend.imaging.dicom.serving import as_explicit_little_endian, plain_frames
+from backend.imaging.dicom.attributes import read_bulk, read_metadata
+from backend.imaging.dicom.serving import Look, as_explicit_little_endian, plain_frames, render
 from backend.imaging.outcomes import Fault, SourceFile
 from tests import phantoms
 
@@ -111,6 +114,12 @@ def test_parametric_maps_have_real_values(dtype: type, tmp_path: Path) -> None:
     np.testing.assert_allclose(made.volume.voxels, expected, rtol=1e-6)
     np.testing.assert_allclose(made.volume.geometry.affine_lps, GRID.affine_lps, atol=1e-6)
     assert_blanks(path, made, 4)
+    if is_real:
+        place = {np.float32: "7FE00008", np.float64: "7FE00009"}[dtype]
+        metadata = read_metadata(path, "bulk/{}".format)
+        assert metadata[place]["BulkDataURI"] == f"bulk/{place}" and "7FE00010" not in metadata
+        assert read_bulk(path, place) == made_map[int(place, 16)].value == b"".join(plain_frames(path, [1, 2, 3, 4]))
+        assert {Image.open(io.BytesIO(render(path, n, Look()))).size for n in (1, 2, 3, 4)} == {(20, 16)}
 
 
 def test_single_bits(tmp_path: Path) -> None:
@@ -223,4 +232,12 @@ def test_big_endian_files_are_served_and_blanked(dtype: type, tmp_path: Path) ->
     as_explicit_little_endian(path, tmp_path / "little.dcm")
     np.testing.assert_array_equal(read_one(tmp_path / "little.dcm").volume.voxels[0], pixels)
     assert plain_frames(path, [1])[0][: pixels.nbytes] == pixels.tobytes()
+    assert read_bulk(path, "7FE00010") == pixels.tobytes()
     assert_blanks(path, made, 1)
+
+
+def test_bulk_data_of_compressed_pixels_is_decoded(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(5).integers(0, 4000, (64, 96), np.uint16)
+    data = phantoms.image_dataset(pixels)
+    data.compress(JPEGLSLossless, generate_instance_uid=False)
+    assert read_bulk(saved(data, tmp_path), "7FE00010") == pixels.tobytes()

@@ -21,8 +21,9 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 from pydicom.valuerep import AMBIGUOUS_VR
 
-from backend.errors import CorruptDicom
-from backend.imaging.dicom.elements import text, unheard
+from backend.errors import CorruptDicom, UndecodablePixelData
+from backend.imaging.dicom.byte_order import as_little_endian
+from backend.imaging.dicom.elements import integer, text, unheard
 
 START_BYTES = 1 << 20
 """So much of a file is enough to say what it is: the identity and the image's description come before anything long."""
@@ -38,6 +39,8 @@ BY_CONTEXT = frozenset({"SQ", "UN", *AMBIGUOUS_VR})
 
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 PIXEL_DATA = "7FE00010"
+REAL_PIXELS = {32: ("7FE00008", "OF"), 64: ("7FE00009", "OD")}
+"""Bits of a real number -> where its pixels are."""
 PREFIX = 132
 """Bytes of the preamble and the mark "DICM"."""
 
@@ -101,16 +104,33 @@ def read_metadata(path: Path, bulk_url: Callable[[str], str]) -> Json:
             dataset = pydicom.dcmread(path, stop_before_pixels=True)
             found = _items(dataset, "", bulk_url)
             if "Rows" in dataset:
-                found[PIXEL_DATA] = {"vr": "OW", "BulkDataURI": bulk_url(PIXEL_DATA)}
+                place, vr = _pixels_of(dataset)
+                found[place] = {"vr": vr, "BulkDataURI": bulk_url(place)}
         except Exception as error:
             raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
     return dict(sorted(found.items()))
 
 
+def _pixels_of(dataset: Dataset) -> tuple[str, str]:
+    """Where the pixels are that a header stops before, and their value representation: real numbers have no sign and no
+    stored bits."""
+    is_real = "BitsStored" not in dataset and "PixelRepresentation" not in dataset
+    return (
+        REAL_PIXELS.get(integer(dataset, "BitsAllocated") or 0, (PIXEL_DATA, "OW")) if is_real else (PIXEL_DATA, "OW")
+    )
+
+
 def read_bulk(path: Path, place: str) -> bytes | None:
-    """The bytes of one binary value by its place in the file (see `read_metadata`), None where there is none."""
+    """The bytes of one binary value by its place in the file (see `read_metadata`), None where there is none: little
+    endian, pixels decoded, as Explicit VR Little Endian has them. Raises UndecodablePixelData."""
     with unheard():
-        dataset: Dataset = pydicom.dcmread(path)
+        dataset = as_little_endian(pydicom.dcmread(path))
+        syntax = dataset.file_meta.TransferSyntaxUID
+        if place == PIXEL_DATA and syntax.is_encapsulated:
+            try:
+                dataset.decompress(generate_instance_uid=False)
+            except Exception as error:
+                raise UndecodablePixelData(syntax.name, type(error).__name__) from error
         *outer, last = place.split(".")
         for name, index in zip(outer[::2], outer[1::2], strict=True):
             items = dataset.get(Tag(int(name, 16)))

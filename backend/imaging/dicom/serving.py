@@ -153,6 +153,9 @@ def _visible(dataset: Dataset, number: int, pixels: NDArray[np.generic], look: L
         return pixels[..., :3].astype(np.uint8)
     source = _with_groups(dataset, number)
     values = np.asarray(apply_modality_lut(pixels, source), dtype=np.float64)
+    if not np.isfinite(values).all():  # real numbers may be none
+        finite = values[np.isfinite(values)]
+        values = np.nan_to_num(values, nan=finite.min() if finite.size else 0.0)
     if look.window is not None:
         shown = _windowed(values, *look.window)
     elif "VOILUTSequence" in source:
