@@ -2,7 +2,8 @@
 
 Lines go to standard error; standard output belongs to answers. `json` gives one object a line with a UTC time,
 `console` is for people. A log line names things by their ids and never carries names, pixels or header
-values of a patient.
+values of a patient: of an exception that nobody foresaw, it tells where, which kind, and its words without what they
+quote.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 import warnings
 from typing import TextIO
 
 import structlog
 
+from backend.imaging.reasons import reason_of
 from backend.settings import Settings
 
 # Libraries that are worth listening to only when something is wrong.
@@ -38,12 +41,9 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if as_json:
-        rendering: list[structlog.typing.Processor] = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
+        rendering: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
-        rendering = [structlog.dev.ConsoleRenderer(colors=target.isatty())]
+        rendering = structlog.dev.ConsoleRenderer(colors=target.isatty())
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -54,7 +54,11 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(_where_and_which),
+                rendering,
+            ],
         )
     )
     root = logging.getLogger()
@@ -81,6 +85,22 @@ def silence_quoting() -> None:
         logger.propagate = False  # a level would not do: pydicom sets its own when it is imported
     quoting = "|".join(map(re.escape, QUOTING))
     warnings.filterwarnings("ignore", module=rf"({quoting})(\.|$)")
+
+
+def _where_and_which(exc_info: structlog.typing.ExcInfo) -> str:
+    """A traceback with the causes first, as Python writes it, in which messages quote nothing."""
+    chain: list[BaseException] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    told = (
+        "Traceback (most recent call last):\n"
+        + "".join(traceback.format_tb(one.__traceback__))
+        + f"{type(one).__qualname__}: {reason_of(one)}"
+        for one in reversed(chain)
+    )
+    return "\n\nThen:\n\n".join(told)
 
 
 class _WithoutQuery(logging.Filter):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import nrrd
 import numpy as np
 import psycopg
 import pydicom
@@ -160,6 +161,18 @@ def other_files(folder: Path) -> list[Path]:
         description=f"{MARK} tiff description",
         extratags=[(315, "s", 0, f"{MARK} artist", True), (65000, "s", 0, f"{MARK} private tag", True)],
     )
+    return sorted(folder.iterdir())
+
+
+def masks(folder: Path, files: list[Path]) -> list[Path]:
+    """A mask of the scan among the files, as NIfTI and NRRD, and one that is damaged."""
+    folder.mkdir(parents=True)
+    scan = nib.load(next(file for file in files if file.name.endswith(".nii.gz")))
+    drawn = nib.Nifti1Image((np.asarray(scan.dataobj) % 7 == 0).astype(np.uint8), scan.affine)
+    drawn.header["descrip"] = f"{MARK} mask"
+    drawn.to_filename(folder / f"{MARK}-mask.nii.gz")
+    nrrd.write(str(folder / f"{MARK}-mask.nrrd"), np.ones((8, 6, 5), np.uint8), {"content": f"{MARK} content"})
+    (folder / f"{MARK}-cut.nrrd").write_bytes((folder / f"{MARK}-mask.nrrd").read_bytes()[:90])
     return sorted(folder.iterdir())
 
 

@@ -56,6 +56,24 @@ def test_json_is_one_object_a_line() -> None:
     assert theirs["level"] == "warning"
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_an_exception_tells_where_and_quotes_nothing(log_format: str) -> None:
+    stream, name, born = io.StringIO(), "PLANTED^NAME", "18931117"
+    configure_logging(Settings(log_format=log_format), stream)
+    for logger in (structlog.get_logger("backend.somewhere"), logging.getLogger("library")):
+        try:
+            try:
+                int(name)
+            except ValueError as error:
+                raise KeyError(f"{name} {born}") from error
+        except KeyError:
+            logger.exception("it broke")
+    said = stream.getvalue()
+    assert said.count("it broke") == 2 and said.count("ValueError: invalid literal") == 2
+    assert said.count("test_logs.py") == 4 and "KeyError" in said
+    assert "PLANTED" not in said and "18931117" not in said
+
+
 def test_console_is_for_people() -> None:
     ours, theirs = said("console")
     assert "job done" in ours

@@ -86,6 +86,20 @@ class Way:
             revision = {"id": _uuid(), "parent": None, "origin": "manual", "slices": [{"slice": 0, "flips": mask}]}
             self.ask("POST", f"/api/annotations/{annotation['id']}/revisions", json=revision).raise_for_status()
 
+    def masks(self, cases: list[dict[str, Any]], files: list[Path]) -> None:
+        """What another program drew, sent to the first case that it fits."""
+        outcomes = set()
+        options = json.dumps({"replace": True, "targets": [{"segment": "1", "label": "Organ"}]})
+        for case in cases:
+            parts = [("files", (f"{planted.MARK} masks/{file.name}", file.read_bytes())) for file in files]
+            answer = self.ask("POST", f"/api/cases/{case['id']}/masks", files=parts, data={"options": options})
+            if answer.status_code != 202:
+                outcomes.add(answer.json()["code"])
+                continue
+            job = self.over(answer.json())
+            outcomes |= {file["outcome"] for file in (job["result"] or {"files": []})["files"]}
+        assert {"imported", "refused"} <= outcomes, outcomes
+
     def export_all(self, case: dict[str, Any]) -> set[str]:
         done = set()
         for format in FORMATS:
@@ -177,7 +191,11 @@ def test_nothing_that_was_planted_is_anywhere(installation: Installation, policy
         archive = way.over(
             way.ask("POST", f"/api/projects/{way.id}/export", json={"images": True, "masks": True}).json()
         )
-        way.ask("GET", f"/api/jobs/{archive['id']}/download")
+        packed = way.ask("GET", f"/api/jobs/{archive['id']}/download").content
+        upload = {"files": (f"{planted.MARK}.zip", packed)}
+        again = way.over(way.ask("POST", f"/api/projects/import?name=Again {policy}", files=upload).json())
+        assert again["state"] == "done", again
+        way.masks(cases, planted.masks(tmp_path / "masks", files))
         way.read_all()
         found = {"said over HTTP": way.heard()}
     found["queue"] = planted.in_redis(address(installation, "SAMMED_REDIS_URL"))
