@@ -40,6 +40,7 @@ def project_create(
     description: Annotated[str, typer.Option(help="What it is about.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="A label as NAME or NAME=#rrggbb; repeatable.")] = None,
     privacy: Annotated[Privacy, typer.Option(help="How images are de-identified.")] = Privacy.RETAIN_UIDS,
+    voxels_only: Annotated[bool, typer.Option("--voxels-only", help="Keep no original files of images.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = None,
@@ -47,7 +48,9 @@ def project_create(
     """Make a project with its labels and print its id."""
     labels = [_label(text, n) for n, text in enumerate(label or [])]
     with connected(url, data_dir) as client:
-        made = client.create_project(name, description=description, labels=labels, privacy=privacy)
+        made = client.create_project(
+            name, description=description, labels=labels, privacy=privacy, keep_originals=not voxels_only
+        )
     print_json(made) if as_json else print(made["id"])
 
 

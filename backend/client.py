@@ -132,10 +132,18 @@ class Client:
         return found
 
     def create_project(
-        self, name: str, *, description: str = "", labels: Sequence[Json] = (), privacy: str = "retain-uids"
+        self,
+        name: str,
+        *,
+        description: str = "",
+        labels: Sequence[Json] = (),
+        privacy: str = "retain-uids",
+        keep_originals: bool = True,
     ) -> Json:
-        """`privacy`: how images are de-identified on their way in: retain-uids, full or none."""
-        body = {"name": name, "description": description, "labels": list(labels), "privacy": privacy}
+        """`privacy`: how images are de-identified on their way in: retain-uids, full or none. Without `keep_originals`
+        only their voxels are kept."""
+        body: Json = {"name": name, "description": description, "labels": list(labels)}
+        body |= {"privacy": privacy, "keep_originals": keep_originals}
         return self._json("POST", "/api/projects", json=body)
 
     def export_project(self, project_id: str, *, images: bool = True, masks: bool = True) -> Json:
