@@ -15,6 +15,7 @@ from backend.services.archives import Archives
 from backend.services.audit import AuditLog
 from backend.services.cases import Cases
 from backend.services.comments import Comments
+from backend.services.comparisons import Comparisons
 from backend.services.consensus import ConsensusProposals
 from backend.services.content import Content
 from backend.services.dicom_index import DicomIndex
@@ -29,6 +30,7 @@ from backend.services.imports import Imports
 from backend.services.intakes import Intakes
 from backend.services.isolation import Isolation
 from backend.services.jobs import Jobs
+from backend.services.judging import Judging
 from backend.services.label_sets import LabelSets
 from backend.services.learned_prompts import LearnedPrompts
 from backend.services.learning import Learning
@@ -92,6 +94,8 @@ class Services:
     rounds: Rounds
     agreements: Agreements
     consensus: ConsensusProposals
+    comparisons: Comparisons
+    judging: Judging
     leases: Leases
     comments: Comments
     measurements: Measurements
@@ -177,6 +181,8 @@ def build_services(settings: Settings) -> Services:
         rounds=Rounds(db),
         agreements=Agreements(db, jobs),
         consensus=ConsensusProposals(db, jobs, proposals),
+        comparisons=Comparisons(db, queue, jobs, segmentation),
+        judging=Judging(db),
         leases=Leases(db),
         comments=Comments(db),
         measurements=Measurements(db, volumes, objects),

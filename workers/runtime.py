@@ -60,8 +60,10 @@ class Runtime:
 
                 self.jobs |= Batch(services, interactive).jobs()
             if QueueName.EVALUATE in queues:
+                from workers.comparison_job import ComparisonJob
                 from workers.evaluation_job import Evaluation
 
+                self.jobs[JobKind.COMPARE] = ComparisonJob(services, interactive, give_way=self.give_way).run
                 self.jobs[JobKind.EVALUATE] = Evaluation(services, interactive, give_way=self.give_way).run
         if QueueName.IO in queues:
             from workers.archive import Archive

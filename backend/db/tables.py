@@ -1,8 +1,8 @@
 """All tables. Rows are records of what happened or of what is; rules about them live in the services.
 
-Times are UTC. Identifiers are UUIDv7. `revisions`, `revision_slices`, `learned_prompts` and `audit_events` are
-append-only: services only insert, an ORM listener refuses anything else, and so does a trigger in the database
-(migrations).
+Times are UTC. Identifiers are UUIDv7. `revisions`, `revision_slices`, `learned_prompts`, `audit_events`,
+`comparison_pairs` and `comparison_votes` are append-only: services only insert, an ORM listener refuses anything else,
+and so does a trigger in the database (migrations).
 """
 
 from __future__ import annotations
@@ -655,6 +655,86 @@ class Proposal(Base):
     )
 
 
+# -- blinded comparisons ----------------------------------------------------------------------------------------------
+class Comparison(Base):
+    """Two sources of masks that readers compare without knowing which is which (domain.comparison)."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[UUID] = _id()
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(120))
+    settings: Mapped[dict[str, Any]]  # domain.comparison.ComparisonSettings
+    plan: Mapped[list[Any]]  # domain.comparison.PlannedGroup
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))  # that computes masks
+    identical: Mapped[int] = mapped_column(Integer, default=0)  # pairs of equal masks, which nobody is shown
+    ready_at: Mapped[datetime | None]
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (Index("comparisons_by_project", "project_id", "id"),)
+
+
+class ComparisonReader(Base):
+    """Who compares; `finished_at`: since when they see the tally and say nothing more."""
+
+    __tablename__ = "comparison_readers"
+
+    comparison_id: Mapped[UUID] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True)
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    finished_at: Mapped[datetime | None]
+
+
+class ComparisonPair(Base):
+    """Two masks of one slice, and where each is from. `annotation_id`: the accepted mask."""
+
+    __tablename__ = "comparison_pairs"
+
+    id: Mapped[UUID] = _id()
+    comparison_id: Mapped[UUID] = mapped_column(ForeignKey("comparisons.id"))
+    annotation_id: Mapped[UUID] = mapped_column(ForeignKey("annotations.id"))
+    slice_index: Mapped[int] = mapped_column(Integer)
+    first_counts: Mapped[str] = mapped_column(Text)
+    second_counts: Mapped[str] = mapped_column(Text)
+    first_from: Mapped[dict[str, Any]]
+    second_from: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("comparison_id", "annotation_id", "slice_index"),)
+
+
+class ComparisonTurn(Base):
+    """When a reader is shown a pair, and on which side, as it was drawn."""
+
+    __tablename__ = "comparison_turns"
+
+    pair_id: Mapped[UUID] = mapped_column(ForeignKey("comparison_pairs.id"), primary_key=True)
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    comparison_id: Mapped[UUID] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(Integer)  # from 0
+    first_is_left: Mapped[bool] = mapped_column(Boolean)
+
+    __table_args__ = (UniqueConstraint("comparison_id", "reader_id", "position"),)
+
+
+class ComparisonVote(Base):
+    """What a reader said of a pair. Who thinks again says something more: the highest `number` counts."""
+
+    __tablename__ = "comparison_votes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # made by the client, so that a retry is a no-op
+    pair_id: Mapped[UUID] = mapped_column(ForeignKey("comparison_pairs.id"))
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    number: Mapped[int] = mapped_column(Integer)  # of this reader on this pair, from 1
+    choice: Mapped[str] = mapped_column(String(8))
+    seconds: Mapped[float | None] = mapped_column(Float)  # since the pair was shown
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("pair_id", "reader_id", "number"),
+        CheckConstraint("choice in ('left', 'right', 'none')", name="comparison_choice"),
+    )
+
+
 # -- work and record --------------------------------------------------------------------------------------------------
 class Job(Base):
     """A background job. This row is the record; the queue carries only its id."""
@@ -749,4 +829,4 @@ class AuditEvent(Base):
     )
 
 
-APPEND_ONLY = (Revision, RevisionSlice, LearnedPromptRow, AuditEvent)
+APPEND_ONLY = (Revision, RevisionSlice, LearnedPromptRow, AuditEvent, ComparisonPair, ComparisonVote)

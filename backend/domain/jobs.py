@@ -37,6 +37,7 @@ class JobKind(StrEnum):
     RESTORE = "restore"
     AGREEMENT = "agreement"
     CONSENSUS = "consensus"
+    COMPARE = "compare"
     PULL = "pull"
     PUSH = "push"
     BLANK = "blank"
@@ -58,6 +59,7 @@ QUEUE_OF: dict[JobKind, QueueName] = {
     JobKind.AGREEMENT: QueueName.IO,
     JobKind.CONSENSUS: QueueName.IO,
     JobKind.IMPORT_MASKS: QueueName.IO,
+    JobKind.COMPARE: QueueName.EVALUATE,
 }
 
 LEARNING_KINDS = (JobKind.LEARN_PROMPT, JobKind.AUTO_SEGMENT, JobKind.PROPAGATE)
@@ -176,6 +178,12 @@ class ConsensusPayload(_Payload):
     method: ConsensusMethod
     reader_ids: tuple[UUID, ...]
     reviewer_id: UUID
+
+
+class ComparePayload(_Payload):
+    """Compute the masks of a blinded comparison."""
+
+    comparison_id: UUID
 
 
 class PullPayload(_Payload):

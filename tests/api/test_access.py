@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.api.schemas_evaluations import EvaluateJobIn
+from backend.db.tables import Comparison, ComparisonReader
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind, LearnPromptPayload
 from backend.domain.learning import Verdict
@@ -98,6 +100,16 @@ ALLOWED: dict[str, set[Role]] = {
     "start_agreement": EXPORT,
     "get_tests": MANAGER,
     "start_consensus": EXPORT,
+    "list_comparisons": EXPORT,
+    "create_comparison": MANAGER,
+    "get_comparison": EXPORT,  # managers, and reviewers who judge in it
+    "get_judged": EXPORT,
+    "get_turn": EXPORT,
+    "cast_vote": EXPORT,
+    "finish_comparison": EXPORT,
+    "get_tally": EXPORT,  # not before they have finished
+    "get_tally_csv": EXPORT,
+    "get_votes_csv": MANAGER,
     "list_changes": ALL,  # of one's own masks; reviewers see those of others
     "list_comments": ALL,
     "get_statistics": EXPORT,
@@ -214,6 +226,19 @@ def learned_prompt(services: Services, project_id: UUID, label_id: UUID, who: Pr
     return str(kept.id)
 
 
+def comparison(services: Services, project_id: UUID, boss: Principal, readers: list[Principal]) -> str:
+    """A blinded comparison in which these people have finished."""
+    settings = {"first": {"what": "plain", "how": "stored"}, "second": {"what": "human", "how": "stored"}}
+    row = Comparison(id=new_id(), project_id=project_id, name="Blind", settings=settings, plan=[], created_by=boss.id)
+    with services.db.begin() as session:
+        session.add(row)
+        session.flush()
+        session.add_all(
+            ComparisonReader(comparison_id=row.id, reader_id=who.id, finished_at=datetime.now(UTC)) for who in readers
+        )
+    return str(row.id)
+
+
 def evaluation(services: Services, project_id: UUID, who: Principal) -> str:
     """A job that measures, waiting for a worker that never comes."""
     asked = {"kind": "evaluate", "project_id": project_id, "case_ids": [new_id()], "label_ids": [new_id()]}
@@ -237,6 +262,7 @@ def world(services: Services) -> dict[str, Any]:
     thread = services.comments.add(boss, stored.case_id, "Too large", Pin(stored.volume_id, label.id, 0, (3, 4)))
     app = create_app(services)
     actors: dict[str, Actor] = {}
+    judges: list[Principal] = []
     learned = learned_prompt(services, view.project.id, label.id, boss)
     boss_annotation = services.annotations.create(boss, stored.volume_id, label.id, None)
     for role in (*Role, None):
@@ -245,6 +271,7 @@ def world(services: Services) -> dict[str, Any]:
         annotation_id, learned_prompt_id, measuring = str(boss_annotation.annotation.id), learned, boss
         if role is not None:
             services.projects.set_member(boss, view.project.id, who.email, role)
+            judges += [who] if role in EXPORT else []
             if role is not Role.VIEWER:
                 mine = services.annotations.create(who, stored.volume_id, label.id, None)
                 annotation_id = str(mine.annotation.id)
@@ -266,6 +293,7 @@ def world(services: Services) -> dict[str, Any]:
         "comment_id": str(thread.first.comment.id),
         "job_id": str(job.id),
         "intake_id": str(services.intakes.open(boss, view.project.id, "a series")),
+        "comparison_id": comparison(services, view.project.id, boss, judges),
         "evaluation_id": evaluation(services, view.project.id, boss),
     }
 
@@ -278,7 +306,7 @@ def path_of(name: str, path: str, world: dict[str, Any], actor: Actor) -> str:
         values |= {"job_id": world["evaluation_id"], "name": "report.md"}
     values |= {"study": "1.2", "series": "1.3", "instance": "1.4", "frames": "1", "frame": "1", "place": "7FE00010"}
     values.setdefault("name", "none")
-    values |= {"axis": "0", "index": "0", "k": "0"} | {
+    values |= {"axis": "0", "index": "0", "k": "0", "position": "0"} | {
         name: str(new_id()) for name in ("token_id", "session_id", "person_id", "reader_id")
     }
     query = {"list_annotations": f"?volume_id={world['volume_id']}", "list_jobs": f"?project_id={world['project_id']}"}
@@ -313,6 +341,13 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
         "answer_comment": {"body": "Done."},
         "start_agreement": {"tolerance_mm": 1.5},
         "start_consensus": {"method": "staple", "reader_ids": []},
+        "create_comparison": {
+            "name": "Which?",
+            "settings": {"first": {"what": "plain"}, "second": {"what": "human"}},
+            "label_ids": [world["label_id"]],
+            "reader_ids": [],
+        },
+        "cast_vote": {"id": str(new_id()), "position": 0, "choice": "left"},
         "resolve_comment": {"resolved": True},
         "add_measurement": {"kind": "length", "slice": 0, "points": [{"x": 1, "y": 1}, {"x": 4, "y": 5}]},
         "predict_mask": {"slice": 0, "points": []},
