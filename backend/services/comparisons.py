@@ -171,13 +171,13 @@ class Comparisons:
         CannotCompare, NoWorker, ModelMissing."""
         readers = list(dict.fromkeys(reader_ids))
         name = name.strip()
-        if not 1 <= len(name) <= 120:
-            raise CannotCompare("A comparison needs a name of 1 to 120 characters.")
-        if not 1 <= pairs <= MOST_PAIRS or not 1 <= len(readers) <= MOST_READERS:
-            raise CannotCompare(f"A comparison has 1 to {MOST_PAIRS} pairs and 1 to {MOST_READERS} readers.")
         job: Job | None = None
         with self._db.begin() as session:
             require(session, who, project_id, Action.MANAGE)
+            if not 1 <= len(name) <= 120:
+                raise CannotCompare("A comparison needs a name of 1 to 120 characters.")
+            if not 1 <= pairs <= MOST_PAIRS or not 1 <= len(readers) <= MOST_READERS:
+                raise CannotCompare(f"A comparison has 1 to {MOST_PAIRS} pairs and 1 to {MOST_READERS} readers.")
             _check_chosen(session, project_id, label_ids, readers)
             if settings.computed:
                 settings = settings.model_copy(update={"model": settings.model or self._segmentation.default_model})

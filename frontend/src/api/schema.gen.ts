@@ -613,6 +613,163 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/comparisons/{comparison_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Get Comparison */
+        readonly get: operations["get_comparison"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/finish": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Finish Comparison
+         * @description The caller has judged all pairs: they see the tally from now on, and say nothing more.
+         */
+        readonly post: operations["finish_comparison"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/progress": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Judged
+         * @description How far the caller is, who judges.
+         */
+        readonly get: operations["get_judged"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/tally": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Tally
+         * @description For managers, and for readers who have finished.
+         */
+        readonly get: operations["get_tally"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/tally.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Tally Csv
+         * @description The same as a table.
+         */
+        readonly get: operations["get_tally_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/turns/{position}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Turn
+         * @description A pair, from 0, in the caller's own order and with their own sides.
+         */
+        readonly get: operations["get_turn"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/votes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Cast Vote
+         * @description Which mask of a pair is better. The last vote on a pair counts; all are kept.
+         */
+        readonly post: operations["cast_vote"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/votes.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get Votes Csv
+         * @description Every vote that counts with where both masks are from, for managers.
+         */
+        readonly get: operations["get_votes_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/deliveries/{delivery_id}/redeliver": {
         readonly parameters: {
             readonly query?: never;
@@ -1146,6 +1303,30 @@ export interface paths {
          * @description Change many cases at once. Those that cannot change come back with the reason; the others change all the same.
          */
         readonly patch: operations["change_cases"];
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{project_id}/comparisons": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List Comparisons
+         * @description Newest first: all for managers, else those that the caller judges in.
+         */
+        readonly get: operations["list_comparisons"];
+        readonly put?: never;
+        /**
+         * Create Comparison
+         * @description Set up a comparison; what has to be computed is computed by a job first.
+         */
+        readonly post: operations["create_comparison"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/projects/{project_id}/dicom-servers": {
@@ -3058,6 +3239,12 @@ export interface components {
          * @enum {string}
          */
         readonly CheckScope: "volume" | "case";
+        /**
+         * Choice
+         * @description What a reader says of a pair.
+         * @enum {string}
+         */
+        readonly Choice: "left" | "right" | "none";
         /** CodeValue */
         readonly CodeValue: {
             /** Meaning */
@@ -3103,6 +3290,107 @@ export interface components {
             /** Volume Id */
             readonly volume_id?: string | null;
         };
+        /**
+         * ComparisonIn
+         * @description Two sources of masks to compare on slices of accepted masks, drawn by the seed.
+         */
+        readonly ComparisonIn: {
+            /**
+             * Case Ids
+             * @description Accepted cases; null: all of them
+             */
+            readonly case_ids?: readonly string[] | null;
+            /** Label Ids */
+            readonly label_ids: readonly string[];
+            /**
+             * Name
+             * @description Readers see it: it should not say what is compared
+             */
+            readonly name: string;
+            /**
+             * Pairs
+             * @default 40
+             */
+            readonly pairs?: number;
+            /** Reader Ids */
+            readonly reader_ids: readonly string[];
+            readonly settings: components["schemas"]["ComparisonSettings"];
+        };
+        /** ComparisonOut */
+        readonly ComparisonOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            readonly created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            readonly id: string;
+            /**
+             * Identical
+             * @description Slices left out because both masks are the same
+             */
+            readonly identical: number;
+            /** @description That computes masks, as long as it is not done */
+            readonly job: components["schemas"]["Job"] | null;
+            readonly mine: components["schemas"]["ReaderProgressOut"] | null;
+            /** Name */
+            readonly name: string;
+            /** Pairs */
+            readonly pairs: number;
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            readonly project_id: string;
+            /**
+             * Readers
+             * @description For managers; else one's own
+             */
+            readonly readers: readonly components["schemas"]["ReaderProgressOut"][];
+            /** @description null to who still judges */
+            readonly settings: components["schemas"]["ComparisonSettings"] | null;
+            readonly state: components["schemas"]["ComparisonState"];
+        };
+        /**
+         * ComparisonSettings
+         * @description `prompts` and `points` (positive and negative ones each) are for what is computed of a click; `support` slices of
+         *     the accepted mask teach what is learned, and are not compared.
+         */
+        readonly ComparisonSettings: {
+            readonly first: components["schemas"]["Source"];
+            /** Model */
+            readonly model?: string | null;
+            /**
+             * Points
+             * @default 3
+             */
+            readonly points?: number;
+            /**
+             * Prompts
+             * @default points
+             * @enum {string}
+             */
+            readonly prompts?: "points" | "boxes";
+            readonly second: components["schemas"]["Source"];
+            /**
+             * Seed
+             * @default 0
+             */
+            readonly seed?: number;
+            /**
+             * Support
+             * @default 5
+             */
+            readonly support?: number;
+        };
+        /**
+         * ComparisonState
+         * @enum {string}
+         */
+        readonly ComparisonState: "preparing" | "failed" | "ready";
         /**
          * ConsensusIn
          * @description `majority` and `staple` take two readers or more, `reader` takes one.
@@ -3707,7 +3995,7 @@ export interface components {
          * JobKind
          * @enum {string}
          */
-        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "pull" | "push" | "blank" | "import_masks";
+        readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "compare" | "pull" | "push" | "blank" | "import_masks";
         /**
          * JobProblem
          * @description Why a job failed: problem details without an HTTP status.
@@ -3733,6 +4021,18 @@ export interface components {
          * @enum {string}
          */
         readonly JobState: "queued" | "running" | "done" | "failed" | "cancelled";
+        /** JudgedOut */
+        readonly JudgedOut: {
+            /** Judged */
+            readonly judged: number;
+            /**
+             * Next
+             * @description The first pair of which nothing is said; null: none is left
+             */
+            readonly next: number | null;
+            /** Of */
+            readonly of: number;
+        };
         /** KnownIn */
         readonly KnownIn: {
             /**
@@ -4184,6 +4484,12 @@ export interface components {
             /** Pseudonym */
             readonly pseudonym: string;
         };
+        /**
+         * MaskSource
+         * @description Who or what drew a mask.
+         * @enum {string}
+         */
+        readonly MaskSource: "plain" | "assist" | "auto" | "human";
         /** Me */
         readonly Me: {
             /**
@@ -4555,6 +4861,13 @@ export interface components {
         readonly Page_Case_: {
             /** Items */
             readonly items: readonly components["schemas"]["Case"][];
+            /** Next Cursor */
+            readonly next_cursor?: string | null;
+        };
+        /** Page[ComparisonOut] */
+        readonly Page_ComparisonOut_: {
+            /** Items */
+            readonly items: readonly components["schemas"]["ComparisonOut"][];
             /** Next Cursor */
             readonly next_cursor?: string | null;
         };
@@ -5257,6 +5570,14 @@ export interface components {
              */
             readonly slices: number;
         };
+        /** ReaderProgressOut */
+        readonly ReaderProgressOut: {
+            /** Finished At */
+            readonly finished_at: string | null;
+            /** Judged */
+            readonly judged: number;
+            readonly reader: components["schemas"]["Person"];
+        };
         /**
          * ReadingOut
          * @description One person's blind reading of a case.
@@ -5648,6 +5969,20 @@ export interface components {
              */
             readonly undos?: number;
         };
+        /**
+         * Source
+         * @description `stored`: as revisions of accepted cases have it. `computed`: by a worker, with prompts that are drawn, by the
+         *     comparison's seed, from the accepted mask.
+         */
+        readonly Source: {
+            /**
+             * How
+             * @default stored
+             * @enum {string}
+             */
+            readonly how?: "stored" | "computed";
+            readonly what: components["schemas"]["MaskSource"];
+        };
         /** StatisticsOut */
         readonly StatisticsOut: {
             /** Days */
@@ -5757,6 +6092,48 @@ export interface components {
             readonly kept: readonly string[];
             /** Labels */
             readonly labels: readonly components["schemas"]["Label"][];
+        };
+        /** TallyOut */
+        readonly TallyOut: {
+            readonly first: components["schemas"]["Source"];
+            /** Rows */
+            readonly rows: readonly components["schemas"]["TallyRowOut"][];
+            readonly second: components["schemas"]["Source"];
+        };
+        /** TallyRowOut */
+        readonly TallyRowOut: {
+            /** First */
+            readonly first: number;
+            /** High */
+            readonly high: number | null;
+            /**
+             * Label Id
+             * @description null: all labels
+             */
+            readonly label_id: string | null;
+            /** Label Name */
+            readonly label_name: string | null;
+            /**
+             * Low
+             * @description Wilson's 95 % interval of the share
+             */
+            readonly low: number | null;
+            /** None */
+            readonly none: number;
+            /**
+             * P Value
+             * @description Exact two-sided sign test
+             */
+            readonly p_value: number | null;
+            /** @description null: of each pair what most readers prefer */
+            readonly reader: components["schemas"]["Person"] | null;
+            /** Second */
+            readonly second: number;
+            /**
+             * Share
+             * @description Of the first source, of the pairs with a preference
+             */
+            readonly share: number | null;
         };
         /**
          * Telemetry
@@ -5889,6 +6266,31 @@ export interface components {
          * @enum {string}
          */
         readonly TokenScope: "all" | "read";
+        /**
+         * TurnOut
+         * @description A pair as its reader sees it; which mask is whose is nowhere in it.
+         */
+        readonly TurnOut: {
+            /** @description What was said of it */
+            readonly choice: components["schemas"]["Choice"] | null;
+            /** Label Color */
+            readonly label_color: string;
+            /** Label Name */
+            readonly label_name: string;
+            readonly left: components["schemas"]["Rle"];
+            /** Of */
+            readonly of: number;
+            /** Position */
+            readonly position: number;
+            readonly right: components["schemas"]["Rle"];
+            /** Slice */
+            readonly slice: number;
+            /**
+             * Volume Id
+             * Format: uuid
+             */
+            readonly volume_id: string;
+        };
         /** ValidationError */
         readonly ValidationError: {
             /** Context */
@@ -6040,6 +6442,23 @@ export interface components {
             readonly text_risk: components["schemas"]["TextRisk"] | null;
             /** Warnings */
             readonly warnings: readonly string[];
+        };
+        /** VoteIn */
+        readonly VoteIn: {
+            readonly choice: components["schemas"]["Choice"];
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by the client (UUIDv7): sending it again changes nothing
+             */
+            readonly id: string;
+            /** Position */
+            readonly position: number;
+            /**
+             * Seconds
+             * @description Since the pair was shown
+             */
+            readonly seconds?: number | null;
         };
         /**
          * WarmStartOut
@@ -7506,6 +7925,259 @@ export interface operations {
             };
         };
     };
+    readonly get_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly finish_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_judged: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JudgedOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_tally: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TallyOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_tally_csv: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_turn: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+                readonly position: number;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TurnOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly cast_vote: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["VoteIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JudgedOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly get_votes_csv: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly redeliver: {
         readonly parameters: {
             readonly query?: never;
@@ -8669,6 +9341,75 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CasesChanged"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly list_comparisons: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                readonly cursor?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Page_ComparisonOut_"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly create_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly project_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ComparisonIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
                 };
             };
             /** @description Validation Error */

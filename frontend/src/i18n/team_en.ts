@@ -166,6 +166,7 @@ export const teamEn = {
     start: 'Review the next case',
     queue: (n: number) => `${plural(n, 'case waits', 'cases wait')} for review.`,
   },
+  comparisons: 'Blind comparison',
   correct: {
     start: 'Correct',
     stop: 'Done correcting',

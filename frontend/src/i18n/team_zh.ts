@@ -165,6 +165,7 @@ export const teamZh: TeamTexts = {
     start: '审核下一个病例',
     queue: (n) => `有 ${n} 个病例等待审核。`,
   },
+  comparisons: '盲法比较',
   correct: {
     start: '修正',
     stop: '结束修正',

@@ -17,12 +17,13 @@ const ProjectsPage = onDemand(async () => (await import('./projects.tsx')).Proje
 const ProjectPage = onDemand(async () => (await import('./project.tsx')).ProjectPage)
 const AnnotatePage = onDemand(async () => (await import('./annotate.tsx')).AnnotatePage)
 const BlankPage = onDemand(async () => (await import('./blank.tsx')).BlankPage)
+const JudgePage = onDemand(async () => (await import('./judge.tsx')).JudgePage)
 const WorkPage = onDemand(async () => (await import('./work.tsx')).WorkPage)
 const PeoplePage = onDemand(async () => (await import('./people.tsx')).PeoplePage)
 const AccountPage = onDemand(async () => (await import('./account.tsx')).AccountPage)
 
 /** Pages whose picture nothing lies over. */
-const PICTURES_ALONE: ReadonlySet<string> = new Set(['annotate', 'blank'])
+const PICTURES_ALONE: ReadonlySet<string> = new Set(['annotate', 'blank', 'judge'])
 
 export function AppView() {
   const app = useApp()
@@ -63,6 +64,7 @@ function Page() {
     case 'project': return <ProjectPage key={route.projectId} projectId={route.projectId} tab={route.tab} />
     case 'annotate': return <AnnotatePage key={`${route.caseId} ${route.volumeId ?? ''}`} caseId={route.caseId} volumeId={route.volumeId} readerId={route.readerId} />
     case 'blank': return <BlankPage key={route.caseId} caseId={route.caseId} volumeId={route.volumeId} />
+    case 'judge': return <JudgePage key={route.comparisonId} comparisonId={route.comparisonId} />
     case 'account': return <AccountPage />
     case 'work': return <WorkPage />
     case 'people': return <PeoplePage tab={route.tab} />

@@ -26,6 +26,7 @@ import { useLoaded, type Loaded } from './use_loaded.ts'
 
 const ProjectServers = onDemand(async () => (await import('./project_servers.tsx')).ProjectServers)
 const ProjectEvaluation = onDemand(async () => (await import('./project_evaluation.tsx')).ProjectEvaluation)
+const ProjectComparisons = onDemand(async () => (await import('./project_comparisons.tsx')).ProjectComparisons)
 const ProjectModels = onDemand(async () => (await import('./project_models.tsx')).ProjectModels)
 
 export function ProjectPage({ projectId, tab }: { projectId: string; tab: ProjectTab }) {
@@ -80,6 +81,7 @@ function Tabs({ project, tab, hasServers }: { project: Project; tab: ProjectTab;
     { id: 'members', label: text.tabMembers },
     { id: 'models', label: text.tabModels },
     ...(may(project.role, 'review') ? [{ id: 'evaluation' as const, label: text.tabEvaluation }] : []),
+    ...(may(project.role, 'review') ? [{ id: 'comparisons' as const, label: team().comparisons }] : []),
     ...(may(project.role, 'review') ? [{ id: 'statistics' as const, label: team().statistics.tab }] : []),
     ...(hasServers && may(project.role, 'upload') && !project.archived ? [{ id: 'servers' as const, label: team().servers.tab }] : []),
     ...(may(project.role, 'manage') ? [{ id: 'log' as const, label: team().statistics.logTab }, { id: 'settings' as const, label: text.tabSettings }] : []),
@@ -111,6 +113,7 @@ function TabContent({ project, value, tab, servers, imports, onUpload }: TabCont
     case 'members': return <ProjectMembers project={value} />
     case 'models': return <ProjectModels project={value} onChanged={project.put} />
     case 'evaluation': return <ProjectEvaluation project={value} />
+    case 'comparisons': return <ProjectComparisons project={value} />
     case 'statistics': return <ProjectStatistics project={value} />
     case 'servers': return <ProjectServers key={servers.join()} project={value} servers={servers} onPulled={() => void project.reload()} />
     case 'log': return <AuditList projectId={value.id} />

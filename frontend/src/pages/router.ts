@@ -3,7 +3,7 @@
 
 import { signal, type ReadonlySignal } from '@preact/signals'
 
-export const PROJECT_TABS = ['cases', 'labels', 'members', 'models', 'evaluation', 'statistics', 'servers', 'log', 'settings'] as const
+export const PROJECT_TABS = ['cases', 'labels', 'members', 'models', 'evaluation', 'comparisons', 'statistics', 'servers', 'log', 'settings'] as const
 export type ProjectTab = (typeof PROJECT_TABS)[number]
 
 export type PeopleTab = 'accounts' | 'log'
@@ -15,6 +15,7 @@ export type Route =
   | { readonly page: 'project'; readonly projectId: string; readonly tab: ProjectTab }
   | { readonly page: 'annotate'; readonly caseId: string; readonly volumeId: string | null; readonly readerId: string | null }
   | { readonly page: 'blank'; readonly caseId: string; readonly volumeId: string | null }
+  | { readonly page: 'judge'; readonly comparisonId: string }
   | { readonly page: 'account' }
   | { readonly page: 'work' }
   | { readonly page: 'people'; readonly tab: PeopleTab }
@@ -47,6 +48,7 @@ export function parseRoute(href: string): Route {
     return { page: 'annotate', caseId: id, volumeId: url.searchParams.get('volume'), readerId: url.searchParams.get('reader') }
   }
   if (head === 'cases' && id !== undefined && rest === 'blank') return { page: 'blank', caseId: id, volumeId: url.searchParams.get('volume') }
+  if (head === 'comparisons' && id !== undefined && rest === undefined) return { page: 'judge', comparisonId: id }
   return missing
 }
 
@@ -61,6 +63,8 @@ export const hrefTo = {
   },
   /** Where text in the pixels is made blank. */
   blank: (caseId: string, volumeId?: string) => `/cases/${caseId}/blank${volumeId ? `?volume=${volumeId}` : ''}`,
+  /** Where the pairs of a blinded comparison are judged. */
+  judge: (comparisonId: string) => `/comparisons/${comparisonId}`,
   account: () => '/account',
   work: () => '/work',
   people: (tab: PeopleTab = 'accounts') => (tab === 'accounts' ? '/people' : `/people/${tab}`),

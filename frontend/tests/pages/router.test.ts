@@ -39,3 +39,9 @@ test('what is no page is missing', () => {
     assert.equal(parseRoute(path).page, 'missing', path)
   }
 })
+
+test('a blinded comparison has an address of its own, and its list a tab', () => {
+  assert.deepEqual(parseRoute(hrefTo.judge('c1')), { page: 'judge', comparisonId: 'c1' })
+  assert.deepEqual(parseRoute(hrefTo.project('p1', 'comparisons')), { page: 'project', projectId: 'p1', tab: 'comparisons' })
+  assert.equal(parseRoute('/comparisons').page, 'missing')
+})
