@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0015"
-down_revision = "0021"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
