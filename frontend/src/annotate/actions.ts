@@ -96,6 +96,8 @@ const numbered = <T>(count: number, make: (n: number) => T): T[] => Array.from({
 export const ACTIONS: readonly Action[] = [
   tool('point', ['p'], true),
   tool('box', ['x'], true),
+  tool('scribble', ['Alt+p'], true),
+  tool('encircle', ['Alt+x'], true),
   tool('brush', ['b'], true),
   tool('eraser', ['e'], true),
   tool('lasso', ['j'], true),
@@ -130,6 +132,9 @@ export const ACTIONS: readonly Action[] = [
   { id: 'proposal.comparePlain', label: 'action.compare_plain', group: 'proposal', keys: ['t'],
     when: (a) => hasDraft(a) && a.proposal.value!.prompts.length > 0, active: (a) => a.proposal.value?.plain ?? false,
     perform: (a) => a.setPlain(!a.proposal.value!.plain) },
+
+  { id: 'proposal.preview', label: 'action.preview', group: 'proposal', keys: ['Shift+Z'], active: (a) => a.previews.value,
+    perform: (a) => a.setPreviews(!a.previews.value) },
 
   { id: 'learning.segmentRest', label: 'action.segment_rest', group: 'learning', keys: ['Shift+R'],
     when: (a) => mayPropose(a) && a.learning.missing.value === 0, perform: (a) => void a.learning.segmentRest() },

@@ -210,6 +210,8 @@ export interface Annotator extends Windowed {
   // -- the world outside --
   readonly saving: ReadonlySignal<SavingState>
   readonly assistant: ReadonlySignal<AssistantState>
+  /** While the pointer rests, what a click there would give is shown. */
+  readonly previews: ReadonlySignal<boolean>
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
@@ -274,6 +276,8 @@ export interface Annotator extends Windowed {
   declareEnd(): void
   /** Asks the open question of the plain model, to compare, or again of what was learned. */
   setPlain(plain: boolean): void
+  /** Kept in this browser. */
+  setPreviews(on: boolean): void
   removeLastPrompt(): void
   askNow(): void
   undo(): void

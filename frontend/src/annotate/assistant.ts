@@ -5,10 +5,12 @@ import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/si
 
 import { ABORTED, OFFLINE, type Client } from '../api/client.ts'
 import type { EncodingsOut, PredictionIn, PredictionOut, Problem, SystemOut } from '../api/types.ts'
-import type { Draft, Prompt } from '../viewer/draft.ts'
+import type { Answer, Draft, PointPrompt, Prompt } from '../viewer/draft.ts'
 import { fromCoco, toCoco } from '../viewer/mask.ts'
+import { cutToLasso, pointsOf } from '../viewer/prompt_shapes.ts'
 import type { Session } from '../viewer/session.ts'
 import type { AssistantState } from './annotator.ts'
+import { Preview } from './preview.ts'
 
 export interface AssistantOptions {
   readonly api: Client
@@ -32,6 +34,7 @@ export class Assistant {
   readonly #asking = signal<{ readonly draftId: number; readonly slice: number } | null>(null)
   readonly #encoded = signal<ReadonlySet<number>>(new Set())
   readonly #model = signal<string | null>(null)
+  readonly #preview: Preview
   #request: AbortController | null = null
   #refusedId: number | null = null
   #ahead = 0
@@ -42,10 +45,15 @@ export class Assistant {
     this.#options = options
     this.#session = options.session
     this.#wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)))
+    const { api, volumeId, session } = options
+    const wanted = computed(() => this.previews.value && this.#trouble.value === null)
+    this.#preview = new Preview({ api, volumeId, session, wanted, encoded: this.encoded, wait: this.#wait })
   }
 
   readonly encoded: ReadonlySignal<ReadonlySet<number>> = this.#encoded
   readonly model: ReadonlySignal<string | null> = this.#model
+  /** What a click would give is shown while the pointer rests. */
+  readonly previews = signal(true)
   readonly state = computed<AssistantState>(() => {
     const trouble = this.#trouble.value
     if (trouble) return trouble
@@ -58,6 +66,7 @@ export class Assistant {
 
   start(): void {
     this.#stops = [
+      this.#preview.start(),
       effect(() => {
         const draft = this.#session.draft.value
         if (this.#recovering || !needsAnswer(draft) || draft.id === this.#refusedId) return
@@ -90,6 +99,11 @@ export class Assistant {
 
   async #ask(draft: Draft): Promise<void> {
     this.#request?.abort()
+    const known = this.#preview.answerTo(draft)
+    if (known !== null) {
+      this.#giveUp()
+      return this.#answer(draft, known)
+    }
     const request = new AbortController()
     this.#request = request
     this.#asking.value = { draftId: draft.id, slice: draft.slice }
@@ -105,9 +119,16 @@ export class Assistant {
         return
       }
       this.#trouble.value = null
-      this.#model.value = data.model
+      const mask = cutToLasso(fromCoco(data.mask), draft.prompts)
+      this.#answer(draft, { mask, score: data.score, model: data.model, learnedPrompt: data.learned_prompt?.id ?? null })
+    })
+  }
+
+  #answer(draft: Draft, answer: Answer): void {
+    batch(() => {
+      this.#model.value = answer.model
       this.#markEncoded([draft.slice])
-      this.#session.answer(draft.id, { mask: fromCoco(data.mask), score: data.score, model: data.model, learnedPrompt: data.learned_prompt?.id ?? null })
+      this.#session.answer(draft.id, answer)
     })
   }
 
@@ -194,7 +215,11 @@ function questionOf(draft: Draft): PredictionIn {
 }
 
 export function promptsOnWire(prompts: readonly Prompt[]): Pick<PredictionIn, 'points' | 'box'> {
-  const box = prompts.find((prompt) => prompt.kind === 'box')
-  const points = prompts.flatMap((p) => (p.kind === 'point' ? [{ x: p.x, y: p.y, positive: p.positive }] : []))
+  const box = prompts.find((prompt) => prompt.kind === 'box' || prompt.kind === 'lasso')
+  const points = prompts.flatMap((prompt): PointPrompt[] => {
+    if (prompt.kind === 'point') return [prompt]
+    if (prompt.kind === 'scribble') return [...pointsOf(prompt)]
+    return prompt.kind === 'lasso' ? [{ kind: 'point', x: prompt.x, y: prompt.y, positive: true }] : []
+  }).map(({ x, y, positive }) => ({ x, y, positive }))
   return { points, ...(box ? { box: [box.x0, box.y0, box.x1, box.y1] as const } : {}) }
 }

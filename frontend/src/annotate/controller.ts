@@ -59,6 +59,7 @@ export interface AnnotatorOptions {
 }
 
 const FRAME_MS = 80
+const PREVIEWS = 'sammed.previews'
 /** The other version of a contested mask: white is no label's colour. */
 const THEIRS = '#ffffff'
 
@@ -114,6 +115,7 @@ class OpenAnnotator implements Annotator {
   readonly picture: ReadonlySignal<PictureState>
   readonly saving: ReadonlySignal<SavingState>
   readonly assistant: ReadonlySignal<AssistantState>
+  readonly previews: ReadonlySignal<boolean>
   readonly model: ReadonlySignal<string | null>
   readonly learning: Learning
   readonly review: Review
@@ -198,6 +200,8 @@ class OpenAnnotator implements Annotator {
     this.canRedo = session.history.canRedo
     this.saving = computed(() => withMeasurements(this.#outbox.saving.value, this.measurements.waiting))
     this.assistant = this.#assistant.state
+    this.previews = this.#assistant.previews
+    this.#assistant.previews.value = globalThis.localStorage?.getItem(PREVIEWS) !== 'off'
     this.model = this.#assistant.model
 
     this.cursor = cursorOf(this.panes)
@@ -456,6 +460,11 @@ class OpenAnnotator implements Annotator {
 
   setPlain(plain: boolean): void {
     this.#session.setPlain(plain)
+  }
+
+  setPreviews(on: boolean): void {
+    this.#assistant.previews.value = on
+    globalThis.localStorage?.setItem(PREVIEWS, on ? 'on' : 'off')
   }
 
   removeLastPrompt(): void {

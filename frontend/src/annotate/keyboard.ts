@@ -12,14 +12,14 @@ export function bindKeys(
 ): () => void {
   const down = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing || isTyping(event.target)) return
-    const forGesture = { Escape: () => gesture.cancel(), Enter: () => gesture.complete(), Backspace: () => gesture.back() }[event.key]
+    const plain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey // Shift+Enter presses the pointer
+    const forGesture = plain ? { Escape: () => gesture.cancel(), Enter: () => gesture.complete(), Backspace: () => gesture.back() }[event.key] : undefined
     if (forGesture?.()) {
       event.preventDefault()
       return
     }
     const action = actionFor(event)
     if (action === null || (isSlider(event.target) && SLIDER_KEYS.has(event.key))) return
-    const plain = !event.ctrlKey && !event.shiftKey && !event.altKey
     if (isControl(event.target) && (event.code === 'Space' || event.key === 'Enter') && plain) return // it presses that button
     event.preventDefault() // also when it cannot be done now: Ctrl+S must never open the browser's dialog
     if ((event.repeat && !action.repeats) || !isEnabled(action, annotator)) return

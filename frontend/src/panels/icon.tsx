@@ -45,6 +45,8 @@ const SHAPES = {
   window: () => <><circle cx="10" cy="10" r="6.75" /><path d="M10 3.25a6.75 6.75 0 0 1 0 13.5z" fill="currentColor" /></>,
   points: () => <><circle cx="10" cy="10" r="5.5" /><path d="M10 2v4M10 14v4M2 10h4M14 10h4" /><circle cx="10" cy="10" r="1" fill="currentColor" stroke="none" /></>,
   box: () => <><path d="M4 4h12v12H4z" stroke-dasharray="3 2" /><path d="M2.75 2.75h2.5v2.5h-2.5zM14.75 14.75h2.5v2.5h-2.5z" fill="currentColor" stroke="none" /></>,
+  scribble: () => <><path d="M3 13.5c1.5-5 3-7 4.25-6.5s-1 6 .5 6.5 2.75-6.5 4.25-6-.75 5.25.75 5.75 2.5-2 3.75-4.25" /><path d="M14.5 3.25v4M12.5 5.25h4" /></>,
+  encircle: () => <><ellipse cx="10" cy="10" rx="7" ry="6" stroke-dasharray="3 2" /><path d="M10 7.75v4.5M7.75 10h4.5" /></>,
   brush: () => <><path d="m9 11.5 6.75-8 1 .9-7.4 7.5z" /><path d="M8.9 11.4c-2.2-.2-3.5.9-3.8 2.6-.2 1.25-.75 2-2 2.5 3.4.9 7 .2 7.4-3z" /></>,
   eraser: () => <><path d="m3.25 12.5 8.5-8.75 5 5-7.5 7.75H6.5z" /><path d="m7.5 8.25 5 5M9 16.5h8" /></>,
   polygon: () => <><path d="M4.5 15.5 3.5 7l7-3.5 6 5-3 7.5z" /><circle cx="3.5" cy="7" r="1.25" fill="currentColor" stroke="none" /><circle cx="10.5" cy="3.5" r="1.25" fill="currentColor" stroke="none" /><circle cx="16.5" cy="8.5" r="1.25" fill="currentColor" stroke="none" /><circle cx="13.5" cy="16" r="1.25" fill="currentColor" stroke="none" /><circle cx="4.5" cy="15.5" r="1.25" fill="currentColor" stroke="none" /></>,

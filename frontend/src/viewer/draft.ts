@@ -19,7 +19,31 @@ export interface BoxPrompt {
   readonly y1: number
 }
 
-export type Prompt = PointPrompt | BoxPrompt
+/** A line that was drawn over what belongs, or does not: (column, row) of a slice, fractional. */
+export interface ScribblePrompt {
+  readonly kind: 'scribble'
+  readonly points: readonly (readonly [x: number, y: number])[]
+  readonly positive: boolean
+}
+
+/** An outline around what is meant, with its bounding box (inclusive) and its innermost voxel. */
+export interface LassoPrompt {
+  readonly kind: 'lasso'
+  readonly points: readonly (readonly [x: number, y: number])[]
+  readonly x0: number
+  readonly y0: number
+  readonly x1: number
+  readonly y1: number
+  readonly x: number
+  readonly y: number
+}
+
+export type Prompt = PointPrompt | BoxPrompt | ScribblePrompt | LassoPrompt
+
+/** There is one of these at most: they say where to look. */
+export function bounds(prompt: Prompt): boolean {
+  return prompt.kind === 'box' || prompt.kind === 'lasso'
+}
 
 export interface Answer {
   readonly mask: Mask
@@ -83,9 +107,9 @@ export function isAcceptable(draft: Draft): boolean {
   return !draft.held && (draft.answered || isEdited(draft))
 }
 
-/** One more prompt. There is one box at most: a new one takes the place of the old one. */
+/** One more prompt. There is one box or outline at most: a new one takes the place of the old one. */
 export function withPrompt(draft: Draft, id: number, prompt: Prompt, held: boolean): Draft {
-  const kept = prompt.kind === 'box' ? draft.prompts.filter((other) => other.kind !== 'box') : draft.prompts
+  const kept = bounds(prompt) ? draft.prompts.filter((other) => !bounds(other)) : draft.prompts
   const shown = proposalOf(draft)
   const context = draft.held ? draft.context : isEmpty(shown) ? null : shown
   return { ...draft, id, held, answered: false, prompts: [...kept, prompt], context }

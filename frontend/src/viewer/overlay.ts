@@ -3,7 +3,7 @@
 import { toScreen } from './camera.ts'
 import { traceRings } from './contour.ts'
 import { planeOf, sliceAxes, sliceOf, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
-import { ByteMask } from './mask.ts'
+import { ByteMask, type Mask } from './mask.ts'
 import { figuresOf, linesOf, type Figures, type Measuring } from './measuring.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
@@ -14,7 +14,7 @@ export type PromptSize = 'small' | 'plain' | 'raised'
 
 export type Draw =
   | { readonly kind: 'line'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly width: number; readonly dashed?: boolean }
-  | { readonly kind: 'path'; readonly points: readonly ScreenPoint[]; readonly color: string }
+  | { readonly kind: 'path'; readonly points: readonly ScreenPoint[]; readonly color: string; readonly width?: number; readonly dashed?: boolean }
   | { readonly kind: 'rect'; readonly from: ScreenPoint; readonly to: ScreenPoint; readonly color: string; readonly dashed?: boolean }
   | { readonly kind: 'ellipse'; readonly at: ScreenPoint; readonly radiusX: number; readonly radiusY: number; readonly color: string }
   | { readonly kind: 'prompt'; readonly at: ScreenPoint; readonly positive: boolean; readonly size: PromptSize }
@@ -25,6 +25,9 @@ export type Draw =
 /** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
 export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c', sagittal: '#e6c832', coronal: '#50c878' }
 
+/** As the discs of points are coloured (renderer.ts); the sign tells them apart, too. */
+export const POSITIVE = '#3ddc84'
+export const NEGATIVE = '#ff6b6b'
 const WHITE = '#f2f4f7'
 const ERASER = '#ffb4a8'
 const MEASURED = '#ffe066'
@@ -70,6 +73,13 @@ function prompts(session: Session, out: Draw[]): void {
       const [from, , to] = corners(prompt).map((corner) => toScreen(view, corner))
       out.push({ kind: 'rect', from, to, color })
       if (n === held) for (const at of corners(prompt)) out.push({ kind: 'ellipse', at: toScreen(view, at), radiusX: 4, radiusY: 4, color })
+    } else if (prompt.kind === 'scribble' || prompt.kind === 'lasso') {
+      const line = prompt.points.map(([x, y]) => toScreen(view, slicePoint(x, y)))
+      if (prompt.kind === 'lasso') out.push({ kind: 'path', points: [...line, line[0]], color, width: n === held ? 2.5 : 1.5, dashed: true })
+      else {
+        out.push({ kind: 'path', points: line, color: prompt.positive ? POSITIVE : NEGATIVE, width: n === held ? 4 : 3 })
+        out.push({ kind: 'prompt', at: line[Math.floor(line.length / 2)], positive: prompt.positive, size: 'small' })
+      }
     } else {
       const at = toScreen(view, slicePoint(prompt.x, prompt.y))
       out.push({ kind: 'prompt', at, positive: prompt.positive, size: n === held ? 'raised' : draft ? 'plain' : 'small' })
@@ -80,16 +90,21 @@ function prompts(session: Session, out: Draw[]): void {
     out.push({ kind: 'path', points: outline.points.map((p) => toScreen(view, p)), color: session.tool.value === 'scissors' ? ERASER : WHITE })
     for (const anchor of outline.anchors) out.push({ kind: 'ellipse', at: toScreen(view, anchor), radiusX: 3, radiusY: 3, color: WHITE })
   }
-  const traced = session.traced.value
-  if (traced && traced.slice === session.view.slice.value) {
-    const { bytes, columns, rows, box } = new ByteMask(traced.mask.rows, traced.mask.columns).load(traced.mask)
-    for (const ring of traceRings(bytes, columns, rows, box)) {
-      const points = Array.from({ length: ring.length / 2 + 1 }, (_, n) => toScreen(view, slicePoint(ring[(2 * n) % ring.length], ring[(2 * n + 1) % ring.length])))
-      out.push({ kind: 'path', points, color })
-    }
-  }
+  region(session, session.traced.value, color, false, out)
+  region(session, session.preview.value, color, true, out)
   const band = session.rubberBand.value
   if (band) out.push({ kind: 'rect', from: toScreen(view, band.from), to: toScreen(view, band.to), color, dashed: true })
+}
+
+/** The outline of voxels that nobody has taken yet. */
+function region(session: Session, shown: { readonly slice: number; readonly mask: Mask } | null, color: string, dashed: boolean, out: Draw[]): void {
+  const view = session.view.view.value
+  if (shown === null || shown.slice !== session.view.slice.value || session.view.axis.value !== 0) return
+  const { bytes, columns, rows, box } = new ByteMask(shown.mask.rows, shown.mask.columns).load(shown.mask)
+  for (const ring of traceRings(bytes, columns, rows, box)) {
+    const points = Array.from({ length: ring.length / 2 + 1 }, (_, n) => toScreen(view, slicePoint(ring[(2 * n) % ring.length], ring[(2 * n + 1) % ring.length])))
+    out.push({ kind: 'path', points, color, dashed })
+  }
 }
 
 function brush(session: Session, out: Draw[]): void {

@@ -8,7 +8,7 @@ import type { Rings } from './contour.ts'
 import type { ScreenPoint } from './geometry.ts'
 import { hatchSide, hatchTile, type Hatch } from './hatch.ts'
 import { EMPTY_BOX, type Box } from './mask.ts'
-import { drawOverlay, type Draw, type PromptSize } from './overlay.ts'
+import { drawOverlay, NEGATIVE, POSITIVE, type Draw, type PromptSize } from './overlay.ts'
 import { patternSide, patternTile, type Pattern } from './pattern.ts'
 import { Scene, type DrawnMasks } from './scene.ts'
 import type { LabelMasks } from './label_masks.ts'
@@ -26,8 +26,6 @@ const MARKS_PER_OPACITY = 2
 /** How far the widest outline and its dark edge, or a picture that is shown smaller, reach beyond a voxel. */
 const EDGE_PX = 4
 const FONT = '600 14px system-ui, sans-serif'
-const POSITIVE = '#3ddc84'
-const NEGATIVE = '#ff6b6b'
 const PROMPT_RADIUS_PX: Readonly<Record<PromptSize, number>> = { small: 4, plain: 5.5, raised: 7 }
 
 /** Draws one pane of the session until the returned function is called. `earlier`: the masks that this pane shows in place
@@ -339,7 +337,7 @@ class OverlayPainter {
       case 'path': {
         const path = new Path2D()
         for (const [x, y] of command.points) path.lineTo(x, y)
-        this.#cased(path, command.color, 1.5)
+        this.#cased(path, command.color, command.width ?? 1.5, command.dashed)
         return
       }
       case 'rect': {

@@ -4,7 +4,7 @@
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import {
-  draftOf, flipsOfAccepting, isAcceptable, newDraft, withAnswer, withPlain, withPrompt, withPrompts,
+  bounds, draftOf, flipsOfAccepting, isAcceptable, newDraft, withAnswer, withPlain, withPrompt, withPrompts,
   type Answer, type Draft, type Prompt,
 } from './draft.ts'
 import { Edits } from './edits.ts'
@@ -16,6 +16,7 @@ import type { Measured, Measuring } from './measuring.ts'
 import { Limits } from './limits.ts'
 import { patternAt, type Pattern } from './pattern.ts'
 import type { Change, Decision, Grabbed, LabelStyle, LaidOver, OutlineInHand, SessionOptions, Work } from './session_types.ts'
+import { pointsOf } from './prompt_shapes.ts'
 import { Strokes } from './strokes.ts'
 import type { Decline, Suggestion, Suggestions } from './suggestions.ts'
 import type { ToolId } from './tools/tool.ts'
@@ -58,6 +59,8 @@ export class Session {
   readonly outline = signal<OutlineInHand | null>(null)
   /** The region that level tracing shows before it is taken. */
   readonly traced = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
+  /** What a click under the pointer would give. */
+  readonly preview = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
   /** What is drawn for one label is taken from the others that are shown. */
   readonly exclusive = signal(false)
   /** The project's label set is exclusive: hidden labels yield too, and nobody switches it off. */
@@ -164,7 +167,7 @@ export class Session {
     this.history.mark()
     const draft = this.draft.value ?? this.taken() ?? this.#openDraft(slice, labelId, prompt)
     this.edits.changeDraft(slice, withPrompt(draft, this.#nextDraftId++, prompt, held))
-    this.worked(slice, prompt.kind === 'box' ? 'box' : 'click')
+    this.worked(slice, workOf(prompt))
   }
 
   removePrompt(index: number): void {
@@ -182,7 +185,7 @@ export class Session {
     if (grabbed === null || grabbed.prompt === grabbed.grip.prompt) return
     const { grip: { index, prompt: before }, prompt } = grabbed
     if (this.prompts.value[index] !== before) return
-    this.#replacePrompts((prompts) => prompts.with(index, prompt), prompt.kind === 'box' ? 'box' : 'click')
+    this.#replacePrompts((prompts) => prompts.with(index, prompt), workOf(prompt))
   }
 
   /** Asks the open question again, of the plain model or of what was learned. */
@@ -288,8 +291,8 @@ export class Session {
 
   #openDraft(slice: number, labelId: string, first: Prompt): Draft {
     const current = this.masks.get(labelId, slice)
-    const reopens = first.kind === 'point' && this.isVisible(labelId)
-    const base = reopens ? objectAt(current, first.x, first.y) : null
+    const at = first.kind === 'point' ? first : first.kind === 'scribble' ? pointsOf(first)[0] : null
+    const base = at !== null && this.isVisible(labelId) ? objectAt(current, at.x, at.y) : null
     return newDraft(this.#nextDraftId++, slice, labelId, current, base)
   }
 
@@ -306,4 +309,8 @@ export class Session {
     this.edits.changeDraft(draft.slice, withPrompts(draft, this.#nextDraftId++, edit(draft.prompts)))
     this.worked(draft.slice, work)
   }
+}
+
+function workOf(prompt: Prompt): Work {
+  return bounds(prompt) ? 'box' : prompt.kind === 'scribble' ? 'stroke' : 'click'
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { ACTIONS, actionById, isEnabled } from '../../src/annotate/actions.ts'
 import type { Annotator } from '../../src/annotate/annotator.ts'
 import { formatKeys, matches, type KeyPress } from '../../src/annotate/chords.ts'
+import { bindKeys } from '../../src/annotate/keyboard.ts'
 import { actionFor } from '../../src/annotate/keymap.ts'
 
 function press(key: string, more: Partial<KeyPress> = {}): KeyPress {
@@ -65,4 +66,18 @@ test('a digit chooses the label that asks for it, else the one at its place', ()
   }
   for (const digit of [1, 2, 3, 4]) choose(digit)
   assert.deepEqual(chosen, ['b', 'c'])
+})
+
+test('a gesture of several presses has Enter, Backspace and Escape for itself; Shift+Enter goes on pressing', (t) => {
+  Object.assign(globalThis, { HTMLElement: class {} }) // what has the focus is none of the page's controls
+  t.after(() => { delete (globalThis as { HTMLElement?: unknown }).HTMLElement })
+  const target = new EventTarget(), heard: string[] = []
+  const gesture = { cancel: () => heard.push('cancel') > 0, complete: () => heard.push('complete') > 0, back: () => heard.push('back') > 0 }
+  const annotator = { pressPointer: (opposite: boolean) => heard.push(`press ${opposite}`), labels: { value: [] } } as unknown as Annotator
+  const stop = bindKeys(annotator, undefined as never, target as unknown as Window, gesture)
+  for (const event of [press('Enter'), press('Enter', { shiftKey: true }), press('Enter', { altKey: true }), press('Backspace'), press('Escape')]) {
+    target.dispatchEvent(Object.assign(new Event('keydown', { cancelable: true }), event))
+  }
+  stop()
+  assert.deepEqual(heard, ['complete', 'press false', 'press true', 'back', 'cancel'])
 })

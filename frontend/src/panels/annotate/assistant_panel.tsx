@@ -85,6 +85,8 @@ function Idle({ annotator, state }: { annotator: Annotator; state: AssistantStat
   if (MANUAL_TOOLS.includes(tool)) return <p class="soft">{text.idleManual}</p>
   if (trouble) return null
   if (tool === 'box') return <Hint title={text.idleBoxTitle} detail={text.idleBox} />
+  if (tool === 'scribble') return <Hint title={text.idleScribbleTitle} detail={text.idleScribble} />
+  if (tool === 'encircle') return <Hint title={text.idleEncircleTitle} detail={text.idleEncircle} />
   return <Hint title={text.idleTitle} detail={text.idlePoints} />
 }
 
@@ -96,7 +98,7 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
   const text = t().annotate
   const label = annotator.labels.value.find(({ id }) => id === proposal.labelId)
   const points = proposal.prompts.filter((prompt) => prompt.kind === 'point').length
-  const boxes = proposal.prompts.length - points
+  const [boxes, scribbles, outlines] = (['box', 'scribble', 'lasso'] as const).map((kind) => proposal.prompts.filter((prompt) => prompt.kind === kind).length)
   const suggested = proposal.kind === 'suggestion'
   const nothing = (suggested || !proposal.waiting) && proposal.voxels === 0
   const [name, hint] = suggested ? [text.confidence, text.confidenceHint] : [text.score, text.scoreHint]
@@ -106,7 +108,7 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
       <p class="proposal-title">
         <span class="swatch" style={{ background: label?.color }} />
         <span class="ellipsis">{label?.name}</span>
-        <span class="faint">{[suggested && text.proposedHere, points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
+        <span class="faint">{[suggested && text.proposedHere, points > 0 && text.points(points), boxes > 0 && text.boxes(boxes), scribbles > 0 && text.scribbles(scribbles), outlines > 0 && text.outlines(outlines), proposal.edited && text.edited].filter(Boolean).join(' · ')}</span>
       </p>
       {percent !== null && (
         <div class="score" title={hint}>

@@ -9,11 +9,12 @@ import { ActionButton, keepFocus } from './action_button.tsx'
 import { actionKey, actionName } from './action_text.ts'
 
 const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
-  ['tool.point', 'points'], ['tool.box', 'box'], ['tool.brush', 'brush'], ['tool.eraser', 'eraser'],
+  ['tool.point', 'points'], ['tool.box', 'box'], ['tool.scribble', 'scribble'], ['tool.encircle', 'encircle'],
+  ['tool.brush', 'brush'], ['tool.eraser', 'eraser'],
   ['tool.polygon', 'polygon'], ['tool.lasso', 'lasso'], ['tool.livewire', 'livewire'],
 ]
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
-  ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'], ['tool.probe', 'crosshair'],
+  ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.probe', 'crosshair'],
 ]
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['tool.trace', 'trace'], ['tool.scissors', 'scissors'],
@@ -23,13 +24,15 @@ const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   null, ['edit.interpolate', 'slices'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
   null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
   null, ['edit.clearSlice', 'trash'],
+  null, ['proposal.preview', 'eye'],
 ]
 const MEASURE_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['tool.ruler', 'ruler'], ['tool.angle', 'angle'], ['tool.bidirectional', 'plus'], ['tool.rectangle', 'box'], ['tool.ellipse', 'ellipse'],
   null, ['case.measurements', 'tag'],
 ]
 const VIEW_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
-  ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
+  ['tool.zoom', 'zoom'], ['tool.scroll', 'slices'],
+  null, ['view.zoomIn', 'zoom'], ['view.rotate', 'rotate'], ['view.flipHorizontal', 'flip'], ['view.flipVertical', 'flip'],
   null, ['view.layoutOne', 'layoutOne'], ['view.layoutBeside', 'layoutBeside'], ['view.layoutFour', 'layoutFour'], ['view.neurological', 'flip'],
   null, ['view.crosshair', 'crosshair'], ['view.magnifier', 'zoom'], ['view.interpolate', 'picture'], ['window.invert', 'invert'],
   null, ['slices.play', 'play'], ['view.reset', 'reset'],

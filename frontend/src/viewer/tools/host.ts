@@ -8,13 +8,14 @@ import { angle, bidirectional, ellipse, rectangle, ruler } from './measuring.ts'
 import { pan, probe, scroll, window, zoom } from './navigation.ts'
 import { lasso, polygon, scissors } from './outlines.ts'
 import { brush, eraser } from './painting.ts'
+import { encircle, scribble } from './prompt_lines.ts'
 import { box, point } from './prompts.ts'
 import { trace } from './tracing.ts'
 import { movedFar, type PointerEventType, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
 import type { ViewState } from '../view_state.ts'
 
 export const TOOLS: Readonly<Record<ToolId, Tool>> = {
-  pan, zoom, window, scroll, probe, ruler, angle, bidirectional, rectangle, ellipse, brush, eraser, lasso, polygon, livewire, scissors, trace, point, box,
+  pan, zoom, window, scroll, probe, ruler, angle, bidirectional, rectangle, ellipse, brush, eraser, lasso, polygon, livewire, scissors, trace, point, box, scribble, encircle,
 } as Readonly<Record<ToolId, Tool>> // the one cast: a table of states is closed inside its tool
 
 export type Button = 'left' | 'middle' | 'right'

@@ -1,4 +1,5 @@
-// Tools that talk to the model: points and a box. Ctrl held collects prompts without asking yet.
+// Tools that talk to the model: points and a box; what is drawn in a line is prompt_lines.ts. Ctrl held collects prompts
+// without asking yet.
 // Left is positive, right click or Alt is negative, in both tools. On a prompt that is there, a drag moves it and the right
 // click or Alt removes it.
 import type { VoxelIndex } from '../geometry.ts'
@@ -6,7 +7,7 @@ import { dragged, gripAt } from './grip.ts'
 import { movedFar, type PointerInfo, type Tool, type ToolContext } from './tool.ts'
 
 /** Right click. */
-function removeOrExclude(c: ToolContext, e: PointerInfo): 'idle' {
+export function removeOrExclude(c: ToolContext, e: PointerInfo): 'idle' {
   const grip = gripAt(c.session, e.screen)
   if (grip) c.session.removePrompt(grip.index)
   else addPoint(c, e.voxel, false, e)
@@ -14,14 +15,14 @@ function removeOrExclude(c: ToolContext, e: PointerInfo): 'idle' {
 }
 
 /** Takes the prompt under the pointer into the hand. */
-function grab({ session }: ToolContext, { screen }: PointerInfo): boolean {
+export function grab({ session }: ToolContext, { screen }: PointerInfo): boolean {
   const grip = gripAt(session, screen)
   if (grip) session.grabbed.value = { grip, prompt: grip.prompt }
   return grip !== null
 }
 
-/** A prompt is in the hand; the same in both tools. */
-const dragging = {
+/** A prompt is in the hand; the same in all prompt tools. */
+export const dragging = {
   pointerMove: (c: ToolContext, e: PointerInfo): 'dragging' => {
     const { session } = c, grabbed = session.grabbed.value
     if (!grabbed || !movedFar(c, e)) return 'dragging'
@@ -41,7 +42,7 @@ const dragging = {
   },
 }
 
-function addPoint({ session }: ToolContext, voxel: VoxelIndex | null, positive: boolean, { ctrl }: PointerInfo): void {
+export function addPoint({ session }: ToolContext, voxel: VoxelIndex | null, positive: boolean, { ctrl }: PointerInfo): void {
   if (voxel) session.addPrompt({ kind: 'point', x: voxel[2], y: voxel[1], positive }, ctrl)
 }
 

@@ -6,7 +6,7 @@ import type { Session } from '../session.ts'
 import type { ViewState } from '../view_state.ts'
 import type { WindowLevel } from '../windowing.ts'
 
-export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'brush' | 'eraser' | 'lasso' | 'polygon'
+export type ToolId = 'pan' | 'zoom' | 'window' | 'scroll' | 'probe' | 'point' | 'box' | 'scribble' | 'encircle' | 'brush' | 'eraser' | 'lasso' | 'polygon'
   | 'ruler' | 'angle' | 'bidirectional' | 'rectangle' | 'ellipse' | 'livewire' | 'scissors' | 'trace'
 
 export interface PointerInfo {
