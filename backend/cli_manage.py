@@ -220,7 +220,9 @@ def cases_state(
 # -- masks out ---------------------------------------------------------------------------------------------------------
 def export(
     case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
-    format: Annotated[str, typer.Option(help="nifti, nrrd, dicom-seg, rtstruct, png or coco.")] = "nifti",
+    format: Annotated[
+        str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, png or coco.")
+    ] = "nifti",
     out: OutFolder = Path("."),
     as_json: AsJson = False,
     url: Url = None,

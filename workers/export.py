@@ -6,6 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Export:
             "nifti": self._nifti,
             "nrrd": self._nrrd,
             "dicom-seg": self._dicom_seg,
+            "dicom-seg-labelmap": partial(self._dicom_seg, as_label_map=True),
             "rtstruct": self._rtstruct,
             "png": self._png,
             "coco": self._coco,
@@ -140,7 +142,9 @@ class Export:
             provenance=_made_by(plan) | _provenance_of(volume),
         )
 
-    def _dicom_seg(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+    def _dicom_seg(
+        self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path, *, as_label_map: bool = False
+    ) -> list[Path]:
         row = volume.volume
         path = folder / f"{name}.seg.dcm"
         write_seg(
@@ -155,6 +159,7 @@ class Export:
                 series_description=f"Segmentation of {row.name}",
                 creator=plan.annotator,
             ),
+            as_label_map=as_label_map,
         )
         return [path]
 
@@ -220,12 +225,15 @@ def _algorithm(provenance: Provenance) -> Algorithm:
     """MANUAL when no model ever proposed, SEMIAUTOMATIC when a person accepted each slice."""
     if not provenance.models:
         return Algorithm()
-    model = provenance.models[-1]
     return Algorithm(
         type="SEMIAUTOMATIC",
-        name=f"SAM {model.get('name', '')}".strip(),
+        name=f"SAM {provenance.models[0].get('name', '')}".strip(),
         version=version(SOFTWARE),
-        parameters={f"model.{key}": str(value) for key, value in sorted(model.items())},
+        parameters={
+            f"model{n if n > 1 else ''}.{key}": str(value)
+            for n, model in enumerate(provenance.models, start=1)
+            for key, value in sorted(model.items())
+        },
     )
 
 

@@ -1,9 +1,10 @@
 """Writing masks as a DICOM Segmentation (SEG, PS3.3 A.51) that any viewer can lay over the source images.
 
-BINARY, one segment per label that has a voxel, numbered from 1 in the order of the labels. Frames exist only where a
-segment has voxels; each refers to the image it was drawn on and copies its position. The objects are built by
-highdicom; this file prepares what highdicom takes for granted and real archives do not give (absent type 2 elements,
-orientations that differ in the last digit, several volumes in one multi-frame file).
+One segment per label that has a voxel, numbered from 1 in the order of the labels: as BINARY, which every viewer knows
+and where labels may overlap, or, if none do, as LABELMAP (Supplement 243), one frame for all labels of a slice. Frames
+exist only where a segment has voxels; each refers to the image it was drawn on and copies its position. The objects are
+built by highdicom; this file prepares what highdicom takes for granted and real archives do not give (absent type 2
+elements, orientations that differ in the last digit, several volumes in one multi-frame file).
 
 Not here: reading SEG, and where masks come from (`ReadMask`, see `imaging/labels.py`).
 """
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import highdicom as hd
 import numpy as np
@@ -29,7 +30,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.valuerep import format_number_as_ds
 
-from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
+from backend.errors import ExportGridMismatch, NothingToExport, Rejected, SourceCannotCarrySeg
 from backend.imaging.dicom_elements import MANUFACTURER, USE_NIFTI, long_string, number_of, person_name, read_header
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import CodedTerm, ExportLabel, LabelMap, ReadMask, checked_mask, compose
@@ -88,6 +89,13 @@ POSITION_TOLERANCE = 0.5
 """How far, in slice spacings, an image may lie from where the volume says its slice is."""
 
 
+class LabelsOverlap(Rejected):
+    """A voxel of a label map belongs to one label. Raised by imaging.seg."""
+
+    code = "labels_overlap"
+    title = "The labels overlap"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSlice:
     """The DICOM image that slice k of a volume was read from. `frame_number` counts from 1; None in a classic file."""
@@ -127,25 +135,33 @@ def write_seg(
     labels: Sequence[ExportLabel],
     read_mask: ReadMask,
     about: SegAbout,
+    *,
+    as_label_map: bool = False,
 ) -> SegSummary:
     """One SEG of all labels; `sources[k]` is the image of slice k of the volume with this geometry.
 
-    Raises NothingToExport when no label has a voxel, SourceIsNotDicom, SourceCannotCarrySeg (mosaics, several
-    multi-frame files, frames without a position), ExportGridMismatch (masks, volume and images disagree),
-    LabelValuesClash. Memory: a label map and one mask; where labels overlap, one byte per label and voxel of the
-    annotated slices.
+    Raises LabelsOverlap for a label map of labels that do, NothingToExport when no label has a voxel, SourceIsNotDicom,
+    SourceCannotCarrySeg (mosaics, several multi-frame files, frames without a position), ExportGridMismatch (masks,
+    volume and images disagree), LabelValuesClash. Memory: a label map and one mask; where labels overlap, one byte per
+    label and voxel of the annotated slices.
     """
     if len(sources) != geometry.shape_kji[0]:
         raise ExportGridMismatch(f"The volume has {geometry.shape_kji[0]} slices, {len(sources)} images were given.")
     label_map = compose(labels, read_mask, geometry.shape_kji)
     if not label_map.present:
         raise NothingToExport("No label has a single voxel.", hint="Annotate at least one slice, then export again.")
+    if as_label_map and label_map.overlaps:
+        first, second, count = label_map.overlaps[0]
+        raise LabelsOverlap(
+            f"'{first}' and '{second}' share {count} voxels; a label map gives each voxel to one label.",
+            hint="Export as DICOM SEG (binary), which holds overlapping labels.",
+        )
     planes = np.flatnonzero(label_map.voxels.any(axis=(1, 2)))
     pixels = _segment_pixels(label_map, planes, read_mask)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warnings of pydicom and highdicom quote values, the patient's name among them
         images = _read_sources(sources, geometry, planes)
-        seg = _segmentation(images, geometry, label_map, pixels, about)
+        seg = _segmentation(images, label_map, pixels, about, "LABELMAP" if as_label_map else "BINARY")
         if images.frame_numbers:
             _restore_frame_numbers(seg, images.frame_numbers)
         if geometry.shape_kji[0] > 1:
@@ -156,10 +172,10 @@ def write_seg(
 
 
 def _segmentation(
-    images: _Images, geometry: VolumeGeometry, label_map: LabelMap, pixels: NDArray[Any], about: SegAbout
+    images: _Images, label_map: LabelMap, pixels: NDArray[Any], about: SegAbout, kind: Literal["BINARY", "LABELMAP"]
 ) -> Segmentation:
     first = images.annotated[0]
-    identity = _identity(label_map, pixels, first, about)
+    identity = _identity(label_map, pixels, first, about, kind)
     descriptions = _descriptions(label_map.present, first)
     day, time = about.created_at.date(), about.created_at.time()
     try:
@@ -167,7 +183,7 @@ def _segmentation(
             source_images=images.annotated,
             further_source_images=images.others or None,
             pixel_array=pixels,
-            segmentation_type="BINARY",
+            segmentation_type=kind,
             segment_descriptions=descriptions,
             series_instance_uid=uid_of("seg", identity, "series"),
             series_number=about.series_number or number_of(first.get("SeriesNumber")) + 1000,
@@ -361,9 +377,9 @@ def _description(number: int, label: ExportLabel, series_uid: str) -> SegmentDes
     )
 
 
-def _identity(label_map: LabelMap, pixels: NDArray[Any], image: Dataset, about: SegAbout) -> str:
+def _identity(label_map: LabelMap, pixels: NDArray[Any], image: Dataset, about: SegAbout, kind: str) -> str:
     """A digest of all that is written: a repeated export is the same object, a changed one another."""
     digest = hashlib.sha256(np.ascontiguousarray(pixels).data)
-    for part in (str(image.SeriesInstanceUID), repr(label_map.present), repr(about)):
+    for part in (str(image.SeriesInstanceUID), repr(label_map.present), repr(about), kind):
         digest.update(part.encode())
     return digest.hexdigest()

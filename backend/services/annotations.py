@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import select
@@ -185,6 +185,7 @@ class Annotations:
         cannot be stored, CaseLocked, NotYourAnnotation. Sending the same id again returns what was stored the first
         time.
         """
+        draft = replace(draft, model=self._learning.identified(draft.model))
         with self._db.begin() as session:
             annotation, volume = self._open(session, who, annotation_id, Action.ANNOTATE, lock=True)
             mine = annotation.annotator_id == who.id  # what a reviewer corrects teaches when its annotator goes on

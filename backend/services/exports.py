@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, Job, LabelRow, Original, Revision, User, VolumeRow
+from backend.db.tables import Annotation, Case, Job, LabelRow, LearnedPromptRow, Original, Revision, User, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
 from backend.domain.workflow import Action
@@ -39,7 +39,8 @@ class NotAnExport(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a mask came about: revisions by origin, the models that proposed, the people, first and last change."""
+    """How a mask came about: revisions by origin, the models that proposed (the newest first, each with the checksums
+    of its weights and of what it had learned), the people, first and last change."""
 
     origins: dict[str, int]
     models: tuple[dict[str, Any], ...]
@@ -158,15 +159,58 @@ def _provenance(session: Session, annotation_id: UUID) -> Provenance:
         .order_by(Revision.sequence)
     )
     history = list(rows)
-    models: dict[str, dict[str, Any]] = {}
-    for revision, _ in history:
-        if revision.model:
-            models.setdefault(repr(sorted(revision.model.items())), revision.model)
     return Provenance(
         origins=dict(Counter(revision.origin for revision, _ in history)),
-        models=tuple(models.values()),
+        models=_models(session, [revision.model for revision, _ in history if revision.model]),
         authors=tuple(dict.fromkeys(name for _, name in history)),
         revisions=len(history),
         first_at=history[0][0].created_at,
         last_at=history[-1][0].created_at,
     )
+
+
+def _models(session: Session, stored: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Of what revisions say of their models, each model once, the newest first. Clicks name what was learned by its id;
+    an accepted proposal names the runs that made it."""
+    found: list[dict[str, Any]] = []
+    for model in stored:
+        runs = model.get("runs") or [
+            {"model": model.get("name"), "model_checksum": model.get("checksum")}
+            | {"learned_prompt": model.get("learned_prompt")}
+        ]
+        for run in runs:
+            told = {
+                "name": run.get("model"),
+                "checksum": run.get("model_checksum"),
+                "generator": run.get("generator"),
+                "seed": run.get("seed"),
+                "learned_prompt": run.get("learned_prompt"),
+                "learned_prompt_checksum": run.get("learned_prompt_checksum"),
+            }
+            found.append({key: value for key, value in told.items() if value is not None})
+    ids = {UUID(model["learned_prompt"]) for model in found if _is_uuid(model.get("learned_prompt"))}
+    learned = {
+        str(row.id): row
+        for row in session.execute(
+            select(LearnedPromptRow.id, LearnedPromptRow.checksum, LearnedPromptRow.model_checksum).where(
+                LearnedPromptRow.id.in_(ids)
+            )
+        )
+    }
+    unique: dict[str, dict[str, Any]] = {}
+    for model in reversed(found):
+        row = learned.get(model.get("learned_prompt", ""))
+        if row is not None:
+            model.setdefault("learned_prompt_checksum", row.checksum)
+            model.setdefault("checksum", row.model_checksum)
+        unique.setdefault(repr(sorted(model.items())), model)
+    return tuple(unique.values())
+
+
+def _is_uuid(text: Any) -> bool:
+    """Clients write what they like into a revision's model."""
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True

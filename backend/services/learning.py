@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -26,6 +27,7 @@ from backend.domain.jobs import (
     NoWorker,
     PropagatePayload,
     QueueName,
+    QueueUnavailable,
     SliceSource,
     TooManyJobs,
 )
@@ -207,6 +209,17 @@ class Learning:
             )
             .values(state=ProposalState.CORRECTED, decided_at=func.now())
         )
+
+    def identified(self, model: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a client says of the model that answered, with the checksum of the weights that have this name now: a
+        name alone does not tell later which they were."""
+        if model is None or "checksum" in model:
+            return model
+        try:
+            info = self._segmentation.models().get(str(model.get("name")))
+        except QueueUnavailable:
+            return model
+        return model if info is None else {**model, "checksum": info.checksum}
 
     def dispatch_settled(self, job: Job) -> None:
         """Send a job of `grown` once the annotator has paused; a newer one takes its place until then."""

@@ -302,7 +302,7 @@ def test_exports_lie_where_the_image_lies(
 
 
 @pytest.mark.usefixtures("drawn_kidney")
-@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg", "rtstruct"])
+@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg", "dicom-seg-labelmap", "rtstruct"])
 def test_an_export_comes_back_as_the_masks_of_a_program(
     client: TestClient, case: Json, volume: Json, wait: Wait, format: str
 ) -> None:

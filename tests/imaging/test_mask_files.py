@@ -63,18 +63,19 @@ def placed(file: MaskFile, geometry: VolumeGeometry) -> dict[str, np.ndarray]:
     return {name: mask for name, (mask, _) in found.items()}
 
 
-@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg"])
+@pytest.mark.parametrize("format", ["nifti", "nrrd", "dicom-seg", "dicom-seg-labelmap"])
 def test_an_export_comes_back_voxel_by_voxel(phantom: Phantom, series: list[Path], tmp_path: Path, format: str) -> None:
     geometry = phantom.volume.geometry
-    path = tmp_path / {"nifti": "m.nii.gz", "nrrd": "m.seg.nrrd", "dicom-seg": "m.dcm"}[format]
+    path = tmp_path / {"nifti": "m.nii.gz", "nrrd": "m.seg.nrrd"}.get(format, "m.dcm")
     if format == "nifti":
         write_labels(tmp_path, "m", geometry, file_grid_of(geometry), ORGANS, phantom.mask)
     elif format == "nrrd":
         write_seg_nrrd(path, geometry, ORGANS, phantom.mask)
     else:
-        write_seg(path, [SourceSlice(file) for file in series], geometry, ORGANS, phantom.mask, ABOUT)
+        sources, as_label_map = [SourceSlice(file) for file in series], format == "dicom-seg-labelmap"
+        write_seg(path, sources, geometry, ORGANS, phantom.mask, ABOUT, as_label_map=as_label_map)
     file = read_mask_file(path)
-    assert file.format == format
+    assert file.format == format.removesuffix("-labelmap")
     masks = placed(file, geometry)
     assert list(masks) == [organ.name for organ in ORGANS]
     for organ, segment in zip(ORGANS, file.segments, strict=True):

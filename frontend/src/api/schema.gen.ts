@@ -3873,7 +3873,7 @@ export interface components {
              * Format
              * @enum {string}
              */
-            readonly format: "nifti" | "nrrd" | "dicom-seg" | "rtstruct" | "png" | "coco";
+            readonly format: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "png" | "coco";
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -7409,7 +7409,7 @@ export interface operations {
     readonly export_case: {
         readonly parameters: {
             readonly query?: {
-                readonly format?: "nifti" | "nrrd" | "dicom-seg" | "rtstruct" | "png" | "coco";
+                readonly format?: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "png" | "coco";
             };
             readonly header?: never;
             readonly path: {

@@ -150,7 +150,7 @@ export const zh: Catalogue = {
     assigneeOf: (name) => `${name} 的负责人`,
     seriesCount: (n) => `${n} 个序列`,
     exportAs: {
-      nifti: '导出 NIfTI 掩膜', nrrd: '导出 NRRD（3D Slicer）', 'dicom-seg': '导出 DICOM SEG',
+      nifti: '导出 NIfTI 掩膜', nrrd: '导出 NRRD（3D Slicer）', 'dicom-seg': '导出 DICOM SEG', 'dicom-seg-labelmap': '导出 DICOM SEG（标签图）',
       rtstruct: '导出 RTSTRUCT', png: '导出 PNG 掩膜', coco: '导出 COCO 及图像',
     },
     exportNothing: '没有可导出的内容：尚未标注任何层面。',

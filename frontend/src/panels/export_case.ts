@@ -6,7 +6,7 @@ import type { Job, Problem } from '../api/types.ts'
 import { isOver } from './uploads.ts'
 
 /** In the order of the menu. */
-export const EXPORT_FORMATS = ['nifti', 'nrrd', 'dicom-seg', 'rtstruct', 'png', 'coco'] as const
+export const EXPORT_FORMATS = ['nifti', 'nrrd', 'dicom-seg', 'dicom-seg-labelmap', 'rtstruct', 'png', 'coco'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export async function exportCase(api: Client, caseId: string, format: ExportFormat): Promise<Problem | null> {
