@@ -28,6 +28,7 @@ from backend.errors import AppError, UndecodablePixelData
 from backend.imaging.blanking import Rectangle, fill
 from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard, values
+from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.nifti import NiftiSource
 
 CLEANED = ("113101", "Clean Pixel Data Option")
@@ -94,7 +95,7 @@ def _syntax(dataset: Dataset) -> UID:
 
 def _native(dataset: Dataset) -> Dataset:
     """Pixels as they would lie in an uncompressed little endian file; the transfer syntax says how to write it."""
-    syntax = _syntax(dataset)
+    syntax = read_as(_syntax(dataset))
     dataset.file_meta.TransferSyntaxUID = syntax
     if syntax.is_compressed and not syntax.is_deflated:
         dataset.decompress(generate_instance_uid=False)

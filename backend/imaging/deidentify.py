@@ -6,7 +6,8 @@ functions are not used: they draw UIDs at random and leave out attributes inside
 dicognito does not follow the table, and deid wants it written as a recipe by hand.
 
 Stricter than the profile: texts and bytes that the table does not name are kept only if they are technical, all private
-attributes go (of a mosaic, the numbers that place its slices are kept), and so does the preamble. Times of day stay.
+attributes go (of a mosaic, the numbers that place its slices are kept), and so does the preamble.
+Times of day stay, as the option for dates asks that distances in time remain: tracers decay, phases follow each other.
 """
 
 from __future__ import annotations

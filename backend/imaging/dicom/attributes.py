@@ -24,6 +24,7 @@ from pydicom.valuerep import AMBIGUOUS_VR
 from backend.errors import CorruptDicom, UndecodablePixelData
 from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard
+from backend.imaging.dicom.syntaxes import decodable
 
 START_BYTES = 1 << 20
 """So much of a file is enough to say what it is: the identity and the image's description come before anything long."""
@@ -124,7 +125,7 @@ def read_bulk(path: Path, place: str) -> bytes | None:
     """The bytes of one binary value by its place in the file (see `read_metadata`), None where there is none: little
     endian, pixels decoded, as Explicit VR Little Endian has them. Raises UndecodablePixelData."""
     with unheard():
-        dataset = as_little_endian(pydicom.dcmread(path))
+        dataset = decodable(as_little_endian(pydicom.dcmread(path)))
         syntax = dataset.file_meta.TransferSyntaxUID
         if place == PIXEL_DATA and syntax.is_encapsulated:
             try:

@@ -27,6 +27,7 @@ from backend.errors import (
 from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
+from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.dicom.text_risk import text_risk
 from backend.imaging.dicom.types import Header, NativePixels, SeriesInfo, StudyInfo
 from backend.imaging.outcomes import NOT_AN_IMAGE, SYSTEM_FILE, Ignored, SourceFile
@@ -131,7 +132,7 @@ def _transfer_syntax(dataset: Dataset) -> UID:
     if not uid.is_compressed:
         return uid
     try:
-        decoder = get_decoder(uid)
+        decoder = get_decoder(read_as(uid))
     except NotImplementedError as error:
         raise UnsupportedTransferSyntax(uid.name, str(uid), []) from error
     if not decoder.is_available:

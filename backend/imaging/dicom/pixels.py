@@ -16,6 +16,7 @@ from pydicom.uid import UID
 
 from backend.errors import UndecodablePixelData
 from backend.imaging.dicom.elements import unheard
+from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.dicom.types import Frame, Header, NativePixels
 from backend.imaging.reasons import reason_of
 
@@ -102,14 +103,14 @@ def _native(path: Path, pixels: NativePixels, indices: Sequence[int]) -> Iterato
 
 def _source(header: Header) -> Path | pydicom.Dataset:
     """Frames are read one by one from the path. A deflated file has no place in it to jump to, and one without meta
-    information does not say how to read it: these are read whole."""
+    information does not say how to read it: these are read whole, and so is what is read under another name."""
     syntax = UID(header.transfer_syntax_uid)
     with header.file.path.open("rb") as file:
         has_meta_information = file.read(132)[128:] == b"DICM"
-    if has_meta_information and not syntax.is_deflated:
+    if has_meta_information and not syntax.is_deflated and read_as(syntax) == syntax:
         return header.file.path
     dataset = pydicom.dcmread(header.file.path, force=True)
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = read_as(syntax)
     return dataset
 
 

@@ -22,6 +22,7 @@ from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard
 from backend.imaging.dicom.header import PIXEL_ELEMENTS
 from backend.imaging.dicom.pixels import stored_pixels
+from backend.imaging.dicom.syntaxes import decodable
 
 
 class FrameNotThere(Rejected):
@@ -70,7 +71,7 @@ def plain_frames(path: Path, numbers: Sequence[int]) -> list[bytes]:
 def as_explicit_little_endian(path: Path, target: Path) -> None:
     """Write the object without compression. Raises UndecodablePixelData."""
     with unheard():
-        dataset: Dataset = pydicom.dcmread(path)
+        dataset = decodable(pydicom.dcmread(path))
         syntax = dataset.file_meta.TransferSyntaxUID
         if syntax.is_compressed:
             try:
@@ -111,7 +112,7 @@ def render(path: Path, number: int | None, look: Look) -> bytes:
 
 
 def _opened(path: Path) -> Dataset:
-    dataset = pydicom.dcmread(path)
+    dataset = decodable(pydicom.dcmread(path))
     if not any(name in dataset for name in PIXEL_ELEMENTS):
         raise NoPixelData(UID(text(dataset, "SOPClassUID")).name)
     return dataset
