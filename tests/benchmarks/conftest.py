@@ -20,13 +20,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from backend.imaging.geometry import VolumeGeometry
-from backend.imaging.phantom import Phantom, abdominal_phantom
-from backend.imaging.phantom_files import write_dicom_series
-from backend.imaging.volume import Volume
+from tests.benchmarks.scanner import write_scanner_ct
 from tests.operations.installation import Installation, running
-
-CT_SHAPE_KJI = (300, 512, 512)
 
 
 @dataclass(frozen=True)
@@ -86,21 +81,8 @@ def spread(milliseconds: Sequence[float]) -> str:
 
 @pytest.fixture(scope="session")
 def ct_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A CT of 300 slices of 512 x 512 as DICOM files: the small phantom, every voxel drawn out, with fresh noise."""
-    small = abdominal_phantom((60, 256, 256), (5.0, 1.5, 1.5))
-    voxels = np.repeat(np.repeat(np.repeat(small.volume.voxels, 5, axis=0), 2, axis=1), 2, axis=2)
-    rng = np.random.default_rng(0)
-    for k in range(voxels.shape[0]):
-        voxels[k] += rng.integers(-12, 13, voxels.shape[1:], dtype=np.int16)
-    geometry = VolumeGeometry.from_axes(
-        origin_mm=(-192, -192, -150),
-        step_k_mm=(0, 0, 1.0),
-        step_j_mm=(0, 0.75, 0),
-        step_i_mm=(0.75, 0, 0),
-        shape_kji=CT_SHAPE_KJI,
-    )
-    phantom = Phantom(Volume(geometry, np.ascontiguousarray(voxels), "CT"), np.zeros(CT_SHAPE_KJI, np.uint8))
-    return write_dicom_series(phantom, tmp_path_factory.mktemp("ct"))
+    """A CT of 300 slices of 512 x 512 as DICOM files, uncompressed."""
+    return write_scanner_ct(tmp_path_factory.mktemp("ct"))
 
 
 @pytest.fixture(scope="session")

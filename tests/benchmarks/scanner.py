@@ -18,6 +18,10 @@ from backend.imaging.volume import Volume
 
 CT_SHAPE_KJI = (300, 512, 512)
 
+ROOT = "1.2.826.0.1.3680043.8.498"
+STUDY_NUMBER = b"7770000"
+INTERCEPT = b"-1024"
+
 ELEMENTS = {
     "AccessionNumber": "A-4711-0815",
     "AcquisitionTime": "101533.120000",
@@ -69,12 +73,12 @@ ELEMENTS = {
 }
 
 
-def write_scanner_ct(folder: Path, shape_kji: tuple[int, int, int] = CT_SHAPE_KJI, seed: int = 0) -> list[Path]:
-    """Files `CT.000.dcm`, ... of one series, uncompressed, in a study of its own for each seed."""
+def write_scanner_ct(folder: Path, shape_kji: tuple[int, int, int] = CT_SHAPE_KJI) -> list[Path]:
+    """Files `CT.000.dcm`, ... of one series, uncompressed."""
     slices, rows, columns = shape_kji
-    small = abdominal_phantom((max(1, slices // 5), rows // 2, columns // 2), (5.0, 1.5, 1.5), seed=seed)
+    small = abdominal_phantom((max(1, slices // 5), rows // 2, columns // 2), (5.0, 1.5, 1.5))
     voxels = np.repeat(np.repeat(np.repeat(small.volume.voxels, 5, axis=0), 2, axis=1), 2, axis=2)[:slices]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for k in range(voxels.shape[0]):
         voxels[k] += rng.integers(-12, 13, voxels.shape[1:], dtype=np.int16)
     geometry = VolumeGeometry.from_axes(
@@ -88,7 +92,7 @@ def write_scanner_ct(folder: Path, shape_kji: tuple[int, int, int] = CT_SHAPE_KJ
     made = []
     for k, path in enumerate(write_dicom_series(phantom, folder)):
         dataset = pydicom.dcmread(path)
-        _as_scanners_write(dataset)
+        _as_scanners_write(dataset, k)
         path.unlink()
         made.append(folder / f"CT.{k:03d}.dcm")
         dataset.save_as(made[-1])
@@ -96,20 +100,28 @@ def write_scanner_ct(folder: Path, shape_kji: tuple[int, int, int] = CT_SHAPE_KJ
 
 
 def write_compressed(files: list[Path], folder: Path) -> list[Path]:
-    """The same images as another study, compressed by JPEG 2000 without loss."""
+    """The same images, compressed by JPEG 2000 without loss."""
     folder.mkdir(parents=True, exist_ok=True)
-    study, series = generate_uid(entropy_srcs=["study"]), generate_uid(entropy_srcs=["series"])
     made = []
     for path in files:
         dataset = pydicom.dcmread(path)
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
-        dataset.compress(JPEG2000Lossless, generate_instance_uid=True)
+        dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
         made.append(folder / path.name)
         dataset.save_as(made[-1])
     return made
 
 
-def _as_scanners_write(dataset: Dataset) -> None:
+def variant(content: bytes, n: int) -> bytes:
+    """The same image in a study of its own for each n in 0..999, with other values: no server has it already."""
+    moved = content.replace(STUDY_NUMBER, b"777%04d" % n)
+    return moved.replace(INTERCEPT, b"-%04d" % (1000 + n), 1)
+
+
+def _as_scanners_write(dataset: Dataset, k: int) -> None:
+    root = f"{ROOT}.{STUDY_NUMBER.decode()}"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{root}.1", f"{root}.2"
+    dataset.FrameOfReferenceUID, dataset.SOPInstanceUID = f"{root}.3", f"{root}.4.{k}"
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     for name, value in ELEMENTS.items():
         setattr(dataset, name, value)
     dataset.PatientName, dataset.PatientBirthDate = "Doe^Planted", "19620229"

@@ -42,8 +42,6 @@ def test_import_of_a_ct(imported: Imported, ct_files: list[Path], tmp_path: Path
         "import of a CT, 300 slices of 512 x 512, over HTTP to stored",
         f"{imported.seconds_stored:.2f} s, {rate:.0f} slices/s (upload {imported.seconds_upload:.2f} s)",
         beside=f"dcm2niix, files on disk to NIfTI: {beside:.2f} s",
-        target=">= 418 slices/s",
-        met=rate >= 418,
     )
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,56 +20,16 @@ from backend.imaging import masks
 from backend.services.projects import LabelDraft
 from backend.settings import RemoteServer
 from tests.dicomweb.conftest import PATIENCE_S, SLICES, TOKEN, Server, write_study
-from tests.operations.installation import free_port
-
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-
-
-@dataclass(frozen=True)
-class Orthanc:
-    client: httpx.Client
-    url: str
-
-    def add(self, datasets: list[pydicom.FileDataset]) -> str:
-        """Store by Orthanc's own interface; the archive's id of the study."""
-        for dataset in datasets:
-            answer = self.client.post("/instances", content=Path(dataset.filename).read_bytes())
-            assert answer.is_success, answer.text
-        return str(answer.json()["ParentStudy"])
-
-    def instances(self) -> int:
-        return int(self.client.get("/statistics").json()["CountInstances"])
+from tests.operations.orthanc import Orthanc, is_installed, running_orthanc
 
 
 @pytest.fixture(scope="module")
 def orthanc(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    program = shutil.which("Orthanc")
-    if program is None or not PLUGIN.exists():
+    if not is_installed():
         pytest.skip("no Orthanc with DICOMweb: install Debian's packages orthanc and orthanc-dicomweb")
-    folder = tmp_path_factory.mktemp("orthanc")
-    own_port = free_port()
     us = {"Url": f"http://127.0.0.1:{port}/dicom-web/", "Username": "orthanc", "Password": TOKEN}
-    configuration = {
-        "StorageDirectory": str(folder),
-        "IndexDirectory": str(folder),
-        "HttpPort": own_port,
-        "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False,
-        "Plugins": [str(PLUGIN)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": {"sammed": us}},
-    }
-    path = folder / "orthanc.json"
-    path.write_text(json.dumps(configuration))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([program, str(path)], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{own_port}"
-    with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
-        try:
-            _wait(lambda: _answers(client))
-            yield Orthanc(client, url)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with running_orthanc(tmp_path_factory.mktemp("orthanc"), {"sammed": us}) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +37,19 @@ def remote_servers(orthanc: Orthanc) -> dict[str, RemoteServer]:
     return {"orthanc": RemoteServer(url=f"{orthanc.url}/dicom-web"), "gone": RemoteServer(url="http://127.0.0.1:9")}
 
 
-def _answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/system").is_success
-    except httpx.TransportError:
-        return False
-
-
 def _wait(condition: Any) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
         time.sleep(0.2)  # polls another process
+
+
+def _add(orthanc: Orthanc, datasets: list[pydicom.FileDataset]) -> str:
+    """Store by Orthanc's own interface; the archive's id of the study."""
+    for dataset in datasets:
+        answer = orthanc.client.post("/instances", content=Path(dataset.filename).read_bytes())
+        assert answer.is_success, answer.text
+    return str(answer.json()["ParentStudy"])
 
 
 def _finished(client: httpx.Client, job: httpx.Response) -> dict[str, Any]:
@@ -108,7 +66,7 @@ def _finished(client: httpx.Client, job: httpx.Response) -> dict[str, Any]:
 
 def test_orthanc_pushes_a_study_and_retrieves_it(server: Server, orthanc: Orthanc, tmp_path: Path) -> None:
     datasets = write_study(tmp_path, seed=11)
-    study = orthanc.add(datasets)
+    study = _add(orthanc, datasets)
     pushed = orthanc.client.post("/dicom-web/servers/sammed/stow", json={"Resources": [study], "Synchronous": True})
     assert pushed.is_success, pushed.text
     server.wait_for_volume(datasets[0].StudyInstanceUID, SLICES)
@@ -126,7 +84,7 @@ def test_orthanc_pushes_a_study_and_retrieves_it(server: Server, orthanc: Orthan
 
 def test_a_study_is_found_pulled_and_its_result_pushed_back(server: Server, orthanc: Orthanc, tmp_path: Path) -> None:
     datasets = write_study(tmp_path, seed=12)
-    orthanc.add(datasets)
+    _add(orthanc, datasets)
     before = orthanc.instances()
     servers = f"/api/projects/{server.project_id}/dicom-servers"
     with server.client() as client:
