@@ -29,6 +29,7 @@ from pydicom.uid import UID
 from backend.errors import AppError, CorruptDicom
 from backend.imaging.dicom.elements import text, unheard
 from backend.imaging.dicom.mosaic import layout_only
+from backend.imaging.dicom.rewriting import save_changed
 from backend.imaging.pseudonyms import Identity, Pseudonyms, moved
 
 EDITION = "2026c"
@@ -94,7 +95,7 @@ def deidentify(source: Path, target: Path, pseudonyms: Pseudonyms) -> list[Ident
         try:
             dataset = pydicom.dcmread(source, force=True)
             identities = _deidentified(dataset, pseudonyms)
-            dataset.save_as(target, enforce_file_format=False)
+            save_changed(dataset, target)
         except (AppError, MemoryError):
             raise
         except Exception as error:  # a damaged file makes a parser raise anything at all; its words may quote values
