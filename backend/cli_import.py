@@ -85,7 +85,7 @@ class _Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._looking = progress.add_task("Looking", total=None, said="")
-        self._files = self._of_files = 0
+        self._files = self._of_files = self._bytes = self._of_bytes = 0
         self._series = self._of_series = 0
 
     def seen(self, count: int) -> None:
@@ -95,15 +95,18 @@ class _Bars:
         files = list(tree.files)
         self._of_files, self._of_series = len(files), len({file.series for file in files})
         self._progress.remove_task(self._looking)
-        size_bytes = sum(file.size_bytes for file in files)
-        self._sending = self._progress.add_task("Sending", total=max(1, size_bytes), said=f"{len(files)} files")
+        self._of_bytes = sum(file.size_bytes for file in files)
+        self._sending = self._progress.add_task("Sending", total=max(1, self._of_bytes), said=f"{len(files)} files")
         self._reading = self._progress.add_task("Reading", total=max(1, self._of_series), said="")
 
     def sent(self, size_bytes: int) -> None:
         self._files += 1
+        self._bytes += size_bytes
         speed = self._progress.tasks[0].speed
-        rate = f", {speed / 1e6:.0f} MB/s" if speed else ""
-        said = f"{self._files} of {self._of_files} files{rate}"
+        rate = f", {speed / 1e6:.1f} MB/s" if speed else ""
+        said = (
+            f"{self._files} of {self._of_files} files, {self._bytes / 1e6:.0f} of {self._of_bytes / 1e6:.0f} MB{rate}"
+        )
         self._progress.update(self._sending, advance=size_bytes, said=said)
 
     def read(self, series: int) -> None:

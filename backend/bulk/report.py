@@ -41,7 +41,7 @@ class FileFate:
 
 @dataclass(slots=True)
 class SeriesReport:
-    """One line. `seconds`: from when its study began to be sent until the server had read it."""
+    """One line. `seconds`: so long its study travelled and was read; waiting for a worker does not count."""
 
     about: SeriesKey
     files: int = 0

@@ -81,7 +81,7 @@ class Sending:
         told: set[int] = set()
         try:
             for delivered in self._finished(tree):
-                tell(report, delivered, self._clock())
+                tell(report, delivered)
                 told.add(id(delivered.group))
                 self._shown.read(len({file.series for file in delivered.group.files}))
         except (KeyboardInterrupt, ServerRefused, ServerUnreachable, OSError) as error:
@@ -123,7 +123,7 @@ class Sending:
                     raise
 
     def _delivered(self, group: Group) -> Delivered:
-        made = Delivered(group, self._clock())
+        made, started = Delivered(group), self._clock()
         files = self._hashed(group, made)
         known = self._known([file.sha256 for file in files])
         if self._again:
@@ -141,6 +141,7 @@ class Sending:
             self._send(intake_id, [file for file in rest if file not in there], made)
         for file in made.before:
             self._arrived(file)
+        made.sending_s = self._clock() - started
         for intake_id in dict.fromkeys(intake_id for intake_id, _ in made.where.values()):
             made.jobs[intake_id] = self._completed(intake_id)
         return made

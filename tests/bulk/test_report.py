@@ -20,7 +20,7 @@ def report() -> Report:
     files = [
         TreeFile(Path(name), name, 10, series) for name, series in (("1", CT), ("2", CT), ("3", CT), ("4", REPORT))
     ]
-    delivered = Delivered(Group("study:1.2", files), started_at=10.0)
+    delivered = Delivered(Group("study:1.2", files), sending_s=1.5)
     delivered.where = {file: ("job", f"kept {file.name}") for file in files[:2] + files[3:]}
     delivered.before = {files[1]}
     delivered.told = {files[2]: FileFate(Fate.REFUSED, "unreadable", "It cannot be read.")}
@@ -30,9 +30,10 @@ def report() -> Report:
         {"name": "kept 2", "outcome": "imported", "volume_id": "v"},
         {"name": "kept 4", "outcome": "ignored", "code": "not_an_image", "detail": "It holds no image."},
     ]
-    delivered.jobs = {"job": {"state": "done", "result": {"series": [volume], "files": entries}}}
+    times = {"started_at": "2026-01-01T10:00:00Z", "finished_at": "2026-01-01T10:00:01+00:00"}
+    delivered.jobs = {"job": {"state": "done", "result": {"series": [volume], "files": entries}, **times}}
     made = Report(skipped=[Skipped("notes.txt", "unknown_file_type", "No image.")])
-    tell(made, delivered, now=12.5)
+    tell(made, delivered)
     return made
 
 
@@ -52,10 +53,10 @@ def test_a_line_says_what_became_of_its_files(report: Report) -> None:
 
 def test_a_job_that_failed_leaves_its_files_unfinished() -> None:
     file = TreeFile(Path("1"), "1", 10, CT)
-    delivered = Delivered(Group("study:1.2", [file]), 0.0, where={file: ("job", "1")})
+    delivered = Delivered(Group("study:1.2", [file]), where={file: ("job", "1")})
     delivered.jobs = {"job": {"state": "failed", "problem": {"code": "worker_lost", "detail": "The worker stopped."}}}
     made = Report()
-    tell(made, delivered, now=1.0)
+    tell(made, delivered)
     assert made.files == [
         {"name": "1", "outcome": "unfinished", "code": "worker_lost", "detail": "The worker stopped."}
     ]
@@ -63,11 +64,11 @@ def test_a_job_that_failed_leaves_its_files_unfinished() -> None:
 
 def test_an_archive_is_as_many_files_as_it_holds() -> None:
     file = TreeFile(Path("a.zip"), "a.zip", 10, SeriesKey("", "", "archive a.zip", "", ""))
-    delivered = Delivered(Group("file:a.zip", [file]), 0.0, where={file: ("job", "a.zip")})
+    delivered = Delivered(Group("file:a.zip", [file]), where={file: ("job", "a.zip")})
     entries = [{"name": f"a.zip/{n}", "outcome": "imported"} for n in range(3)]
     delivered.jobs = {"job": {"state": "done", "result": {"series": [], "files": entries}}}
     made = Report()
-    tell(made, delivered, now=1.0)
+    tell(made, delivered)
     [line] = made.to_json()["series"]
     assert (line["files"], line["imported"], line["sent"]) == (3, 3, 1)
 
