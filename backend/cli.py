@@ -16,10 +16,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from backend.cli_base import DataDir, load_settings, login_url, services_here
+from backend.cli_cases import cases_app
 from backend.cli_import import import_
-from backend.cli_manage import cases_app, export, people_app, project_app
+from backend.cli_labels import labels_app
+from backend.cli_manage import export, people_app, project_app
 from backend.cli_masks import masks_app
+from backend.cli_reports import agreement, log, statistics
 from backend.cli_users import user_app
+from backend.cli_webhooks import webhooks_app
 from backend.errors import AppError
 from backend.settings import Settings, has_display
 
@@ -37,10 +41,15 @@ app = typer.Typer(
 app.add_typer(user_app, name="user")
 app.add_typer(project_app, name="project")
 app.add_typer(people_app, name="people")
+app.add_typer(labels_app, name="labels")
 app.add_typer(cases_app, name="cases")
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(masks_app, name="masks")
 app.command("import")(import_)
 app.command()(export)
+app.command()(statistics)
+app.command()(agreement)
+app.command()(log)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a manager does, on the command line: `sammed project`, `sammed people`, `sammed cases`, `export`.
+"""What a manager does, on the command line: `sammed project`, `sammed people`, `export`. Cases are in `cli_cases.py`.
 
 All of it goes over the HTTP interface with a token, to a server on this machine or elsewhere (`backend/client.py`).
 """
@@ -13,14 +13,12 @@ import typer
 
 from backend.cli_base import AsJson, DataDir, ProjectName, Url, connected, print_json, print_rows, progress_bar, waited
 from backend.domain.privacy import Privacy
+from backend.domain.workflow import Role
 
 project_app = typer.Typer(no_args_is_help=True, help="Projects of a running server.")
 people_app = typer.Typer(no_args_is_help=True, help="People who may use a running server.")
-cases_app = typer.Typer(no_args_is_help=True, help="Cases of a project of a running server.")
 
 OutFolder = Annotated[Path, typer.Option(help="Folder for what is downloaded.")]
-State = Annotated[str | None, typer.Option(help="Only cases in this state, such as `submitted`.")]
-Assignee = Annotated[str | None, typer.Option(help="Only cases of this person (e-mail), or of `nobody`.")]
 
 
 # -- projects ---------------------------------------------------------------------------------------------------------
@@ -52,6 +50,64 @@ def project_create(
             name, description=description, labels=labels, privacy=privacy, keep_originals=not voxels_only
         )
     print_json(made) if as_json else print(made["id"])
+
+
+@project_app.command("change")
+def project_change(
+    project: ProjectName,
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is about.")] = None,
+    own_cases: Annotated[
+        bool | None, typer.Option("--own-cases/--all-cases", help="What annotators see: what is theirs, or all.")
+    ] = None,
+    exclusive: Annotated[
+        bool | None, typer.Option("--exclusive/--overlapping", help="Whether labels exclude each other.")
+    ] = None,
+    archived: Annotated[bool | None, typer.Option("--archive/--unarchive", help="Put away, or take out again.")] = None,
+    privacy: Annotated[Privacy | None, typer.Option(help="How images are de-identified from now on.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Change a project; what is not named stays."""
+    given: dict[str, Any] = {
+        "name": name,
+        "description": description,
+        "own_cases_only": own_cases,
+        "exclusive_labels": exclusive,
+        "archived": archived,
+        "privacy": privacy,
+    }
+    changes = {field: value for field, value in given.items() if value is not None}
+    with connected(url, data_dir) as client:
+        made = client.change_project(client.find_project(project)["id"], **changes)
+    print_json(made) if as_json else print(f"{made['name']} is changed")
+
+
+@project_app.command("members")
+def project_members(project: ProjectName, as_json: AsJson = False, url: Url = None, data_dir: DataDir = None) -> None:
+    """List who is in a project, and their roles."""
+    with connected(url, data_dir) as client:
+        found = client.members(client.find_project(project)["id"])
+    if as_json:
+        return print_json(found)
+    print_rows([[member["user"]["email"], member["user"]["name"], member["role"]] for member in found])
+
+
+@project_app.command("role")
+def project_role(
+    project: ProjectName,
+    email: Annotated[str, typer.Argument(help="Who.")],
+    role: Annotated[str, typer.Argument(help="manager, reviewer, annotator or viewer; `none` removes them.")],
+    url: Url = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give somebody who has an account a role in a project, or remove them."""
+    if role not in {*Role, "none"}:
+        raise typer.BadParameter(f"'{role}' is no role.", param_hint="ROLE")
+    with connected(url, data_dir) as client:
+        client.set_member(client.find_project(project)["id"], email, None if role == "none" else role)
+    print(f"{email} is no member any more" if role == "none" else f"{email} is {role}")
 
 
 @project_app.command("export")
@@ -161,62 +217,6 @@ def _activate(email: str, *, active: bool, as_json: bool, url: str | None, data_
     print_json(person) if as_json else print(f"{email} is {'active' if active else 'deactivated'}")
 
 
-# -- cases ------------------------------------------------------------------------------------------------------------
-@cases_app.command("list")
-def cases_list(
-    project: ProjectName,
-    state: State = None,
-    assignee: Assignee = None,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
-    """List the cases of a project, the newest first."""
-    with connected(url, data_dir) as client:
-        target = client.find_project(project)
-        found = list(client.cases(target["id"], state=state, assignee=_assignee(client, target, assignee)))
-    if as_json:
-        return print_json(found)
-    print_rows([[c["id"], c["name"], c["state"], c["assignee"]["email"] if c["assignee"] else None] for c in found])
-
-
-@cases_app.command("assign")
-def cases_assign(
-    project: ProjectName,
-    to: Annotated[list[str], typer.Option(help="E-mail address; with several, cases are dealt out evenly.")],
-    case: Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")] = None,
-    state: State = None,
-    assignee: Assignee = None,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Assign cases: those named, or all that match."""
-    with connected(url, data_dir) as client:
-        target = client.find_project(project)
-        people = [client.member_id(target["id"], email) for email in to]
-        chosen = _chosen(client, target, case, state, assignee)
-        _said(client.change_cases(target["id"], **chosen, assign_to=people), as_json=as_json)
-
-
-@cases_app.command("state")
-def cases_state(
-    project: ProjectName,
-    new_state: Annotated[str, typer.Argument(help="assigned, in_progress, submitted, accepted, returned or new.")],
-    case: Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")] = None,
-    state: State = None,
-    assignee: Assignee = None,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Move cases on: those named, or all that match."""
-    with connected(url, data_dir) as client:
-        target = client.find_project(project)
-        chosen = _chosen(client, target, case, state, assignee)
-        _said(client.change_cases(target["id"], **chosen, state=new_state), as_json=as_json)
-
-
 # -- masks out ---------------------------------------------------------------------------------------------------------
 def export(
     case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
@@ -241,26 +241,3 @@ def _label(text: str, n: int) -> dict[str, str]:
 
 # the first of the page's palette (frontend/src/panels/palette.ts), told apart by the colour-blind too
 _COLORS = ("#e19669", "#694bff", "#78ffff", "#c32d78", "#f0f000", "#96a5f0", "#a57800", "#f04ba5")
-
-
-def _assignee(client: Any, project: dict[str, Any], assignee: str | None) -> str | None:
-    return assignee if assignee in (None, "nobody") else client.member_id(project["id"], assignee)
-
-
-def _chosen(
-    client: Any, project: dict[str, Any], cases: list[str] | None, state: str | None, assignee: str | None
-) -> dict[str, Any]:
-    if cases:
-        return {"cases": cases}
-    return {"filter": {"state": state, "assignee": _assignee(client, project, assignee)}}
-
-
-def _said(changed: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(changed)
-    else:
-        print(f"{changed['changed']} changed")
-        for refused in changed["refused"]:
-            print(f"unchanged: {refused['name']}: {refused['detail']}", file=sys.stderr)
-    if changed["refused"] and not changed["changed"]:
-        raise typer.Exit(1)

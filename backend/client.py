@@ -23,6 +23,7 @@ from typing import IO, Any, Self
 
 import httpx
 
+from backend.client_manage import Managing, NoSuchName
 from backend.errors import AppError, NotFound, Unavailable
 
 Json = dict[str, Any]
@@ -71,13 +72,6 @@ class ServerUnreachable(Unavailable):
     title = "The server cannot be reached"
 
 
-class NoSuchName(NotFound):
-    """No project or person that the caller sees has this name or address."""
-
-    code = "no_such_name"
-    title = "There is nothing of this name"
-
-
 class NothingToSend(NotFound):
     """The path to import does not exist or holds no file."""
 
@@ -85,7 +79,7 @@ class NothingToSend(NotFound):
     title = "There is nothing to import"
 
 
-class Client:
+class Client(Managing):
     """A session with one server as the owner of a personal token. Raises `ServerRefused` and `ServerUnreachable`."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -182,25 +176,21 @@ class Client:
     def change_person(self, person_id: str, **changes: Any) -> Json:
         return self._json("PATCH", f"/api/people/{person_id}", json=changes)
 
-    def members(self, project_id: str) -> list[Json]:
-        items: list[Json] = self._json("GET", f"/api/projects/{project_id}/members")["items"]
-        return items
-
-    def member_id(self, project_id: str, email: str) -> str:
-        """The id of the project's member with this address. Raises NoSuchName."""
-        for member in self.members(project_id):
-            if member["user"]["email"] == email.strip().lower():
-                return str(member["user"]["id"])
-        raise NoSuchName(f"{email} is not a member of the project.", hint="Invite them into it first.")
-
-    def set_member(self, project_id: str, email: str, role: str | None) -> None:
-        """Give somebody a role in a project; None removes them."""
-        self._json("POST", f"/api/projects/{project_id}/members", json={"email": email, "role": role})
-
     # -- cases --------------------------------------------------------------------------------------------------------
-    def cases(self, project_id: str, *, state: str | None = None, assignee: str | None = None) -> Iterator[Json]:
-        """The project's cases, the newest first. `assignee`: an id, or `nobody`."""
-        return self._pages(f"/api/projects/{project_id}/cases", state=state, assignee=assignee)
+    def cases(
+        self,
+        project_id: str,
+        *,
+        state: str | None = None,
+        assignee: str | None = None,
+        search: str | None = None,
+        overdue: bool = False,
+    ) -> Iterator[Json]:
+        """The project's cases, the newest first. `assignee`: an id, `nobody`, or `left`; `search`: in their names."""
+        late = "true" if overdue else None
+        return self._pages(
+            f"/api/projects/{project_id}/cases", state=state, assignee=assignee, search=search, overdue=late
+        )
 
     def change_cases(self, project_id: str, **change: Any) -> Json:
         """Change the `cases` named, or all that match `filter`; what may be changed is in /api/docs."""
@@ -299,7 +289,7 @@ class Client:
 
     def _json(self, method: str, path: str, **arguments: Any) -> Json:
         with self._answer(method, path, **arguments) as answer:
-            content: Json = httpx.Response(200, content=answer.read()).json()
+            content: Json = httpx.Response(200, content=answer.read() or b"{}").json()  # 204 says nothing
             return content
 
     def _pages(self, path: str, **query: str | None) -> Iterator[Json]:

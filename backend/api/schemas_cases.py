@@ -118,12 +118,13 @@ class CasePatch(Schema):
 
 class CaseFilterIn(Schema):
     state: CaseState | None = None
-    assignee: UUID | Literal["nobody"] | None = None
+    assignee: UUID | Literal["nobody", "left"] | None = None
     label_id: UUID | None = None
     search: str | None = None
+    overdue: bool = False
 
     def to_domain(self) -> CaseFilter:
-        return CaseFilter(self.state, self.assignee, self.label_id, self.search)
+        return CaseFilter(self.state, self.assignee, self.label_id, self.search, self.overdue)
 
 
 class CasesPatch(Schema):

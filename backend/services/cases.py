@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select, true
+from sqlalchemy import Select, exists, func, inspect, or_, select, true
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
@@ -31,7 +31,7 @@ from backend.db.tables import (
     VolumeRow,
 )
 from backend.domain.assignment import deal, deal_to_several
-from backend.domain.workflow import ALLOWED, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
+from backend.domain.workflow import ALLOWED, LOCKED_STATES, OPEN_STATES, TRANSITIONS, Action, CaseState, Role
 from backend.errors import AppError, Conflict, Rejected
 from backend.services import audit, effort, readings
 from backend.services.access import (
@@ -96,12 +96,14 @@ class CaseOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases of a project. `label_id`: somebody drew this label; `text`: the name holds it."""
+    """Which cases of a project. `assignee` left: somebody who cannot work on it any more; `label_id`: somebody drew
+    this label; `text`: the name holds it; `overdue`: open, and the due date is past."""
 
     state: CaseState | None = None
-    assignee: UUID | Literal["nobody"] | None = None
+    assignee: UUID | Literal["nobody", "left"] | None = None
     label_id: UUID | None = None
     text: str | None = None
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,8 @@ class Cases:
                     with session.begin_nested():
                         _apply(session, who, case, changes)
                 except (Conflict, Rejected) as error:
+                    if inspect(case).expired_attributes:  # what was begun of it is undone
+                        session.refresh(case)
                     refused.append(Refusal(case, error))
             return len(cases) - len(refused), refused
 
@@ -305,6 +309,9 @@ def _matching(session: Session, who: Principal, project: Project, where: CaseFil
         query = query.where(state_for(session, who, project.id) == where.state)
     if where.assignee == "nobody":
         query = query.where(Case.assignee_id.is_(None), Case.is_blind.is_(False))
+    elif where.assignee == "left":
+        here = select(Member.user_id).join(User).where(Member.project_id == project.id, User.disabled_at.is_(None))
+        query = query.where(Case.assignee_id.not_in(here), Case.state.in_(OPEN_STATES))
     elif where.assignee is not None:
         shown = true() if where.assignee == who.id else Reading.is_test.is_(False)
         reads = exists().where(Reading.case_id == Case.id, Reading.reader_id == where.assignee, shown)
@@ -316,6 +323,8 @@ def _matching(session: Session, who: Principal, project: Project, where: CaseFil
             read = exists().where(Reading.case_id == Case.id, Reading.reader_id == who.id)
             drawn = drawn.where(or_(Annotation.annotator_id == who.id, ~read))
         query = query.where(drawn)
+    if where.overdue:
+        query = query.where(Case.due_on < func.current_date(), Case.state.not_in(LOCKED_STATES))
     if where.text:
         query = query.where(Case.name.icontains(where.text, autoescape=True))
     return query
@@ -351,8 +360,10 @@ def _need_annotators(session: Session, project_id: UUID, people: Sequence[UUID],
     for person in people:
         role = roles.get(person)
         if role is None:
+            name = session.scalar(select(User.name).where(User.id == person)) or "This person"
             raise AssigneeNotAMember(
-                "This person is not a member of the project, or has left.", hint="Choose another, or add them first."
+                f"{name} is not a member of the project, or has left.",
+                hint="Choose somebody else, or add them to the project first.",
             )
         if blind and role is not Role.ANNOTATOR:
             raise AssigneeNotAMember(

@@ -350,8 +350,9 @@ def _flush_label(session: Session, label: Label) -> None:
         with session.begin_nested():
             session.flush()
     except IntegrityError as error:
+        key = f" or the key {label.shortcut}" if label.shortcut else ""
         raise LabelTaken(
-            f"Another label has the name '{label.name}', the value {label.value} or the shortcut {label.shortcut}."
+            f"Another label has the name '{label.name}', the value {label.value}{key}.", hint="Choose others."
         ) from error
 
 

@@ -35,15 +35,17 @@ def list_cases(
     user: CurrentUser,
     s: ServicesDep,
     state: CaseState | None = None,
-    assignee: UUID | Literal["nobody"] | None = None,
+    assignee: UUID | Literal["nobody", "left"] | None = None,
     label_id: UUID | None = None,
     search: str | None = None,
+    overdue: bool = False,
     order: CaseOrder = CaseOrder.NEWEST,
     limit: int = 100,
     cursor: str | None = None,
 ) -> Page[Case]:
-    """Cases that the caller sees. `label_id`: somebody drew this label."""
-    where = CaseFilter(state, assignee, label_id, search)
+    """Cases that the caller sees. `assignee` left: open cases of people who cannot work on them any more. `label_id`:
+    somebody drew this label. `overdue`: open, and the due date is past."""
+    where = CaseFilter(state, assignee, label_id, search, overdue)
     found = s.cases.search(user, project_id, where, order=order, limit=limit, cursor=cursor)
     return Page(items=[Case.of(view) for view in found.items], next_cursor=found.next_cursor)
 

@@ -1290,7 +1290,8 @@ export interface paths {
         };
         /**
          * List Cases
-         * @description Cases that the caller sees. `label_id`: somebody drew this label.
+         * @description Cases that the caller sees. `assignee` left: open cases of people who cannot work on them any more. `label_id`:
+         *     somebody drew this label. `overdue`: open, and the due date is past.
          */
         readonly get: operations["list_cases"];
         readonly put?: never;
@@ -3086,9 +3087,14 @@ export interface components {
         /** CaseFilterIn */
         readonly CaseFilterIn: {
             /** Assignee */
-            readonly assignee?: string | "nobody" | null;
+            readonly assignee?: string | ("nobody" | "left") | null;
             /** Label Id */
             readonly label_id?: string | null;
+            /**
+             * Overdue
+             * @default false
+             */
+            readonly overdue?: boolean;
             /** Search */
             readonly search?: string | null;
             readonly state?: components["schemas"]["CaseState"] | null;
@@ -3154,7 +3160,11 @@ export interface components {
             readonly clear_due?: boolean;
             /** Due On */
             readonly due_on?: string | null;
-            /** @default {} */
+            /**
+             * @default {
+             *       "overdue": false
+             *     }
+             */
             readonly filter?: components["schemas"]["CaseFilterIn"];
             /**
              * Gold
@@ -9284,9 +9294,10 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 readonly state?: components["schemas"]["CaseState"] | null;
-                readonly assignee?: string | "nobody" | null;
+                readonly assignee?: string | ("nobody" | "left") | null;
                 readonly label_id?: string | null;
                 readonly search?: string | null;
+                readonly overdue?: boolean;
                 readonly order?: components["schemas"]["CaseOrder"];
                 readonly limit?: number;
                 readonly cursor?: string | null;

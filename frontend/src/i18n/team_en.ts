@@ -53,6 +53,8 @@ export const teamEn = {
   members: {
     inviteHint: (email: string) => `There is no account for ${email} yet. With a name, one is made, and you get a link to send.`,
     name: 'Name of the new person',
+    left: (name: string) => `${name} is not a member any more.`,
+    leftHint: 'Cases that are still theirs are listed under Cases, “Of people who left”, to be assigned anew.',
     invite: 'Invite',
   },
   servers: {
@@ -104,6 +106,9 @@ export const teamEn = {
     openedBy: (name: string) => `${name} has it open`,
     anyAssignee: 'Everybody’s',
     nobody: 'Nobody’s',
+    left: 'Of people who left',
+    anyDue: 'Any due date',
+    onlyOverdue: 'Overdue',
     assignee: 'Assignee',
     anyLabel: 'Any label',
     label: 'Label',

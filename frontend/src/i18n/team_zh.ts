@@ -52,6 +52,8 @@ export const teamZh: TeamTexts = {
   members: {
     inviteHint: (email) => `${email} 还没有账户。填写姓名后将创建账户，并得到一个可发送的链接。`,
     name: '新成员的姓名',
+    left: (name) => `${name} 不再是项目成员。`,
+    leftHint: '仍属于对方的病例可在“病例”中按“已离开人员的”筛选，然后重新分配。',
     invite: '邀请加入',
   },
   servers: {
@@ -103,6 +105,9 @@ export const teamZh: TeamTexts = {
     openedBy: (name) => `${name} 正在打开`,
     anyAssignee: '所有人',
     nobody: '未分配',
+    left: '已离开人员的',
+    anyDue: '任何截止日期',
+    onlyOverdue: '已逾期',
     assignee: '负责人',
     anyLabel: '任意标签',
     label: '标签',

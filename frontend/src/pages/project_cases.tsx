@@ -53,6 +53,7 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
   const [state, setState] = useState<CaseState | ''>('')
   const [assignee, setAssignee] = useState('')
   const [labelId, setLabelId] = useState('')
+  const [overdue, setOverdue] = useState(false)
   const [order, setOrder] = useState<'newest' | 'urgent'>('newest')
   const [selection, setSelection] = useState<Selection>(NOTHING)
   useEffect(() => {
@@ -60,11 +61,11 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
     return () => clearTimeout(timer)
   }, [typed])
 
-  const filter: CaseFilter = { search: search || null, state: state || null, assignee: assignee || null, label_id: labelId || null }
+  const filter: CaseFilter = { search: search || null, state: state || null, assignee: assignee || null, label_id: labelId || null, overdue }
   const cases = usePaged<Case>((cursor, signal) => api.get<Page<Case>>(`/api/projects/${project.id}/cases`, {
     query: { ...filter, order, cursor, limit: PAGE_SIZE }, signal,
-  }), [project.id, search, state, assignee, labelId, order, imports])
-  useEffect(() => setSelection(NOTHING), [search, state, assignee, labelId])
+  }), [project.id, search, state, assignee, labelId, overdue, order, imports])
+  useEffect(() => setSelection(NOTHING), [search, state, assignee, labelId, overdue])
   const manages = may(project.role, 'manage') && !project.archived
   const selects = may(project.role, 'review') && !project.archived
   const members = useLoaded<readonly Member[]>(async (signal) => {
@@ -92,13 +93,14 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
     else toasts.say(team().servers.pushed(item.name, server))
   }
 
-  const filtered = search !== '' || state !== '' || assignee !== '' || labelId !== ''
+  const filtered = search !== '' || state !== '' || assignee !== '' || labelId !== '' || overdue
   function clearFilter(): void {
     setTyped('')
     setSearch('')
     setState('')
     setAssignee('')
     setLabelId('')
+    setOverdue(false)
   }
   function select(id: string, chosen: boolean): void {
     const ids = new Set(selection === 'matching' ? cases.items?.map((item) => item.id) : selection.ids)
@@ -140,6 +142,7 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
         <select class="select" aria-label={words.assignee} value={assignee} onChange={(event) => setAssignee(event.currentTarget.value)}>
           <option value="">{words.anyAssignee}</option>
           <option value="nobody">{words.nobody}</option>
+          <option value="left">{words.left}</option>
           {members.value?.map(({ user }) => <option key={user.id} value={user.id}>{user.name}</option>)}
         </select>
         {project.labels.length > 0 && (
@@ -148,6 +151,10 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
             {project.labels.map((label) => <option key={label.id} value={label.id}>{label.name}</option>)}
           </select>
         )}
+        <select class="select" aria-label={words.due} value={overdue ? 'overdue' : ''} onChange={(event) => setOverdue(event.currentTarget.value !== '')}>
+          <option value="">{words.anyDue}</option>
+          <option value="overdue">{words.onlyOverdue}</option>
+        </select>
         <select class="select" aria-label={words.order} value={order} onChange={(event) => setOrder(event.currentTarget.value as typeof order)}>
           <option value="newest">{words.newest}</option>
           <option value="urgent">{words.urgent}</option>

@@ -36,6 +36,9 @@ export function ProjectMembers({ project }: { project: Project }) {
     else members.put(answer.data)
     return unknown ? 'unknown' : answer.error ? 'refused' : 'added'
   }
+  async function remove({ email, name }: Member['user']): Promise<void> {
+    if (await set(email, null) === 'added') toasts.say(team().members.left(name), team().members.leftHint)
+  }
   async function invite(email: string, name: string, role: Role): Promise<boolean> {
     const answer = await api.post<MemberInvitation>(`/api/projects/${project.id}/invitations`, { json: { email, name, role } })
     setProblem(answer.error ?? null)
@@ -69,7 +72,7 @@ export function ProjectMembers({ project }: { project: Project }) {
                       onChange={(event) => void set(user.email, event.currentTarget.value as Role)}>
                       {ROLES.map((id) => <option key={id} value={id}>{roleName(id)}</option>)}
                     </select>
-                    <button type="button" class="icon-button" aria-label={text.remove(user.name)} title={text.remove(user.name)} onClick={() => void set(user.email, null)}><Icon name="trash" /></button>
+                    <button type="button" class="icon-button" aria-label={text.remove(user.name)} title={text.remove(user.name)} onClick={() => void remove(user)}><Icon name="trash" /></button>
                   </>
                 )
                 : <span>{roleName(role)}</span>}
