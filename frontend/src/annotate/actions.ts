@@ -68,9 +68,9 @@ const hasDraft = (a: Annotator) => a.proposal.value?.kind === 'draft'
 const mayPropose = ({ learning: { label, proposing } }: Annotator) =>
   label.value !== null && (proposing.value === null || !isUnfinished(proposing.value))
 
-function edit(what: MaskEdit, key: string, repeats = false): Action {
+function edit(what: MaskEdit, key: string | null, repeats = false): Action {
   return {
-    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: [key], repeats, perform: (a) => a.editMask(what),
+    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: key === null ? [] : [key], repeats, perform: (a) => a.editMask(what),
     when: (a) => a.canDraw.value && (a.proposal.value !== null || (a.marks.value[a.slice.value]?.active ?? false)),
   }
 }
@@ -174,7 +174,10 @@ export const ACTIONS: readonly Action[] = [
   edit('grow', 'Shift+G', true),
   edit('shrink', 'Shift+T', true),
   edit('removeSmall', 'Shift+X'),
+  { ...edit('addOthers', null), when: (a) => a.canDraw.value && (a.marks.value[a.slice.value]?.labels ?? 0) > 0 },
   edit('subtractOthers', 'Shift+W'),
+  edit('keepOthers', null),
+  edit('invert', null),
   edit('keepRange', 'Shift+E'),
   objects('largest'),
   objects('removeSmall'),

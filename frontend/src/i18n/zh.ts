@@ -493,7 +493,7 @@ export const zh: Catalogue = {
     'action.copy_to_previous': '复制到上一层并前往', 'action.copy_to_next': '复制到下一层并前往',
     'action.largest_objects': '仅保留整个体积中最大的对象', 'action.removeSmall_objects': '移除整个体积中小于画笔的对象', 'action.split_objects': '将第二大的对象交给下一个标签',
     'action.brush_shape': '切换画笔形状', 'action.follow_edges': '贴边画笔', 'action.inside_label': '只在当前标签内绘制', 'action.exclusive': '绘制时标签互不重叠',
-    'action.subtractOthers_mask': '减去其他标签覆盖的部分', 'action.keepRange_mask': '只保留范围内的数值',
+    'action.addOthers_mask': '并入其他显示标签覆盖的部分', 'action.keepOthers_mask': '只保留其他显示标签也覆盖的部分', 'action.invert_mask': '内外反转：此层其余全部', 'action.subtractOthers_mask': '减去其他标签覆盖的部分', 'action.keepRange_mask': '只保留范围内的数值',
     'tool.point': '点', 'tool.box': '框', 'tool.scribble': '涂线：在所属结构上画一条线', 'tool.encircle': '圈选：粗略圈出目标', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.livewire': '智能勾画：轮廓自动贴合边缘', 'tool.trace': '等值追踪：按下、拖动选择等级、松开', 'tool.scissors': '剪刀：切穿标签的所有层面', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦', 'action.to_picture': '从面板回到图像',
     'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',

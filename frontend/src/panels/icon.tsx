@@ -14,6 +14,7 @@ const SHAPES = {
   file: () => <><path d="M5 2.75h6.25L15.25 6.75v10.5H5z" /><path d="M11 2.75V7h4.25" /></>,
   // Actions
   plus: () => <path d="M10 4v12M4 10h12" />,
+  minus: () => <path d="M4 10h12" />,
   close: () => <path d="m5 5 10 10M15 5 5 15" />,
   check: () => <path d="m4 10.5 4 4 8-9" />,
   search: () => <><circle cx="8.75" cy="8.75" r="5" /><path d="m12.5 12.5 4.25 4.25" /></>,

@@ -164,7 +164,8 @@ class PicturePainter {
     target.restore()
     target.save()
     target.setTransform(1, 0, 0, 1, 0, 0)
-    line(target, disc, 'rgba(255, 255, 255, 0.6)', 1.5 * ratio)
+    line(target, disc, 'rgba(0, 0, 0, 0.75)', 4 * ratio)
+    line(target, disc, 'rgba(255, 255, 255, 0.75)', 1.5 * ratio)
     target.restore()
   }
 

@@ -60,7 +60,7 @@ export function editMask(session: Session, change: (mask: Mask) => Mask, everywh
 }
 
 /** Edits by command, of the proposal or the active label on the visible slice. */
-export type MaskEdit = 'fill' | 'largest' | 'smooth' | 'grow' | 'shrink' | 'removeSmall' | 'subtractOthers' | 'keepRange'
+export type MaskEdit = 'fill' | 'largest' | 'smooth' | 'grow' | 'shrink' | 'removeSmall' | 'addOthers' | 'subtractOthers' | 'keepOthers' | 'invert' | 'keepRange'
 
 /** Grow and shrink go by one voxel (the longer side of it); what is smaller than the brush is small; the range is the
  *  one that drawing is limited to, else the window's. */
@@ -72,10 +72,17 @@ export function editBy(session: Session, what: MaskEdit): void {
     grow: (mask) => expanded(mask, voxelMm, pixelMm),
     shrink: (mask) => contracted(mask, voxelMm, pixelMm),
     removeSmall: (mask) => withoutSmall(mask, (Math.PI * strokes.radiusMm.value ** 2) / (pixelMm.row * pixelMm.column)),
+    addOthers: (mask) => union(mask, others(session)),
     subtractOthers: (mask) => difference(mask, others(session)),
+    keepOthers: (mask) => intersection(mask, others(session)),
+    invert: (mask) => difference(whole(mask), mask),
     keepRange: (mask) => intersection(mask, inRange(session)),
   }
   editMask(session, edits[what], what === 'keepRange')
+}
+
+function whole({ rows, columns }: Mask): Mask {
+  return { rows, columns, toggles: Uint32Array.of(0) }
 }
 
 /** What the other labels that are shown hold on the visible slice. */

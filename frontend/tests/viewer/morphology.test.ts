@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { area, emptyMask, isEmpty, sameMask, union, type Mask } from '../../src/viewer/mask.ts'
+import { difference, area, emptyMask, isEmpty, sameMask, union, type Mask } from '../../src/viewer/mask.ts'
 import { between, contracted, expanded, filled, largestObject, smoothed, withoutSmall } from '../../src/viewer/morphology.ts'
 import { editBy, editMask, gap, interpolate, type MaskEdit } from '../../src/viewer/slice_edits.ts'
 import { KIDNEY, LIVER, maskOf, openSession, rectangle, rowsOf, show } from './support.ts'
@@ -135,6 +135,9 @@ test('each edit by command is one step that can be undone', () => {
   const expected: readonly (readonly [MaskEdit, Mask])[] = [
     ['grow', expanded(start, 1, { row: 1, column: 1 })], ['shrink', rectangle(24, 32, 5, 5, 8, 8)],
     ['removeSmall', rectangle(24, 32, 4, 4, 9, 9)], ['subtractOthers', rectangle(24, 32, 4, 4, 7, 9)],
+    ['addOthers', union(start, rectangle(24, 32, 8, 0, 31, 23))],
+    ['keepOthers', union(rectangle(24, 32, 8, 4, 9, 9), rectangle(24, 32, 20, 20, 20, 20))],
+    ['invert', difference(rectangle(24, 32, 0, 0, 31, 23), start)],
     ['keepRange', rectangle(24, 32, 6, 4, 9, 9)],
   ]
   for (const [what, mask] of expected) {

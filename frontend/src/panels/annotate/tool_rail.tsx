@@ -19,7 +19,8 @@ const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
 const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['tool.trace', 'trace'], ['tool.scissors', 'scissors'],
   null, ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
-  ['edit.grow', 'plus'], ['edit.shrink', 'pan'], ['edit.removeSmall', 'trash'], ['edit.subtractOthers', 'layoutBeside'], ['edit.keepRange', 'window'],
+  ['edit.grow', 'plus'], ['edit.shrink', 'minus'], ['edit.removeSmall', 'trash'], ['edit.keepRange', 'window'], ['edit.invert', 'invert'],
+  null, ['edit.addOthers', 'compare'], ['edit.subtractOthers', 'reject'], ['edit.keepOthers', 'check'],
   null, ['edit.largestObjects', 'tag'], ['edit.removeSmallObjects', 'trash'], ['edit.splitObjects', 'compare'],
   null, ['edit.interpolate', 'slices'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
   null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
