@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.uid import JPEGLSLossless
 from sqlalchemy import select
 
 from backend.db.tables import AuditEvent, Case, DicomInstance, DiscardedObject, Job, Original, VolumeRow
@@ -43,6 +44,13 @@ def screen(path: Path, *, frames: int = 1, modality: str = "US") -> Path:
     data = phantoms.image_dataset(pixels[0] if frames == 1 else pixels, sop_class=sop_class, modality=modality)
     data.StudyInstanceUID, data.SeriesDescription = "1.2.826.77", path.name
     data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def compressed(path: Path) -> Path:
+    data = pydicom.dcmread(screen(path))
+    data.compress(JPEGLSLossless, generate_instance_uid=False)
+    data.save_as(path)
     return path
 
 
@@ -175,6 +183,19 @@ def test_one_slice_and_then_all_images_of_the_case(services: Services, admin: Pr
     for original in files(services, mine):
         with services.objects.as_file(f"originals/{original.sha256}") as path:
             assert not shown(pydicom.dcmread(path).pixel_array)
+
+
+def test_a_job_that_runs_again_finds_blank_what_is_blank(services: Services, admin: Principal, tmp_path: Path) -> None:
+    mine = project(services, admin, "Twice")
+    upload(services, admin, mine, screen(tmp_path / "f.dcm", frames=2), compressed(tmp_path / "ff.dcm"))
+    first = volumes(services, mine)[0]
+    blank(services, admin, first.id, BlankScope.CASE)
+    once = [(v.voxels_hash, v.content_hash, v.former_hashes) for v in volumes(services, mine)]
+    shas = [original.sha256 for original in files(services, mine)]
+    blank(services, admin, first.id, BlankScope.CASE)
+    assert [(v.voxels_hash, v.content_hash, v.former_hashes) for v in volumes(services, mine)] == once
+    assert [original.sha256 for original in files(services, mine)] == shas
+    assert all(services.objects.exists(f"originals/{sha256}") for sha256 in shas)
 
 
 def test_pictures_and_nifti_are_blanked_too(services: Services, admin: Principal, tmp_path: Path) -> None:
