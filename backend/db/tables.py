@@ -826,6 +826,7 @@ class AuditEvent(Base):
     __table_args__ = (
         Index("audit_by_project", "project_id", "at"),
         Index("audit_by_id", "project_id", "id"),
+        Index("audit_by_subject", "subject", "at"),
     )
 
 

@@ -61,9 +61,10 @@ class Efforts:
 
 
 def measure(session: Session, case_id: UUID, annotator_id: UUID) -> None:
-    """Somebody submits a case: keep for the statistics how directly their masks came about."""
+    """Somebody submits a case: keep for the statistics how directly their masks came about. What a reviewer did to them
+    is the reviewer's work."""
     for annotation, size in _annotations(session, case_id, annotator_id):
-        slices = _effort(session, annotation, size).slices
+        slices = _effort(session, annotation, size, own=True).slices
         values = {
             "slices": len(slices),
             "seconds": sum(one.seconds for one in slices),
@@ -94,12 +95,16 @@ def _annotations(
         yield annotation, (rows, columns)
 
 
-def _effort(session: Session, annotation: Annotation, size_hw: tuple[int, int]) -> CaseEffort:
-    """Of one annotation. One slice after the other, since all masks of a long history are much memory."""
-    own = Revision.annotation_id == annotation.id
+def _effort(session: Session, annotation: Annotation, size_hw: tuple[int, int], *, own: bool = False) -> CaseEffort:
+    """Of one annotation, by its annotator alone (`own`) or by everybody. One slice after the other, since all masks of
+    a long history are much memory."""
+    its = Revision.annotation_id == annotation.id
+    told = select(Revision.id, Revision.author_id, Revision.telemetry).where(its)
     counted = {
         revision_id: [SliceWork.model_validate(entry) for entry in telemetry.get("slices", [])]
-        for revision_id, telemetry in session.execute(select(Revision.id, Revision.telemetry).where(own))
+        if author_id == annotation.annotator_id or not own
+        else []
+        for revision_id, author_id, telemetry in session.execute(told)
     }
     spent: dict[int, float] = defaultdict(float)
     for work in chain.from_iterable(counted.values()):
@@ -107,7 +112,7 @@ def _effort(session: Session, annotation: Annotation, size_hw: tuple[int, int]) 
     changes = session.execute(
         select(RevisionSlice.slice_index, RevisionSlice.revision_id, RevisionSlice.counts)
         .join(Revision, Revision.id == RevisionSlice.revision_id)
-        .where(own)
+        .where(its)
         .order_by(RevisionSlice.slice_index, Revision.sequence)
     )
     slices = []

@@ -103,8 +103,12 @@ class Rounds:
             if not may(session, who, case.project_id, Action.REVIEW):
                 query = query.where(Annotation.annotator_id == who.id)
             ended, found = [], []
+            moments: dict[UUID, datetime | None] = {}
             for annotation, volume in session.execute(query).all():
-                at = moment(session, annotation, volume, since)
+                person = annotation.annotator_id
+                if person not in moments:
+                    moments[person] = moment(session, annotation, volume, since)
+                at = moments[person]
                 if at is not None:
                     ended.append(at)
                     found.append(_changed(session, annotation, volume, at))

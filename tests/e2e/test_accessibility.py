@@ -38,10 +38,12 @@ TABS = re.findall(r"'(\w+)'", ROUTER.split("PROJECT_TABS = [")[1].split("]")[0])
 
 @dataclass(frozen=True)
 class Place:
-    """A project in which people have worked: a case that Ann submitted with a mask, and a comment on it."""
+    """A project in which people have worked: a case that Ann submitted with a mask, and a comment on it. And a blinded
+    comparison that the administrator judges."""
 
     project_id: str
     case_id: str
+    comparison_id: str
 
     @property
     def project(self) -> str:
@@ -54,6 +56,7 @@ class Place:
             "project": [self.project, *(f"{self.project}/{tab}" for tab in TABS if tab != "cases")],
             "annotate": [f"/cases/{self.case_id}", f"/cases/{self.case_id}?reader=own"],
             "blank": [f"/cases/{self.case_id}/blank"],
+            "judge": [f"/comparisons/{self.comparison_id}"],
             "account": ["/account"],
             "work": ["/work"],
             "people": ["/people", "/people/log"],
@@ -83,7 +86,38 @@ def place(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
         ann.patch(f"/api/cases/{case['id']}", json={"state": "submitted", "confirmed": True}).raise_for_status()
         said = {"body": "The rim is missing.", **about, "slice": 2, "place": {"x": 30, "y": 30}}
         client.post(f"/api/cases/{case['id']}/comments", json=said).raise_for_status()
-    return Place(project_id, case["id"])
+    return Place(project_id, case["id"], comparison(installation, tmp_path_factory))
+
+
+def comparison(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of what a model drew with what a hand made of it, in a project of its own."""
+    files = write_dicom_series(abdominal_phantom((3, 64, 64), (40.0, 6.0, 6.0), seed=7), tmp_path_factory.mktemp("ct"))
+    with installation.client() as client:
+        project_id = project_with(client, "Blinded", files)
+        case = client.get(f"/api/projects/{project_id}/cases").json()["items"][0]
+        label = client.get(f"/api/projects/{project_id}/labels").json()["items"][0]["id"]
+        about = {"volume_id": case["volumes"][0]["id"], "label_id": label}
+        annotation = client.post("/api/annotations", json=about).json()["id"]
+        parent = None
+        for origin, rows in (("sam", slice(20, 40)), ("manual", slice(40, 44))):
+            mask = np.zeros((64, 64), np.uint8)
+            mask[rows, 15:35] = 1
+            flips = encode(np.asfortranarray(mask))
+            drawn = {"slice": 1, "flips": {"size": [64, 64], "counts": flips["counts"].decode()}}
+            revision = {"id": str(new_id()), "parent": parent, "origin": origin, "slices": [drawn]}
+            client.post(f"/api/annotations/{annotation}/revisions", json=revision).raise_for_status()
+            parent = revision["id"]
+        me = client.get("/api/me").json()["id"]
+        for change in ({"state": "submitted"}, {"state": "accepted", "result_by_id": me}):
+            client.patch(f"/api/cases/{case['id']}", json=change).raise_for_status()
+        wanted = {
+            "name": "Which is better?",
+            "settings": {"first": {"what": "plain"}, "second": {"what": "human"}},
+            "label_ids": [label],
+            "reader_ids": [me],
+        }
+        made = client.post(f"/api/projects/{project_id}/comparisons", json=wanted).raise_for_status()
+        return str(made.json()["id"])
 
 
 def faults(page: Page) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from backend.db.tables import AuditEvent, Job
+from backend.db.tables import AnnotationEffort, AuditEvent, Job
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.workflow import Role
@@ -160,6 +160,18 @@ def test_two_reviewers_do_not_overwrite_each_other(services: Services, review: R
     with pytest.raises(StaleRevision) as stale:
         services.annotations.append(review.world.manager, review.annotation_id, draft)
     assert stale.value.context == {"head": str(first), "sequence": 2, "changed_slices": [2]}
+
+
+def test_the_reviewers_work_is_not_counted_as_the_annotators(services: Services, review: Review) -> None:
+    work = {"slices": [{"slice": 2, "seconds": 7.0, "clicks": 0, "boxes": 0, "strokes": 3, "undos": 0}]}
+    draft = RevisionDraft(new_id(), review.head, Origin.REVIEW, (rows_of(5),), telemetry=work)
+    services.annotations.append(review.reviewer, review.annotation_id, draft)
+    review.to("returned")
+    review.to("submitted", review.world.annotator)
+    with services.db.begin() as session:
+        effort = session.get_one(AnnotationEffort, review.annotation_id)
+        assert (effort.actions, effort.seconds) == (0, 0.0)
+    assert services.efforts.of_case(review.reviewer, review.case_id).seconds == 7.0
 
 
 def test_what_is_corrected_is_not_taken_back(services: Services, review: Review) -> None:

@@ -14,7 +14,21 @@ import pytest
 from sqlalchemy import func, select, update
 
 from backend.db import records
-from backend.db.tables import AuditEvent, Base, LabelRow, Original, Project, Proposal, User, VolumeRow
+from backend.db.tables import (
+    AuditEvent,
+    Base,
+    Comparison,
+    ComparisonPair,
+    ComparisonReader,
+    ComparisonTurn,
+    ComparisonVote,
+    LabelRow,
+    Original,
+    Project,
+    Proposal,
+    User,
+    VolumeRow,
+)
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.archive import (
     MANIFEST,
@@ -118,7 +132,40 @@ def project_id(services: Services, admin: Principal, tmp_path_factory: pytest.Te
             )
         )  # fmt: skip
     services.networks.keep(job.id, b"a network's tensors")
+    _compare(services, admin, volume.case_id, annotation.id)
     return project_id
+
+
+def _compare(services: Services, admin: Principal, case_id: UUID, annotation_id: UUID) -> None:
+    """A blinded comparison of which something was said; the rest of it is in tests/services."""
+    comparison = Comparison(
+        id=new_id(),
+        project_id=services.cases.get(admin, case_id).case.project_id,
+        name="Which?",
+        settings={"first": {"what": "plain"}, "second": {"what": "human"}},
+        plan=[],
+        created_by=admin.id,
+    )
+    pair = ComparisonPair(
+        id=new_id(),
+        comparison_id=comparison.id,
+        annotation_id=annotation_id,
+        slice_index=2,
+        first_counts="a",
+        second_counts="b",
+        first_from={"annotation": str(annotation_id)},
+        second_from={},
+    )
+    with services.db.begin() as session:
+        session.add(comparison)
+        session.flush()
+        session.add_all([pair, ComparisonReader(comparison_id=comparison.id, reader_id=admin.id)])
+        session.flush()
+        turn = ComparisonTurn(
+            pair_id=pair.id, reader_id=admin.id, comparison_id=comparison.id, position=0, first_is_left=True
+        )
+        vote = ComparisonVote(id=new_id(), pair_id=pair.id, reader_id=admin.id, number=1, choice="left")
+        session.add_all([turn, vote])
 
 
 def packed(services: Services, admin: Principal, project_id: UUID, folder: Path, *, images: bool = True) -> Path:
@@ -177,7 +224,8 @@ def test_another_installation_gets_everything_as_it_was(
     services: Services, elsewhere: Services, project_id: UUID, archive: Path
 ) -> None:
     before = rows(services, project_id)
-    for kind in "cases members originals revisions comments measurements learned_prompts proposals jobs".split():
+    kinds = "cases members originals revisions comments measurements learned_prompts proposals jobs comparison_votes"
+    for kind in kinds.split():
         assert before[kind], f"the project of this test has no {kind}"
     assert restored(elsewhere, archive) == project_id
     after = rows(elsewhere, project_id)
