@@ -81,7 +81,7 @@ def test_finds_the_disc_and_leaves_empty_slices_empty(volume: Volume, prompts: s
 
 def test_without_the_coarse_mask_it_is_sam_alone(volume: Volume) -> None:
     """As in the paper; the default, both, is not worse here."""
-    (mixed,), (alone,) = (volume.run(replace(CONFIG, coarse_weight=w), targets=(3,)) for w in (4.0, 0.0))
+    (mixed,), (alone,) = (volume.run(replace(CONFIG, coarse_weight=w, border=None), targets=(3,)) for w in (4.0, 0.0))
     assert alone.prompts is not None
     answer = volume.model.decode(volume.slices.embedding(3), alone.prompts)
     np.testing.assert_array_equal(alone.mask, answer.mask)

@@ -151,7 +151,7 @@ def test_the_auto_report_shows_coarse_masks_and_the_user(tmp_path: Path) -> None
 
 
 def test_the_ablation_names_the_steps_that_fall(tmp_path: Path) -> None:
-    dices = dict(zip(ABLATION, (0.5, 0.6, 0.55, 0.7, 0.8, 0.9, 0.92, 0.95), strict=True))
+    dices = dict(zip(ABLATION, (0.5, 0.6, 0.55, 0.7, 0.8, 0.9, 0.92, 0.95, 0.95), strict=True))
     rows = [row(d, method=m, prompts=p, slices=5) for m, d in dices.items() for p in ("coarse", "points")]
     assert tables.falls_of_ablation(rows, list(dices)) == [
         "livers, 5 slices, + position encoding: -5.0 points on + SAM features"

@@ -191,10 +191,11 @@ def test_rows_of_the_ablation_differ_by_one_part_each() -> None:
             c.sapnet.whitening is not None,
             c.shape,
             c.sapnet.prototypes > 1,
+            c.border is not None,
         )
         for c in ABLATION.values()
     ]
-    assert parts == [tuple(n > part for part in range(7)) for n in range(8)]
+    assert parts == [tuple(n > part for part in range(8)) for n in range(9)]
     assert list(ABLATION.values())[-1] == AutoConfig()
 
 

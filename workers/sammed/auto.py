@@ -2,18 +2,20 @@
 
 A generator learns from a few annotated slices where the object is, its coarse mask gives prompts, and the model with
 its learned prompt (SAM^assist) turns them into the mask. Slice by slice, each with a confidence; nothing is remembered.
-In a volume, the shape between the annotated slices joins the generator's evidence.
+In a volume, the shape between the annotated slices joins the generator's evidence, and the pixels near the border of
+the annotated slices tell where exactly the border runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
+from workers.sammed.border import Border, BorderConfig, Evidence, learn_border
 from workers.sammed.classification import ClassifierConfig, train_classifier
 from workers.sammed.coarse import CoarseMask, PromptRule, keep_largest, probability_of, prompts_from
 from workers.sammed.metrics import iou
@@ -62,6 +64,8 @@ class AutoConfig:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     shape: bool = True
     """the coarse masks of a volume also follow the shape between the annotated slices (not in the paper)"""
+    border: BorderConfig | None = field(default_factory=BorderConfig)
+    """how the border is learned from the pixels near it, in a volume; None: it runs where SAM says (as in the paper)"""
     coarse_weight: float = 4.0
     """weight of the coarse mask's log odds beside SAM's in the final mask (0 in the paper: SAM's alone)"""
     least_area: float = 0.1
@@ -74,16 +78,22 @@ _PANET = SapNetConfig(
 _PAPER = SapNetConfig(whitening=None, prototypes=1, learning_rate=1e-2)
 
 WITH_SHAPE = "+ shape between slices"
+WITH_BORDER = "+ border of the pixels"
+VOLUMES_ONLY = (WITH_SHAPE, WITH_BORDER)
+"""Rows of the ablation that say nothing of a set of pictures."""
+
+_UP_TO_WHITENING = SapNetConfig(prototypes=1)
 
 ABLATION: dict[str, AutoConfig] = {
-    "PANet": AutoConfig(sapnet=_PANET, shape=False),
-    "+ SAM features": AutoConfig(sapnet=replace(_PANET, features="sam"), shape=False),
-    "+ position encoding": AutoConfig(sapnet=replace(_PANET, features="sam+position"), shape=False),
-    "+ biased Dice": AutoConfig(sapnet=replace(_PAPER, top_k=None), shape=False),
-    "+ top-K": AutoConfig(sapnet=_PAPER, shape=False),
-    "+ whitening": AutoConfig(sapnet=SapNetConfig(prototypes=1), shape=False),
-    WITH_SHAPE: AutoConfig(sapnet=SapNetConfig(prototypes=1)),
-    "+ prototypes": AutoConfig(),
+    "PANet": AutoConfig(sapnet=_PANET, shape=False, border=None),
+    "+ SAM features": AutoConfig(sapnet=replace(_PANET, features="sam"), shape=False, border=None),
+    "+ position encoding": AutoConfig(sapnet=replace(_PANET, features="sam+position"), shape=False, border=None),
+    "+ biased Dice": AutoConfig(sapnet=replace(_PAPER, top_k=None), shape=False, border=None),
+    "+ top-K": AutoConfig(sapnet=_PAPER, shape=False, border=None),
+    "+ whitening": AutoConfig(sapnet=_UP_TO_WHITENING, shape=False, border=None),
+    WITH_SHAPE: AutoConfig(sapnet=_UP_TO_WHITENING, border=None),
+    "+ prototypes": AutoConfig(border=None),
+    WITH_BORDER: AutoConfig(),
 }
 """The rows of Table 5, each with one part more, and our own additions below. PANet's own backbone is a VGG, trained on
 photographs; in its place a small convolutional network learns from the pixels alone, in the same episodes."""
@@ -173,13 +183,35 @@ def _by_coarse_mask(
 ) -> Iterator[SliceProposal]:
     segment = _generator(slices, support, config, seed, report, on_learned)
     rule = replace(config.rule, kind=config.prompts, per_component=config.per_component)
-    smallest = min(np.count_nonzero(s.mask) / s.mask.size for s in support if s.mask.any())
+    shown = [s for s in support if s.mask.any()]
+    smallest = min(np.count_nonzero(s.mask) / s.mask.size for s in shown)
+
+    def ask(index: int, coarse: CoarseMask) -> _Answer | None:
+        """Draws depend on seed and slice alone, not on which slices came before."""
+        return _ask(model, slices.embedding(index), coarse, rule, np.random.default_rng([seed, index]))
+
+    border = _border(slices, shown, segment, ask, config, seed) if targets else None
     for done, index in enumerate(targets):
         coarse = segment(index)
         if np.count_nonzero(coarse.mask) < config.least_area * smallest * coarse.mask.size:
             coarse = CoarseMask(coarse.probability, np.zeros_like(coarse.mask))
-        yield _propose(model, slices.embedding(index), index, coarse, rule, config.coarse_weight, seed)
+        answer = ask(index, coarse)
+        if answer is None:
+            nothing = 1 - float(coarse.probability.max())
+            yield SliceProposal(index, coarse.mask, nothing, None, coarse.mask)
+        else:
+            mask = answer.logits + config.coarse_weight * coarse.logits > 0
+            if border is not None:
+                mask = border.refine(Evidence(slices.image(index), answer.logits, coarse.logits, mask))
+            yield SliceProposal(index, mask, _confidence(coarse, answer), _shown(answer.asked), coarse.mask)
         report(LEARNING_SHARE + (1 - LEARNING_SHARE) * (done + 1) / len(targets), "Segmenting")
+
+
+class _Generator(Protocol):
+    """From the number of a slice to its coarse mask. `without`: as if this slice were not annotated, as far as the
+    shape between the slices goes."""
+
+    def __call__(self, index: int, without: int | None = None) -> CoarseMask: ...
 
 
 def _generator(
@@ -189,23 +221,46 @@ def _generator(
     seed: int,
     report: ProgressCallback,
     on_learned: LearnedCallback | None,
-) -> Callable[[int], CoarseMask]:
-    """From the number of a slice to its coarse mask: what was learned, the shape between the slices, or both."""
+) -> _Generator:
+    """What was learned, the shape between the slices, or both."""
+    if config.generator != "interpolation" and not (config.shape and config.positional):
+        learned = _learn(slices, support, config, seed, report, on_learned)
+        return lambda index, without=None: learned(index)
+    whole = ShapeBetween(support)
+
+    def expected(index: int, without: int | None) -> FloatArray:
+        shape = whole if without is None else ShapeBetween([s for s in support if s.index != without])
+        return shape.logits(index, _half_cell(slices.embedding(index)))
+
     if config.generator == "interpolation":
-        shape = ShapeBetween(support)
-        return lambda index: _coarse(shape.logits(index, _half_cell(slices.embedding(index))), config.top_k)
-    if not (config.shape and config.positional):
-        return _learn(slices, support, config, seed, report, on_learned)
-    shape = ShapeBetween(support)
+        return lambda index, without=None: _coarse(expected(index, without), config.top_k)
+    taught = support
     if config.generator == "sapnet":  # the shape knows where nothing is; episodes are better spent on the label
-        support = [s for s in support if s.mask.any()]
-    segment = _learn(slices, support, config, seed, report, on_learned)
+        taught = [s for s in support if s.mask.any()]
+    segment = _learn(slices, taught, config, seed, report, on_learned)
+    return lambda index, without=None: _coarse(segment(index).logits + expected(index, without), config.top_k)
 
-    def segment_with_shape(index: int) -> CoarseMask:
-        expected = shape.logits(index, _half_cell(slices.embedding(index)))
-        return _coarse(segment(index).logits + expected, config.top_k)
 
-    return segment_with_shape
+def _border(
+    slices: Slices,
+    shown: Sequence[AnnotatedSlice],
+    segment: _Generator,
+    ask: Callable[[int, CoarseMask], _Answer | None],
+    config: AutoConfig,
+    seed: int,
+) -> Border | None:
+    """Learned from what would have been proposed on the annotated slices, had each not been annotated."""
+    if config.border is None or not config.positional or config.generator == "interpolation" or len(shown) < 2:
+        return None
+    examples = []
+    for annotated in shown:
+        coarse = segment(annotated.index, without=annotated.index)
+        answer = ask(annotated.index, coarse)
+        if answer is not None:
+            mask = answer.logits + config.coarse_weight * coarse.logits > 0
+            picture = slices.image(annotated.index)
+            examples.append((Evidence(picture, answer.logits, coarse.logits, mask), annotated.mask))
+    return learn_border(examples, _half_cell(shown[0].embedding), config.border, seed=seed)
 
 
 def _coarse(logits: FloatArray, top_k: int | None) -> CoarseMask:
@@ -252,27 +307,33 @@ def _learn(
     return segment
 
 
-def _propose(
-    model: SamModel,
-    embedding: SliceEmbedding,
-    index: int,
-    coarse: CoarseMask,
-    rule: PromptRule,
-    coarse_weight: float,
-    seed: int,
-) -> SliceProposal:
-    """Coarse mask -> prompts -> SAM. Draws depend on seed and slice alone, not on which slices came before."""
-    asked = prompts_from(coarse, rule, np.random.default_rng([seed, index]))
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What SAM said to the prompts that were drawn from a coarse mask."""
+
+    asked: list[Prompts]
+    logits: FloatArray
+    """[H, W]; of several prompts, the union"""
+    score: float
+
+
+def _ask(
+    model: SamModel, embedding: SliceEmbedding, coarse: CoarseMask, rule: PromptRule, rng: np.random.Generator
+) -> _Answer | None:
+    """Coarse mask -> prompts -> SAM; None where the coarse mask is empty."""
+    asked = prompts_from(coarse, rule, rng)
     if not asked:
-        return SliceProposal(index, coarse.mask, 1 - float(coarse.probability.max()), None, coarse.mask)
+        return None
     answers = [model.decode(embedding, prompts) for prompts in asked]
     low = torch.from_numpy(np.max([answer.low_res_logits for answer in answers], axis=0))  # the union, [h4, w4]
     logits = model.upscale(low[None, None].to(model.device), embedding)[0, 0].cpu().numpy()
-    mask = logits + coarse_weight * coarse.logits > 0
-    score = float(np.mean([answer.score for answer in answers]))
-    alike = float(np.sqrt(iou(coarse.mask, logits > 0) * score))
-    confidence = 2 * alike / (1 + alike)  # from the scale of the IoU, which SAM estimates, to that of Dice
-    return SliceProposal(index, mask, confidence, _shown(asked), coarse.mask)
+    return _Answer(asked, logits, float(np.mean([answer.score for answer in answers])))
+
+
+def _confidence(coarse: CoarseMask, answer: _Answer) -> float:
+    """How alike the coarse mask and SAM's are, and how sure SAM is; from the scale of the IoU to that of Dice."""
+    alike = float(np.sqrt(iou(coarse.mask, answer.logits > 0) * answer.score))
+    return 2 * alike / (1 + alike)
 
 
 def _shown(asked: Sequence[Prompts]) -> Prompts | None:

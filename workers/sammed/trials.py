@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from workers.sammed.assist import learn_prompt
-from workers.sammed.auto import ABLATION, WITH_SHAPE, AutoConfig, auto_segment
+from workers.sammed.auto import ABLATION, VOLUMES_ONLY, AutoConfig, auto_segment
 from workers.sammed.baselines import BASELINES
 from workers.sammed.cases import Case, ProtocolConfig, Row, Subject, TrialName, Unit, evenly, stream
 from workers.sammed.metrics import dice
@@ -325,9 +325,11 @@ def ablation_rows(trial: Trial, slices: Sequence[int]) -> Iterator[Row]:
     for n in slices:
         model, learning_s = trial.learn(n, _auto_kind(trial), "uniform")
         for name, row in ABLATION.items():
-            if name == WITH_SHAPE and not trial.subject.case.is_volume:
-                continue  # there is no shape between pictures
-            config = replace(trial.config.auto, generator="sapnet", sapnet=row.sapnet, shape=row.shape)
+            if name in VOLUMES_ONLY and not trial.subject.case.is_volume:
+                continue
+            config = replace(
+                trial.config.auto, generator="sapnet", sapnet=row.sapnet, shape=row.shape, border=row.border
+            )
             yield from _generated(trial, model, n, config, name, learning_s)
 
 
