@@ -25,6 +25,7 @@ from backend.stores.embeddings import EmbeddingsUnavailable
 from backend.wiring import Services
 from workers.sammed import registry
 from workers.sammed.assist import LearnedPrompt
+from workers.sammed.correction import corrected
 from workers.sammed.sam import PREPROCESSING_VERSION, SamModel
 from workers.sammed.types import CheckpointError, InvalidPrompt, Prompts, SammedError, SliceEmbedding
 
@@ -73,10 +74,15 @@ class Interactive:
         encoded = time.perf_counter()
         try:
             model = self.with_prompt(call.source.model, call.learned_prompt)
-            prediction = model.decode(embedding, _prompts(call))
+            prompts = _prompts(call)
+            prediction = model.decode(embedding, prompts)
+            mask = prediction.mask
+            if call.around and prompts.mask is not None:
+                logits = model.logits_of_slice(prediction.low_res_logits, embedding)
+                mask = corrected(prompts.mask, prediction.mask, logits, prompts, call.around)
         except InvalidPrompt as error:
             raise InvalidPrompts(error.message, hint=error.hint or None) from error
-        counts = masks.encode(prediction.mask)["counts"]
+        counts = masks.encode(mask)["counts"]
         done = time.perf_counter()
         return PredictAnswer(
             counts=counts,

@@ -96,6 +96,10 @@ class PredictionIn(Schema):
     points: list[Point] = Field(default=[])
     box: tuple[float, float, float, float] | None = Field(default=None, description="[x0, y0, x1, y1], both inside")
     mask: Rle | None = Field(default=None, description="An earlier mask of the slice as a prompt")
+    around: list[tuple[float, float]] = Field(
+        default=[],
+        description="Places [x, y]: `mask` is right but there, and only what is connected with these places changes",
+    )
     model: str | None = None
     learned_prompt: UUID | Literal["auto"] | None = Field(
         default="auto", description="`auto`: what is active for the label, if any; null: the plain model"
@@ -106,6 +110,7 @@ class PredictionIn(Schema):
             points=tuple(PointPrompt(point.x, point.y, point.positive) for point in self.points),
             box_xyxy=self.box,
             mask=MaskPrompt(self.mask.size, self.mask.counts) if self.mask else None,
+            around=tuple(self.around),
         )
 
 

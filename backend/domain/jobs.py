@@ -292,13 +292,15 @@ class EncodeCall(_Payload):
 
 class PredictCall(_Payload):
     """Points are (x, y, positive) in voxel indices; the box has both corners inside; the mask is COCO RLE counts.
-    With a `learned_prompt` the model answers as it was taught."""
+    With a `learned_prompt` the model answers as it was taught; the mask changes only `around` these places (x, y), if
+    there are any."""
 
     source: SliceSource
     points: tuple[tuple[float, float, bool], ...]
     box_xyxy: tuple[float, float, float, float] | None
     mask_counts: str | None
     learned_prompt: UUID | None = None
+    around: tuple[tuple[float, float], ...] = ()
 
 
 class ModelInfo(_Payload):

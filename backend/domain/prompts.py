@@ -39,17 +39,28 @@ class MaskPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptSet:
-    """Everything the user has pointed at on one slice. `box_xyxy` is (x0, y0, x1, y1), both corners inside the box."""
+    """Everything the user has pointed at on one slice. `box_xyxy` is (x0, y0, x1, y1), both corners inside the box.
+    `around` are places (x, y): the earlier mask is right but there, and changes nowhere else."""
 
     points: tuple[PointPrompt, ...] = ()
     box_xyxy: tuple[float, float, float, float] | None = None
     mask: MaskPrompt | None = None
+    around: tuple[tuple[float, float], ...] = ()
 
     def check(self, size_hw: tuple[int, int]) -> None:
         """Raises InvalidPrompts unless there is a point or a box and all of them lie on a slice of [rows, columns]."""
         rows, columns = size_hw
         if not self.points and self.box_xyxy is None:
             raise InvalidPrompts("There is no point and no box.", hint="Send at least one point or a box.")
+        if self.around and self.mask is None:
+            raise InvalidPrompts(
+                "Places of a correction were sent without the mask to correct.", hint="Send the mask, too."
+            )
+        if len(self.around) > 256:
+            raise InvalidPrompts(f"{len(self.around)} places are too many.", hint="Send at most 256 places a slice.")
+        for x, y in self.around:
+            if not _inside(x, y, rows, columns):
+                raise InvalidPrompts(f"The place ({x:g}, {y:g}) lies outside the slice of {columns} x {rows} pixels.")
         if len(self.points) > 256:
             raise InvalidPrompts(f"{len(self.points)} points are too many.", hint="Send at most 256 points a slice.")
         for n, point in enumerate(self.points, start=1):

@@ -143,6 +143,7 @@ class Segmentation:
                     box_xyxy=prompts.box_xyxy,
                     mask_counts=prompts.mask.counts if prompts.mask else None,
                     learned_prompt=used.row.id if used else None,
+                    around=prompts.around,
                 ),
                 timeout_s=self._timeout_s,
             )

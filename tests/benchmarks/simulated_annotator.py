@@ -9,10 +9,15 @@ five are the two ends of the label, and then those that the page's key N leads t
 The user looks at the mask, clicks the centre of the largest error, and accepts when Dice with the reference is 0.9.
 When a click did not help (two in a row, where more than half of the contour is wrong), or after so many clicks on a
 slice, they undo what did not help and mend by hand what is wrong, the largest parts first, until Dice is 0.9; at once
-where that is no more work than two clicks in vain. Where proposals go beyond the label, they say that it ends there.
-After three corrections they have the rest proposed again. An action is a click, an undo, an accepted slice, "the label
-ends here", a press of "Segment the rest", or a twentieth of the slice's contour drawn by hand. Turning to another slice
-is none.
+where that is no more work than two clicks in vain. Proposals are looked through, and the bad ones are corrected, the
+least certain first; clicks change them only where they lie. Where proposals go beyond the label, the user turns to the
+first slice beyond it and says that it ends before that. After three corrections they have the rest proposed again if
+more than half of it was bad. What is left in the end, and was good when it was looked at, is accepted at once (the
+slider and the key).
+
+An action is a click, an undo, an acceptance, "the label ends here", a press of "Segment the rest", the slider, or a
+twentieth of the slice's contour drawn by hand. Turning to another slice and looking at it is none, in all three ways;
+the column "looked at" says how often proposals were.
 Waiting is what passes between an action and its answer, learning and proposing included; slices are encoded before.
 """
 
@@ -80,6 +85,8 @@ class Work:
     """slices that were mended by hand, or drawn from nothing"""
     taken: int = 0
     """proposals that were accepted as they were"""
+    looked_at: int = 0
+    """proposals that were looked at, those of later runs again"""
     waiting_s: float = 0.0
     mean_dice: float = 0.0
 
@@ -104,11 +111,14 @@ class Desk:
         self._encode()
         self.waiting_s = 0.0
 
-    def ask(self, k: int, points: Sequence[dict[str, Any]], shown: Mask, *, learned: bool) -> Mask:
-        """As the page asks: with all points, and with the mask that is shown, if any, as a prompt."""
+    def ask(self, k: int, points: Sequence[dict[str, Any]], shown: Mask, *, learned: bool, corrects: bool) -> Mask:
+        """As the page asks: with all points, and with the mask that is shown, if any, as a prompt. Of what was proposed
+        (`corrects`), it changes only where the newest point lies."""
         asked: dict[str, Any] = {"slice": k, "label_id": self.label_id, "points": list(points)}
         if shown.any():
             asked["mask"] = masks.encode(shown)
+            if corrects:
+                asked["around"] = [[points[-1]["x"], points[-1]["y"]]]
         answer = self._post(f"{self.volume}/predictions", asked | {"learned_prompt": "auto" if learned else None})
         return masks.decode(answer["mask"])
 
@@ -126,8 +136,9 @@ class Desk:
         found = self._get(f"{self.volume}/proposals?label_id={self.label_id}")["items"]
         return sorted(found, key=lambda proposal: (proposal["confidence"], proposal["slice"]))
 
-    def accept_proposal(self, proposal: dict[str, Any]) -> None:
-        self._revise(f"{self.volume}/proposals/accept", {"label_id": self.label_id, "ids": [proposal["id"]]})
+    def accept_proposals(self) -> None:
+        """All that are open."""
+        self._revise(f"{self.volume}/proposals/accept", {"label_id": self.label_id})
 
     def reject_proposals(self, proposals: Sequence[dict[str, Any]]) -> None:
         """Their slices do not show the label."""
@@ -207,7 +218,7 @@ class Annotator:
             assert click is not None, "a slice that is right needs no click"
             (x, y), positive = click
             asked.append({"x": float(x), "y": float(y), "positive": bool(positive)})
-            mask = self.desk.ask(k, asked, mask, learned=learned)
+            mask = self.desk.ask(k, asked, mask, learned=learned, corrects=start is not None)
             self._count(clicks=1, actions=1)
             if dice(mask, reference) >= GOOD_ENOUGH:
                 self.desk.accept(k, mask, "assist" if learned else "sam")
@@ -231,42 +242,45 @@ class Annotator:
                 self._learn_if_due()
 
     def segment_the_rest(self) -> None:
-        """Have the other slices proposed, go through the proposals from the least certain to the most, and have the
-        rest proposed again whenever CORRECTED_BEFORE_AGAIN of them were corrected."""
-        corrected = CORRECTED_BEFORE_AGAIN
-        while corrected >= CORRECTED_BEFORE_AGAIN:
+        """Have the other slices proposed, go through the proposals from the least certain to the most, and accept what
+        is left."""
+        left: list[dict[str, Any]] | None = None
+        while left is None:
             self._count(actions=1)
-            corrected = 0
-            proposals = self.desk.propose(self._seed)
-            while proposals and corrected < CORRECTED_BEFORE_AGAIN:
-                proposal = proposals.pop(0)
-                if proposal["slice"] in self.reference:
-                    corrected += self._go_through(proposal)
-                elif masks.decode(proposal["mask"]).any():
-                    beyond = [
-                        other for other in (proposal, *proposals) if self._beyond(other["slice"], proposal["slice"])
-                    ]
-                    self.desk.reject_proposals(beyond)
-                    self._count(actions=1)
-                    proposals = [other for other in proposals if other not in beyond]
+            left = self._walk(self._without_beyond(self.desk.propose(self._seed)))
+        if left:
+            self.desk.accept_proposals()
+            self._count(actions=2, taken=len(left))
 
-    def _beyond(self, k: int, end: int) -> bool:
-        """Whether a slice lies where "the label ends before this slice", said on the slice `end`, turns proposals down:
-        it and everything beyond it, seen from the label."""
-        return k >= end if end > max(self.reference) else k <= end if end < min(self.reference) else k == end
-
-    def _go_through(self, proposal: dict[str, Any]) -> bool:
-        """Accept or correct a proposal.  -> whether it was corrected"""
-        k, mask = proposal["slice"], masks.decode(proposal["mask"])
-        corrected = dice(mask, self.reference[k]) < GOOD_ENOUGH
-        if corrected:
+    def _walk(self, proposals: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
+        """Correct the bad ones.  -> the good ones, or None where the rest is better proposed again"""
+        self._count(looked_at=len(proposals))
+        bad = [p for p in proposals if dice(masks.decode(p["mask"]), self.reference[p["slice"]]) < GOOD_ENOUGH]
+        for corrected, proposal in enumerate(bad):
+            if corrected == CORRECTED_BEFORE_AGAIN and 2 * len(bad) > len(proposals):
+                return None
             prompts = proposal["prompts"] or {"points": []}
-            self.annotate(k, learned=True, start=mask, points=prompts["points"])
-        else:
-            self.desk.accept_proposal(proposal)
-            self._count(actions=1, taken=1)
-        self._learn_if_due()
-        return corrected
+            start = masks.decode(proposal["mask"])
+            self.annotate(proposal["slice"], learned=True, start=start, points=prompts["points"])
+            self._learn_if_due()
+        return [proposal for proposal in proposals if proposal not in bad]
+
+    def _without_beyond(self, proposals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Say where the label ends, on the first slice beyond it, where something is proposed beyond; and that it is
+        not there of a slice between that does not show it."""
+        first, last = min(self.reference), max(self.reference)
+        wrong = [p for p in proposals if p["slice"] not in self.reference and masks.decode(p["mask"]).any()]
+        declined: list[dict[str, Any]] = []
+        for beyond in (
+            [p for p in proposals if p["slice"] < first],
+            [p for p in proposals if p["slice"] > last],
+            *([p] for p in wrong if first < p["slice"] < last),
+        ):
+            if any(p in wrong for p in beyond):
+                self.desk.reject_proposals(beyond)
+                self._count(actions=1)
+                declined += beyond
+        return [p for p in proposals if p not in declined and p["slice"] in self.reference]
 
     def _learn_if_due(self) -> None:
         """One more slice is accepted: the label is learned at LEARN_AT."""
@@ -368,12 +382,24 @@ def measure(
 def table(done: Sequence[Work]) -> Table:
     """One line for each label of a volume and way, and the sums."""
     title = f"Actions until every slice reaches Dice {GOOD_ENOUGH}"
-    columns = ("volume", "label", "slices", "way", "actions", "of plain", "clicks", "by hand", "as proposed", "waiting")
+    columns = (
+        "volume",
+        "label",
+        "slices",
+        "way",
+        "actions",
+        "of plain",
+        "clicks",
+        "by hand",
+        "as proposed",
+        "looked at",
+        "waiting",
+    )
     shown = Table(*columns, title=title, title_justify="left")
     plain = {(w.case, w.label): w.actions for w in done if w.way == "plain"}
     for n, w in enumerate(done):
         share = f"{100 * w.actions / plain[w.case, w.label]:.0f} %"
-        counts = (str(w.clicks), str(w.drawn), str(w.taken), f"{w.waiting_s:.1f} s")
+        counts = (str(w.clicks), str(w.drawn), str(w.taken), str(w.looked_at), f"{w.waiting_s:.1f} s")
         last = n + 1 == len(done) or (done[n + 1].case, done[n + 1].label) != (w.case, w.label)
         shown.add_row(w.case, w.label, str(w.slices), WAYS[w.way], str(w.actions), share, *counts, end_section=last)
     for way, name in WAYS.items():
@@ -383,7 +409,8 @@ def table(done: Sequence[Work]) -> Table:
         waiting = f"{sum(w.waiting_s for w in of_way):.1f} s"
         share = f"{100 * actions / max(1, sum(plain.values())):.0f} %"
         slices = str(sum(w.slices for w in of_way))
-        shown.add_row("all", "", slices, name, str(actions), share, *sums, str(sum(w.taken for w in of_way)), waiting)
+        looks = (str(sum(w.taken for w in of_way)), str(sum(w.looked_at for w in of_way)))
+        shown.add_row("all", "", slices, name, str(actions), share, *sums, *looks, waiting)
     return shown
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
-import torch
 
 from workers.sammed.border import Border, BorderConfig, Evidence, learn_border
 from workers.sammed.classification import ClassifierConfig, train_classifier
@@ -325,8 +324,8 @@ def _ask(
     if not asked:
         return None
     answers = [model.decode(embedding, prompts) for prompts in asked]
-    low = torch.from_numpy(np.max([answer.low_res_logits for answer in answers], axis=0))  # the union, [h4, w4]
-    logits = model.upscale(low[None, None].to(model.device), embedding)[0, 0].cpu().numpy()
+    union = np.max([answer.low_res_logits for answer in answers], axis=0)  # [h4, w4]
+    logits = model.logits_of_slice(union, embedding)
     return _Answer(asked, logits, float(np.mean([answer.score for answer in answers])))
 
 

@@ -158,6 +158,12 @@ class SamModel:
         square = F.interpolate(low_res_logits.float(), (self.image_size, self.image_size), mode="bilinear")
         return F.interpolate(square[..., :height, :width], embedding.original_hw, mode="bilinear")
 
+    def logits_of_slice(self, low_res_logits: FloatArray, embedding: SliceEmbedding) -> FloatArray:
+        """[h4, w4] of a prediction -> [H, W] float32 in the pixels of the original slice."""
+        low = torch.from_numpy(low_res_logits)[None, None].to(self.device)
+        logits: FloatArray = self.upscale(low, embedding)[0, 0].cpu().numpy()
+        return logits
+
     def prompt_tensors(self, prompts: Prompts, embedding: SliceEmbedding) -> PromptTensors:
         """Checked prompts in the model's pixels. Raises InvalidPrompt."""
         hw = embedding.original_hw

@@ -210,6 +210,7 @@ function questionOf(draft: Draft): PredictionIn {
   return {
     slice: draft.slice, label_id: draft.labelId, ...promptsOnWire(draft.prompts),
     ...(draft.context ? { mask: toCoco(draft.context) } : {}),
+    ...(draft.around.length > 0 ? { around: draft.around } : {}),
     ...(draft.plain ? { learned_prompt: null } : {}),
   }
 }

@@ -5239,6 +5239,15 @@ export interface components {
         /** PredictionIn */
         readonly PredictionIn: {
             /**
+             * Around
+             * @description Places [x, y]: `mask` is right but there, and only what is connected with these places changes
+             * @default []
+             */
+            readonly around?: readonly (readonly [
+                number,
+                number
+            ])[];
+            /**
              * Box
              * @description [x0, y0, x1, y1], both inside
              */

@@ -1,6 +1,7 @@
 // A draft: prompts on one slice, what the model proposed for them, and what a hand corrected. Nobody accepted it yet.
 // Drafts are immutable values, so undo keeps the old one. Who asks the model and when is annotate/assistant.ts.
 import { difference, emptyMask, isEmpty, union, xor, type Mask } from './mask.ts'
+import { pointsOf } from './prompt_shapes.ts'
 import type { Suggestion } from './suggestions.ts'
 
 export interface PointPrompt {
@@ -45,6 +46,9 @@ export function bounds(prompt: Prompt): boolean {
   return prompt.kind === 'box' || prompt.kind === 'lasso'
 }
 
+/** x, y in voxels. */
+export type Place = readonly [number, number]
+
 export interface Answer {
   readonly mask: Mask
   readonly score: number
@@ -70,8 +74,10 @@ export interface Draft {
   readonly base: Mask | null
   /** The mask that goes with the prompts to the model: what was on the screen when the last prompt was added. */
   readonly context: Mask | null
-  /** The suggestion that was taken in hand. */
-  readonly suggestionId: string | null
+  /** The context is right but at these places, and changes nowhere else. None: the model answers with a whole mask. */
+  readonly around: readonly Place[]
+  /** The suggestion that was taken in hand: what was proposed, for which prompts. */
+  readonly suggested: Pick<Suggestion, 'id' | 'mask' | 'prompts'> | null
   /** What the brush added to and took from the answers. It stays when the model answers again. */
   readonly added: Mask
   readonly removed: Mask
@@ -80,15 +86,16 @@ export interface Draft {
 /** An object that may be re-opened (`base`) shows itself until the model has answered. */
 export function newDraft(id: number, slice: number, labelId: string, none: Mask, base: Mask | null): Draft {
   return {
-    id, slice, labelId, base, prompts: [], held: false, answered: false, plain: false, answer: null, context: base, suggestionId: null,
+    id, slice, labelId, base, prompts: [], held: false, answered: false, plain: false, answer: null, context: base, around: [], suggested: null,
     added: emptyMask(none.rows, none.columns), removed: emptyMask(none.rows, none.columns),
   }
 }
 
 /** A suggestion taken in hand: as if its prompts had been given here and answered. */
-export function draftOf({ id: suggestionId, slice, labelId, mask, confidence, prompts, model, learnedPrompt }: Suggestion, id: number): Draft {
+export function draftOf(suggestion: Suggestion, id: number): Draft {
+  const { slice, labelId, mask, confidence, prompts, model, learnedPrompt } = suggestion
   const answer = { mask, score: confidence, model, learnedPrompt }
-  return { ...newDraft(id, slice, labelId, mask, null), prompts, answer, answered: true, suggestionId }
+  return { ...newDraft(id, slice, labelId, mask, null), prompts, answer, answered: true, suggested: suggestion }
 }
 
 /** The proposed mask, with the corrections of the hand on top. */
@@ -107,18 +114,36 @@ export function isAcceptable(draft: Draft): boolean {
   return !draft.held && (draft.answered || isEdited(draft))
 }
 
-/** One more prompt. There is one box or outline at most: a new one takes the place of the old one. */
+/** One more prompt. There is one box or outline at most: a new one takes the place of the old one. A point or a scribble
+ *  corrects what was suggested, or the object that was re-opened, where it lies. */
 export function withPrompt(draft: Draft, id: number, prompt: Prompt, held: boolean): Draft {
   const kept = bounds(prompt) ? draft.prompts.filter((other) => !bounds(other)) : draft.prompts
   const shown = proposalOf(draft)
   const context = draft.held ? draft.context : isEmpty(shown) ? null : shown
-  return { ...draft, id, held, answered: false, prompts: [...kept, prompt], context }
+  const corrects = (draft.suggested !== null || draft.base !== null) && context !== null
+  const amongBounds = draft.held && draft.around.length === 0
+  const around = corrects && !amongBounds && !bounds(prompt) ? [...(draft.held ? draft.around : []), ...placesOf(prompt)] : []
+  return { ...draft, id, held, answered: false, prompts: [...kept, prompt], context, around }
 }
 
-/** With other prompts, some moved or removed; null when none is left. What they were before must not steer the next answer. */
+/** With other prompts, some moved or removed; null when none is left. What they were before must not steer the next
+ *  answer: a suggestion changes from what it was, at the points that are others now. */
 export function withPrompts(draft: Draft, id: number, prompts: readonly Prompt[]): Draft | null {
-  return prompts.length === 0 ? null : { ...draft, id, prompts, held: false, answered: false, context: draft.base }
+  if (prompts.length === 0) return null
+  const next = { ...draft, id, prompts, held: false, answered: false, context: draft.base, around: [] }
+  if (draft.suggested === null || isEmpty(draft.suggested.mask)) return next
+  const others = notIn(prompts, draft.suggested.prompts).concat(notIn(draft.suggested.prompts, prompts))
+  if (others.some(bounds)) return next
+  return { ...next, context: draft.suggested.mask, around: others.flatMap(placesOf) }
 }
+
+function placesOf(prompt: Prompt): readonly Place[] {
+  if (prompt.kind === 'scribble') return pointsOf(prompt).map(({ x, y }) => [x, y])
+  return prompt.kind === 'point' ? [[prompt.x, prompt.y]] : []
+}
+
+const notIn = (some: readonly Prompt[], others: readonly Prompt[]): readonly Prompt[] =>
+  some.filter((prompt) => !others.includes(prompt))
 
 /** The same question, to the plain model or to what was learned. */
 export function withPlain(draft: Draft, id: number, plain: boolean): Draft {

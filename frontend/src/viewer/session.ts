@@ -220,8 +220,8 @@ export class Session {
       this.history.mark()
       this.edits.changeDraft(draft.slice, null)
       const flips = flipsOfAccepting(draft, this.masks.get(draft.labelId, draft.slice))
-      const { answer, prompts, suggestionId } = draft
-      const provenance = { prompts, model: answer?.model ?? null, learnedPrompt: answer?.learnedPrompt ?? null, suggestionId }
+      const { answer, prompts, suggested } = draft
+      const provenance = { prompts, model: answer?.model ?? null, learnedPrompt: answer?.learnedPrompt ?? null, suggestionId: suggested?.id ?? null }
       const origin = answer === null ? 'manual' : answer.learnedPrompt === null ? 'sam' : 'assist'
       this.edits.change(draft.labelId, [{ slice: draft.slice, flips }], origin, provenance)
       this.history.mark()

@@ -79,6 +79,7 @@ test('another point takes the suggestion in hand: its prompts and its mask go wi
   const draft = session.draft.value!
   assert.equal(draft.prompts.length, 3)
   assert.ok(sameMask(draft.context!, rect(8, 8, 12, 12)))
+  assert.deepEqual(draft.around, [[14, 10]], 'only there may it change')
   assert.equal(session.suggestion.value, null)
   assert.deepEqual(new Scene(session, session.view).masks().outlines.map(({ kind }) => kind), ['draft'])
   assert.deepEqual(openSlices(), [2], 'nothing is decided yet')
@@ -98,7 +99,18 @@ test('giving the draft up shows the suggestion again', () => {
   assert.equal(session.suggestion.value?.id, 's2')
 })
 
-test('prompts are dragged: the model is asked anew, without the old mask', () => {
+test('points that are collected correct where each of them lies; a box asks for another mask', () => {
+  const { session } = open()
+  session.suggestions.put([suggestion(2)])
+  session.addPrompt({ kind: 'point', x: 14, y: 10, positive: true }, true)
+  session.addPrompt({ kind: 'point', x: 9, y: 9, positive: false }, true)
+  assert.deepEqual(session.draft.value!.around, [[14, 10], [9, 9]])
+  session.addPrompt({ kind: 'box', x0: 7, y0: 7, x1: 14, y1: 12 }, true)
+  session.addPrompt({ kind: 'point', x: 14, y: 11, positive: true }, true)
+  assert.deepEqual(session.draft.value!.around, [])
+})
+
+test('prompts are dragged: what was suggested changes where the prompt was and where it is', () => {
   const { session } = open()
   session.suggestions.put([suggestion(2)])
   session.tool.value = 'point'
@@ -109,8 +121,10 @@ test('prompts are dragged: the model is asked anew, without the old mask', () =>
   assert.equal(session.draft.value, null, 'not before it is let go')
   host.up(over(session, 11, 12))
   assert.deepEqual(asked(session)[0], { kind: 'point', x: 11, y: 12, positive: true })
-  assert.equal(session.draft.value!.context, null)
-  assert.equal(session.draft.value!.answered, false)
+  const { context, around, answered } = session.draft.value!
+  assert.ok(sameMask(context!, rect(8, 8, 12, 12)))
+  assert.deepEqual(around, [[11, 12], [10, 10]])
+  assert.equal(answered, false)
 })
 
 test('Escape puts a dragged prompt back, and a press in place changes nothing', () => {
