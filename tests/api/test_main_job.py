@@ -214,6 +214,7 @@ def test_click_accept_correct_restore(client: TestClient, project: Json, volume:
         ({"slice": 0, "box": [10, 10, 5, 20]}, "invalid_prompts"),
         ({"slice": 0, "box": [0, 0, 500, 20]}, "invalid_prompts"),
         ({"slice": 0, "points": [{"x": 1, "y": 1}], "mask": {"size": [2, 2], "counts": "4"}}, "invalid_prompts"),
+        ({"slice": 0, "points": [{"x": 1, "y": 1}], "around": [[1, 1]]}, "invalid_prompts"),
         ({"slice": 20, "points": [{"x": 1, "y": 1}]}, "slice_not_found"),
         ({"slice": "three"}, "invalid_request"),
     ],
@@ -221,6 +222,23 @@ def test_click_accept_correct_restore(client: TestClient, project: Json, volume:
 def test_prompts_that_cannot_be(client: TestClient, volume: Json, body: Json, code: str) -> None:
     response = client.post(f"/api/volumes/{volume['id']}/predictions", json=body)
     assert response.status_code in (404, 422) and response.json()["code"] == code
+
+
+def test_a_correction_changes_the_mask_where_it_is_pointed_at(
+    client: TestClient, volume: Json, phantom: Phantom
+) -> None:
+    """Two blobs that no model would draw: the click takes away the one, and the other stays to the voxel."""
+    k, truth = truth_on(phantom, LIVER)
+    shown = np.zeros_like(truth)
+    shown[2:6, 2:6] = shown[2:6, -6:-2] = True
+    asked = {"slice": k, "points": [{"x": 3, "y": 3, "positive": False}], "mask": masks.encode(shown)}
+    url = f"/api/volumes/{volume['id']}/predictions"
+    answer = client.post(url, json=asked | {"around": [[3, 3]]}).json()
+    expected = shown.copy()
+    expected[2:6, 2:6] = False
+    np.testing.assert_array_equal(masks.decode(answer["mask"], truth.shape), expected)
+    outside = client.post(url, json=asked | {"around": [[3, 300]]})
+    assert (outside.status_code, outside.json()["code"]) == (422, "invalid_prompts")
 
 
 def test_a_model_that_is_not_there(client: TestClient, volume: Json) -> None:

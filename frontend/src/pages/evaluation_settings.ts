@@ -72,13 +72,13 @@ export function parseNumbers(text: string): number[] | null {
 // Seconds on one core with the bundled model; `SPEED` of an installation is found from what was measured there before.
 const ENCODE_S = 0.06
 const ANSWER_S = 0.035
-const LEARN_S = 7
+const LEARN_S = 12
 const BASELINE_S: Readonly<Record<(typeof BASELINES)[number], number>> = { grabcut: 0.1, random_walker: 0.5, region_growing: 0.05 }
 const BASELINE_SLICES = 5
 const CORRECTED = 6 // the box and up to five corrections
-const GENERATOR_S: Readonly<Record<(typeof GENERATORS)[number], number>> = { interpolation: 0, propagation: 0, classification: 2, sapnet: 12 }
-const ABLATION_ROWS = 5
-const PROPOSAL_S = 0.1
+const GENERATOR_S: Readonly<Record<(typeof GENERATORS)[number], number>> = { interpolation: 0, propagation: 15, classification: 1, sapnet: 6 }
+const ABLATION_ROWS = 9
+const PROPOSAL_S = 0.05
 const BACKGROUND_SLICES = 5
 
 /** Seconds that a measurement takes, roughly. `speed` is how much longer this installation takes than the constants say. */
