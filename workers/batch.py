@@ -54,7 +54,15 @@ from workers.sammed.propagation import propagate
 from workers.sammed.sam import SamModel
 from workers.sammed.sampling import draw_prompts
 from workers.sammed.sapnet import SapNet
-from workers.sammed.types import AnnotatedSlice, BoolArray, NotEnoughSlices, Prompts, SammedError, SliceEmbedding
+from workers.sammed.types import (
+    AnnotatedSlice,
+    BoolArray,
+    FloatArray,
+    NotEnoughSlices,
+    Prompts,
+    SammedError,
+    SliceEmbedding,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +203,8 @@ class Batch:
             for proposal in made:
                 frame = plan.frames[proposal.index]
                 self._services.proposals.propose(
-                    run, _proposed(frame, proposal.mask, proposal.confidence, proposal.prompts)
+                    run,
+                    _proposed(frame, proposal.mask, proposal.confidence, proposal.prompts, proposal.instance_boxes),
                 )
                 done += 1
                 empty += not proposal.mask.any()
@@ -350,14 +359,19 @@ def _gain(model: SamModel, prompt: LearnedPrompt, lessons: Sequence[AnnotatedSli
     return round(float(np.mean(gains)), 4)
 
 
-def _proposed(frame: Frame, mask: BoolArray, confidence: float, prompts: Prompts | None) -> ProposedSlice:
+def _proposed(
+    frame: Frame, mask: BoolArray, confidence: float, prompts: Prompts | None, instance_boxes: FloatArray | None = None
+) -> ProposedSlice:
+    asked = _prompts_json(prompts) if prompts is not None else None
+    if instance_boxes is not None and len(instance_boxes):
+        asked = {"points": [], "box": None, "instance_boxes": instance_boxes.astype(float).tolist()}
     return ProposedSlice(
         volume_id=frame.volume_id,
         slice_index=frame.source.slice_index,
         counts=masks.encode(mask)["counts"],
         voxels=int(mask.sum()),
         confidence=float(np.clip(confidence, 0.0, 1.0)),
-        prompts=_prompts_json(prompts) if prompts is not None else None,
+        prompts=asked,
     )
 
 

@@ -238,6 +238,9 @@ class ProposalPrompts(Schema):
 
     points: list[Point]
     box: tuple[float, float, float, float] | None
+    instance_boxes: list[tuple[float, float, float, float]] = Field(
+        default=[], description="Where each instance was asked for with a box of its own: shown, not asked again"
+    )
 
 
 class Proposal(Schema):

@@ -126,6 +126,10 @@ def test_one_prompt_per_component(bundled_model: SamModel) -> None:
     for proposal in two.run(config, targets=(1, 3)):
         assert dice(proposal.mask, two.masks[proposal.index]) > 0.75
         assert proposal.prompts is None  # two boxes are no one prompt
+        assert len(proposal.instance_boxes) == 2
+        for x0, y0, x1, y1 in proposal.instance_boxes:  # each around one of the discs
+            inside = two.masks[proposal.index][int(y0) : int(y1) + 1, int(x0) : int(x1) + 1]
+            assert 0.3 < inside.sum() / two.masks[proposal.index].sum() < 0.7
     (by_points,) = two.run(replace(config, prompts="points"), targets=(3,))
     assert by_points.prompts is not None and by_points.coarse is not None
     for part in components(by_points.coarse):

@@ -111,6 +111,8 @@ class SliceProposal:
     """what SAM was asked; with one prompt per component, all their points; None: nothing found, or many boxes"""
     coarse: BoolArray | None
     """[H, W] bool, the generator's own mask; None for propagation, which has none"""
+    instance_boxes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    """[n, 4] x0, y0, x1, y1: where one prompt for each instance had a box, and there is no one prompt to show"""
 
 
 def auto_segment(
@@ -202,7 +204,7 @@ def _by_coarse_mask(
             mask = answer.logits + config.coarse_weight * coarse.logits > 0
             if border is not None:
                 mask = border.refine(Evidence(slices.image(index), answer.logits, coarse.logits, mask))
-            yield SliceProposal(index, mask, _confidence(coarse, answer), _shown(answer.asked), coarse.mask)
+            yield _proposal(index, mask, coarse, answer)
         report(LEARNING_SHARE + (1 - LEARNING_SHARE) * (done + 1) / len(targets), "Segmenting")
 
 
@@ -329,16 +331,20 @@ def _ask(
     return _Answer(asked, logits, float(np.mean([answer.score for answer in answers])))
 
 
+def _proposal(index: int, mask: BoolArray, coarse: CoarseMask, answer: _Answer) -> SliceProposal:
+    """Several prompts are shown as one: all points. Boxes of many instances are no one prompt."""
+    asked, confidence = answer.asked, _confidence(coarse, answer)
+    if len(asked) == 1:
+        return SliceProposal(index, mask, confidence, asked[0], coarse.mask)
+    boxes = [p.box_xyxy for p in asked if p.box_xyxy is not None]
+    if boxes:
+        return SliceProposal(index, mask, confidence, None, coarse.mask, np.stack(boxes))
+    points = np.concatenate([p.points_xy for p in asked])
+    whole = Prompts(points, np.concatenate([p.point_labels for p in asked]))
+    return SliceProposal(index, mask, confidence, whole, coarse.mask)
+
+
 def _confidence(coarse: CoarseMask, answer: _Answer) -> float:
     """How alike the coarse mask and SAM's are, and how sure SAM is; from the scale of the IoU to that of Dice."""
     alike = float(np.sqrt(iou(coarse.mask, answer.logits > 0) * answer.score))
     return 2 * alike / (1 + alike)
-
-
-def _shown(asked: Sequence[Prompts]) -> Prompts | None:
-    """Several prompts as one, to be shown and changed: all points. Boxes of many instances are no one prompt."""
-    if len(asked) == 1:
-        return asked[0]
-    if any(p.box_xyxy is not None for p in asked):
-        return None
-    return Prompts(np.concatenate([p.points_xy for p in asked]), np.concatenate([p.point_labels for p in asked]))

@@ -4,7 +4,7 @@ import { batch, computed, signal, type ReadonlySignal } from '@preact/signals-co
 
 import type { Client } from '../api/client.ts'
 import type { AcceptedOut, AcceptedPicturesOut, Page, Problem, ProposalOut, Telemetry } from '../api/types.ts'
-import type { Prompt } from '../viewer/draft.ts'
+import type { BoxPrompt, Prompt } from '../viewer/draft.ts'
 import { fromCoco } from '../viewer/mask.ts'
 import type { Decision, Session } from '../viewer/session.ts'
 import type { Suggestion } from '../viewer/suggestions.ts'
@@ -230,10 +230,15 @@ export class Review {
 }
 
 function suggestionOf({ id, label_id: labelId, slice, mask, confidence, prompts, model, learned_prompt: learnedPrompt }: ProposalOut): Suggestion {
-  return { id, labelId, slice, mask: fromCoco(mask), confidence, prompts: prompts ? promptsOf(prompts) : [], model, learnedPrompt }
+  const instanceBoxes = prompts?.instance_boxes?.map(boxOf) ?? []
+  return { id, labelId, slice, mask: fromCoco(mask), confidence, prompts: prompts ? promptsOf(prompts) : [], instanceBoxes, model, learnedPrompt }
 }
 
 function promptsOf({ points, box }: NonNullable<ProposalOut['prompts']>): readonly Prompt[] {
   const drawn = points.map(({ x, y, positive = true }): Prompt => ({ kind: 'point', x, y, positive }))
-  return box ? [{ kind: 'box', x0: box[0], y0: box[1], x1: box[2], y1: box[3] }, ...drawn] : drawn
+  return box ? [boxOf(box), ...drawn] : drawn
+}
+
+function boxOf([x0, y0, x1, y1]: readonly [number, number, number, number]): BoxPrompt {
+  return { kind: 'box', x0, y0, x1, y1 }
 }

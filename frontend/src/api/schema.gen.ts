@@ -5556,6 +5556,17 @@ export interface components {
                 number,
                 number
             ] | null;
+            /**
+             * Instance Boxes
+             * @description Where each instance was asked for with a box of its own: shown, not asked again
+             * @default []
+             */
+            readonly instance_boxes?: readonly (readonly [
+                number,
+                number,
+                number,
+                number
+            ])[];
             /** Points */
             readonly points: readonly components["schemas"]["Point"][];
         };

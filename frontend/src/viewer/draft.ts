@@ -77,7 +77,7 @@ export interface Draft {
   /** The context is right but at these places, and changes nowhere else. None: the model answers with a whole mask. */
   readonly around: readonly Place[]
   /** The suggestion that was taken in hand: what was proposed, for which prompts. */
-  readonly suggested: Pick<Suggestion, 'id' | 'mask' | 'prompts'> | null
+  readonly suggested: Pick<Suggestion, 'id' | 'mask' | 'prompts' | 'instanceBoxes'> | null
   /** What the brush added to and took from the answers. It stays when the model answers again. */
   readonly added: Mask
   readonly removed: Mask

@@ -68,6 +68,11 @@ function prompts(session: Session, out: Draw[]): void {
   const color = labelColor(session, draft?.labelId ?? session.activeLabelId.value)
   const under = shown.length > 0 && !session.grabbed.value && session.view.pointer.value ? gripAt(session, session.view.pointer.value) : null
   const held = session.grabbed.value?.grip.index ?? under?.index ?? (draft ? shown.length - 1 : -1)
+  const suggested = hidden ? null : draft?.suggested ?? session.suggestion.value
+  for (const box of suggested?.instanceBoxes ?? []) {
+    const [from, , to] = corners(box).map((corner) => toScreen(view, corner))
+    out.push({ kind: 'rect', from, to, color, dashed: true })
+  }
   for (const [n, prompt] of shown.entries()) {
     if (prompt.kind === 'box') {
       const [from, , to] = corners(prompt).map((corner) => toScreen(view, corner))

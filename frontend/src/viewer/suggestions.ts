@@ -3,7 +3,7 @@
 // what that does to masks, is session.ts.
 import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import type { Prompt } from './draft.ts'
+import type { BoxPrompt, Prompt } from './draft.ts'
 import type { Triple } from './geometry.ts'
 import { LabelMasks } from './label_masks.ts'
 import { emptyMask, type Mask } from './mask.ts'
@@ -19,6 +19,8 @@ export interface Suggestion {
   readonly confidence: number
   /** What the model was asked; none where nothing was found. */
   readonly prompts: readonly Prompt[]
+  /** With which instances were asked for one by one, where there is no one prompt: to be seen. */
+  readonly instanceBoxes: readonly BoxPrompt[]
   readonly model: string
   readonly learnedPrompt: string | null
 }

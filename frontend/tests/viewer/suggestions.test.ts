@@ -17,7 +17,7 @@ const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 3
 
 function suggestion(slice: number, more: Partial<Suggestion> = {}): Suggestion {
   return {
-    id: `s${slice}`, labelId: LIVER, slice, mask: rect(8, 8, 12, 12), confidence: 0.6, model: 'sammed-small', learnedPrompt: 'l1',
+    id: `s${slice}`, labelId: LIVER, slice, mask: rect(8, 8, 12, 12), confidence: 0.6, model: 'sammed-small', learnedPrompt: 'l1', instanceBoxes: [],
     prompts: [{ kind: 'point', x: 10, y: 10, positive: true }, { kind: 'point', x: 20, y: 20, positive: false }], ...more,
   }
 }
