@@ -363,9 +363,14 @@ def annotate(
 
 
 def measure(
-    http: httpx.Client, volumes: Sequence[tuple[Path, Path]], labels: Sequence[str], seed: int, most_clicks: int
+    http: httpx.Client,
+    volumes: Sequence[tuple[Path, Path]],
+    labels: Sequence[str],
+    seed: int,
+    most_clicks: int,
+    ways: Sequence[Way] = tuple(WAYS),
 ) -> Iterator[Work]:
-    """All ways on all volumes and labels. Learning that nobody asked for is off meanwhile: see LEARN_AT."""
+    """These ways on all volumes and labels. Learning that nobody asked for is off meanwhile: see LEARN_AT."""
     before = http.get("/api/me").raise_for_status().json()["auto_learn"]
     http.patch("/api/me", json={"auto_learn": False}).raise_for_status()
     try:
@@ -373,7 +378,7 @@ def measure(
             case = volume_case(image, label)
             for value, name in sorted(case.label_names.items()):
                 if not labels or name in labels or str(value) in labels:
-                    for way in WAYS:
+                    for way in ways:
                         yield annotate(http, case, value, image, way, seed, most_clicks)
     finally:
         http.patch("/api/me", json={"auto_learn": before}).raise_for_status()
@@ -398,16 +403,18 @@ def table(done: Sequence[Work]) -> Table:
     shown = Table(*columns, title=title, title_justify="left")
     plain = {(w.case, w.label): w.actions for w in done if w.way == "plain"}
     for n, w in enumerate(done):
-        share = f"{100 * w.actions / plain[w.case, w.label]:.0f} %"
+        share = f"{100 * w.actions / plain[w.case, w.label]:.0f} %" if plain else ""
         counts = (str(w.clicks), str(w.drawn), str(w.taken), str(w.looked_at), f"{w.waiting_s:.1f} s")
         last = n + 1 == len(done) or (done[n + 1].case, done[n + 1].label) != (w.case, w.label)
         shown.add_row(w.case, w.label, str(w.slices), WAYS[w.way], str(w.actions), share, *counts, end_section=last)
     for way, name in WAYS.items():
         of_way = [w for w in done if w.way == way]
+        if not of_way:
+            continue
         actions = sum(w.actions for w in of_way)
         sums = (str(sum(w.clicks for w in of_way)), str(sum(w.drawn for w in of_way)))
         waiting = f"{sum(w.waiting_s for w in of_way):.1f} s"
-        share = f"{100 * actions / max(1, sum(plain.values())):.0f} %"
+        share = f"{100 * actions / sum(plain.values()):.0f} %" if plain else ""
         slices = str(sum(w.slices for w in of_way))
         looks = (str(sum(w.taken for w in of_way)), str(sum(w.looked_at for w in of_way)))
         shown.add_row("all", "", slices, name, str(actions), share, *sums, *looks, waiting)
@@ -444,6 +451,7 @@ def main() -> None:
     parser.add_argument("--sets", default="", help="names of sets with commas between; all without it")
     parser.add_argument("--cases", type=int, default=None, help="at most so many volumes of each set")
     parser.add_argument("--labels", default="", help="labels by name or value with commas between; all without it")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="all three without it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--clicks", type=int, default=CLICKS_A_SLICE, help="clicks on a slice before it is drawn by hand"
@@ -454,7 +462,7 @@ def main() -> None:
     volumes = volumes_of(options.folder, words(options.sets), options.cases)
     done: list[Work] = []
     with _client(options.url, options.token) as http:
-        for work in measure(http, volumes, words(options.labels), options.seed, options.clicks):
+        for work in measure(http, volumes, words(options.labels), options.seed, options.clicks, options.ways):
             done.append(work)
             print(
                 f"{work.case}, {work.label}, {WAYS[work.way]}: {work.actions} actions, {work.waiting_s:.1f} s",
