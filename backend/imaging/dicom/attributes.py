@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
-from pydicom.valuerep import AMBIGUOUS_VR
 
 from backend.errors import CorruptDicom, UndecodablePixelData
 from backend.imaging.dicom.byte_order import as_little_endian
-from backend.imaging.dicom.elements import integer, text, unheard
+from backend.imaging.dicom.elements import StoredValue, element_from, integer, stored_value, text, unheard
 from backend.imaging.dicom.syntaxes import decodable
 
 START_BYTES = 1 << 20
@@ -31,12 +29,6 @@ START_BYTES = 1 << 20
 
 INLINE_BYTES = 1024
 """Longer binary values are given by address, and longer texts are no search keys."""
-
-SHARED_BYTES = 128
-"""Values up to this length are remembered: the images of a series say the same of most things."""
-
-BY_CONTEXT = frozenset({"SQ", "UN", *AMBIGUOUS_VR})
-"""What cannot be read without the rest of the data set."""
 
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 PIXEL_DATA = "7FE00010"
@@ -201,13 +193,9 @@ def _items(dataset: Dataset, place: str, bulk_url: Callable[[str], str]) -> Json
 def _plain(dataset: Dataset, tag: BaseTag) -> Json | None:
     """One element in the JSON model, None when its value cannot be read. Not to be changed: the images of a series
     share most of them."""
-    raw: object = dataset.get_item(tag)
-    if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes) and len(raw.value) <= SHARED_BYTES:
-        vr = raw.VR or _kind_of(int(tag))
-        if not tag.is_private and vr not in BY_CONTEXT:
-            said = dataset.original_character_set
-            charsets = (said,) if isinstance(said, str) else tuple(said)
-            return _shared(int(tag), vr, raw.value, raw.is_little_endian, charsets)
+    stored = stored_value(dataset, tag)
+    if stored is not None:
+        return _shared(stored)
     try:
         return _in_json(dataset[tag])
     except Exception:  # as above
@@ -215,22 +203,11 @@ def _plain(dataset: Dataset, tag: BaseTag) -> Json | None:
 
 
 @lru_cache(maxsize=20_000)
-def _shared(tag: int, vr: str, value: bytes, is_little_endian: bool, charsets: tuple[str, ...]) -> Json | None:
-    """A value as it stands in a file, read once for all files that hold it."""
-    raw = RawDataElement(Tag(tag), vr, len(value), value, 0, False, is_little_endian)
+def _shared(stored: StoredValue) -> Json | None:
     try:
-        return _in_json(convert_raw_data_element(raw, encoding=list(charsets)))
+        return _in_json(element_from(stored))
     except Exception:  # as above
         return None
-
-
-@lru_cache(maxsize=20_000)
-def _kind_of(tag: int) -> str:
-    """The value representation that an implicit file does not state."""
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"
 
 
 def _in_json(element: DataElement) -> Json:

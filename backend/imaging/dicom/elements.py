@@ -6,15 +6,32 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from pydicom import config
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import AMBIGUOUS_VR
 
 from backend.errors import CorruptDicom, InvalidImageGeometry
+
+SHARED_BYTES = 128
+"""Values up to this length are remembered."""
+
+BY_CONTEXT = frozenset({"SQ", "UN", *AMBIGUOUS_VR})
+"""What cannot be read without the rest of the data set."""
+
+
+class StoredValue(NamedTuple):
+    tag: int
+    vr: str
+    value: bytes
+    is_little_endian: bool
+    charsets: tuple[str, ...]
 
 
 @contextmanager
@@ -30,10 +47,46 @@ def values(dataset: Dataset, name: str) -> list[object]:
     tag = _tag_of(name)
     if tag not in dataset:
         return []
-    value = dataset[tag].value
+    stored = stored_value(dataset, tag)
+    value = dataset[tag].value if stored is None else _value_of(stored)
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, (list, tuple, MultiValue)) else [value]
+
+
+def stored_value(dataset: Dataset, tag: BaseTag) -> StoredValue | None:
+    """An element as it stands in its file, which means the same in every file; None where it is long, or cannot be read
+    without the rest of the data set."""
+    raw: object = dataset.get_item(tag)
+    if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes) or len(raw.value) > SHARED_BYTES:
+        return None
+    vr = raw.VR or _kind_of(int(tag))
+    if tag.is_private or vr in BY_CONTEXT:
+        return None
+    said = dataset.original_character_set
+    return StoredValue(int(tag), vr, raw.value, raw.is_little_endian, (said,) if isinstance(said, str) else tuple(said))
+
+
+def element_from(stored: StoredValue) -> DataElement:
+    """Raises whatever pydicom raises for a value that cannot be read."""
+    tag, vr, value, is_little_endian, charsets = stored
+    raw = RawDataElement(Tag(tag), vr, len(value), value, 0, False, is_little_endian)
+    return convert_raw_data_element(raw, encoding=list(charsets))
+
+
+@lru_cache(maxsize=20_000)
+def _value_of(stored: StoredValue) -> Any:
+    """Read once for all files that hold it: the images of a series say the same of most things."""
+    return element_from(stored).value
+
+
+@cache
+def _kind_of(tag: int) -> str:
+    """The value representation that an implicit file does not state."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
 
 
 @cache
