@@ -195,24 +195,25 @@ def test_a_ct_comes_in(
 
 def test_a_slice_goes_out(client: httpx.Client, orthanc: Orthanc | None, ct_files: list[Path], report: Report) -> None:
     """One after the other from the same images, each over a connection that is kept."""
-    if orthanc is None:
-        pytest.skip("Orthanc is not installed")
     project = client.post("/api/projects", json={"name": "Slices", "privacy": "none", "labels": []}).json()
     sent = [variant(path.read_bytes(), 700) for path in ct_files]
     body, started = body_of(sent), time.perf_counter()
     stow(f"{client.base_url}/dicom-web/projects/{project['id']}/studies", body, Authorization=f"Bearer {TOKEN}")
-    stow(f"{orthanc.url}/dicom-web/studies", body)
     viewable_after(client, project["id"], len(sent), started)
     [case] = client.get(f"/api/projects/{project['id']}/cases").json()["items"]
     volume_id = client.get(f"/api/cases/{case['id']}").json()["volumes"][0]["id"]
     k = iter(range(len(sent)))
     mine = times_ms(lambda: client.get(f"/api/volumes/{volume_id}/slices/0/{next(k)}").raise_for_status(), 200)
-    ids = iter(orthanc.client.get("/instances").json())
-    raw = times_ms(lambda: orthanc.client.get(f"/instances/{next(ids)}/frames/0/raw").raise_for_status(), 200)
+    beside = "Orthanc is not installed"
+    if orthanc is not None:
+        stow(f"{orthanc.url}/dicom-web/studies", body)
+        known, ids = orthanc.client, iter(orthanc.client.get("/instances").json())
+        raw = times_ms(lambda: known.get(f"/instances/{next(ids)}/frames/0/raw").raise_for_status(), 200)
+        beside = f"Orthanc, raw frame: {spread(raw)}"
     report.add(
         "slice 512 x 512 over HTTP",
         spread(mine),
-        beside=f"Orthanc, raw frame: {spread(raw)}",
+        beside=beside,
         target="median <= 5 ms",
         met=bool(np.median(mine) <= 5),
     )
