@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import mimetypes
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
 import anyio.to_thread
 import structlog
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.concurrency import run_in_threadpool
@@ -108,17 +109,29 @@ def _serve_docs(app: FastAPI) -> None:
         )
 
 
+def _file(target: Path, headers: dict[str, str], accepted: str) -> FileResponse:
+    """The file, or its gzip that the build has put beside it, for those who take that."""
+    packed = target.with_name(f"{target.name}.gz")
+    if not packed.is_file():
+        return FileResponse(target, headers=headers)
+    headers["Vary"] = "Accept-Encoding"
+    if "gzip" not in accepted:
+        return FileResponse(target, headers=headers)
+    kind, _ = mimetypes.guess_type(target)
+    return FileResponse(packed, media_type=kind, headers=headers | {"Content-Encoding": "gzip"})
+
+
 def _serve_pages(app: FastAPI, folder: Path) -> None:
     """The built frontend: files by name; every other path that is no API gets the page, which routes by itself."""
 
     @app.get("/{path:path}", include_in_schema=False)
-    def page(path: str) -> Response:
+    def page(path: str, request: Request) -> Response:
         if path.startswith(("api/", "dicom-web/")):
             raise HTTPException(404)
         target = (folder / path).resolve()
         if path and target.is_file() and target.is_relative_to(folder.resolve()):
             cached = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
-            return FileResponse(target, headers={"Cache-Control": cached})
+            return _file(target, {"Cache-Control": cached}, request.headers.get("Accept-Encoding", ""))
         index = folder / "index.html"
         if not index.is_file():
             raise HTTPException(404, "The pages are not built; `make setup` builds them.")

@@ -1,6 +1,7 @@
 // How the page is built and served while developing. The API is another process (`sammed up`, port 8000); in
 // development its paths are proxied so that the browser sees one origin, as it does in production.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { defineConfig, type Plugin } from 'vite'
 
@@ -40,8 +41,20 @@ const scriptBudget: Plugin = {
   },
 }
 
+/** Beside every script and style its gzip, which the web server hands to browsers that take it. From the files as they are
+ *  written: until then other parts of the build change them. */
+const gzipped: Plugin = {
+  name: 'gzipped',
+  writeBundle({ dir }, bundle) {
+    for (const name of Object.keys(bundle).filter((name) => /\.(js|css)$/.test(name))) {
+      const path = join(dir!, name)
+      writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }))
+    }
+  },
+}
+
 export default defineConfig({
-  plugins: [apiDocs, scriptBudget],
+  plugins: [apiDocs, scriptBudget, gzipped],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -104,6 +104,12 @@ class Hand:
         event = {"type": kind, "x": x, "y": y, "buttons": int(self._down), "button": "left" if self._down else "none"}
         self._devtools.send("Input.dispatchMouseEvent", event | words)
 
+    def processor_ms(self) -> float:
+        """What the page's main thread has had of the processor since its process began."""
+        self._devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+        metrics = self._devtools.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(entry["value"]) for entry in metrics if entry["name"] == "ThreadTime")
+
     def move(self, x: float, y: float) -> None:
         self._at = (x, y)
         self._send("mouseMoved")
@@ -116,5 +122,7 @@ class Hand:
         self._send("mouseReleased", buttons=0, clickCount=1)
         self._down = False
 
-    def wheel(self, delta_y: float) -> None:
-        self._send("mouseWheel", deltaX=0, deltaY=delta_y)
+    def wheel(self, x: float, y: float, delta_y: float, px_a_second: float) -> None:
+        """Turns the wheel for as long as that takes, an event a frame; down is positive."""
+        gesture = {"x": x, "y": y, "yDistance": -delta_y, "speed": px_a_second, "gestureSourceType": "mouse"}
+        self._devtools.send("Input.synthesizeScrollGesture", gesture | {"preventFling": True})
