@@ -18,12 +18,13 @@ class DicomTransfer:
         self._services = services
 
     def pull(self, job: Job, progress: Progress) -> dict[str, Any]:
-        """Each study is kept whole before the next is asked for; an import of it follows. Running it again finds what
-        is there already."""
+        """Each study is kept whole before the next is asked for; an import of it follows, named in the result.
+        Running it again finds what is there already."""
         payload = PullPayload.model_validate(job.payload)
         remote, store = self._services.dicom_remote, self._services.dicom_store
         who = remote.person(payload.user_id)
         stored = refused = 0
+        imports: list[str] = []
         for n, study_uid in enumerate(payload.study_uids):
             expected = remote.instance_count(payload.server, study_uid)
             reception = store.begin(who, payload.project_id, study_uid)
@@ -36,7 +37,8 @@ class DicomTransfer:
                 reception.discard()
                 raise
             stored, refused = stored + len(report.stored), refused + len(report.refused)
-        return {"studies": len(payload.study_uids), "stored": stored, "refused": refused}
+            imports += map(str, report.imports)
+        return {"studies": len(payload.study_uids), "stored": stored, "refused": refused, "imports": imports}
 
     def push(self, job: Job, progress: Progress) -> dict[str, Any]:
         """Sends the masks of a case as DICOM SEG. A second run sends new objects: they have UIDs of their own."""

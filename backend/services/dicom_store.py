@@ -45,10 +45,12 @@ class PrivacyChanged(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What became of every object: `stored` counts those that were there already, too."""
+    """What became of every object: `stored` counts those that were there already, too. `imports` are the jobs that make
+    cases of what is new."""
 
     stored: tuple[ObjectInfo, ...]
     refused: tuple[Refused, ...]
+    imports: tuple[UUID, ...] = ()
 
 
 class DicomStore:
@@ -139,9 +141,10 @@ class DicomStore:
                     refused.append(Refused(sent, Failure.DUPLICATE))
                     discard(session, [f"originals/{new.sha256}"])  # kept a moment ago
             studies = sorted({wanted[uid].info.study_uid for uid in made})
-            jobs = [job for uid in studies if (job := self._import_of(session, who, project_id, uid)) is not None]
+            imports = [self._import_of(session, who, project_id, uid) for uid in studies]
             audit.record(session, who, "dicom.received", project_id=project_id, stored=len(made), refused=len(refused))
-        return StoreReport(tuple(stored), tuple(refused)), jobs
+        report = StoreReport(tuple(stored), tuple(refused), tuple(job.id for job, _ in imports))
+        return report, [job for job, is_new in imports if is_new]
 
     @staticmethod
     def _content(session: Session, project_id: UUID, uids: Iterable[str]) -> dict[str, str]:
@@ -152,19 +155,19 @@ class DicomStore:
         )
         return {row.sop_instance_uid: row.sha256 for row in rows}
 
-    def _import_of(self, session: Session, who: Principal, project_id: UUID, study_uid: str) -> Job | None:
-        """A job that imports what awaits it in the study; None when one is queued and has not begun. Such a row is
-        locked, so that it begins only after the caller's rows can be seen."""
+    def _import_of(self, session: Session, who: Principal, project_id: UUID, study_uid: str) -> tuple[Job, bool]:
+        """The job that imports what awaits it in the study, and whether it was made now: one that is queued and has not
+        begun does it, too. Such a row is locked, so that it begins only after the caller's rows can be seen."""
         subject = f"dicom/{project_id}/{study_uid}"
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(subject, 0))))
         queued = session.scalar(
-            select(Job.id)
+            select(Job)
             .where(Job.subject == subject, Job.kind == JobKind.IMPORT, Job.state == JobState.QUEUED)
             .with_for_update()
         )
         if queued is not None:
-            return None
+            return queued, False
         payload = ImportPayload(project_id=project_id, study_uid=study_uid)
         job = self._jobs.add(session, who, JobKind.IMPORT, payload, project_id=project_id, id=new_id())
         job.subject = subject  # set only now: a running import of the study is not superseded, it does its share
-        return job
+        return job, True

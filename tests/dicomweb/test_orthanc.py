@@ -98,7 +98,9 @@ def test_a_study_is_found_pulled_and_its_result_pushed_back(server: Server, orth
         [found] = answer.json()["items"]
         assert found["patient_name"] == "Doe^Planted" and found["instances"] == SLICES and not answer.json()["more"]
         pulled = _finished(client, client.post(f"{servers}/orthanc/pull", json={"study_uids": [found["study_uid"]]}))
+        imports = pulled["result"].pop("imports")
         assert pulled["result"] == {"studies": 1, "stored": SLICES, "refused": 0}, pulled
+        assert [client.get(f"/api/jobs/{job_id}").json()["kind"] for job_id in imports] == ["import"]
         volume = server.wait_for_volume(found["study_uid"], SLICES)
         case_id = _draw(server, UUID(str(volume["id"])))
         pushed = _finished(client, client.post(f"/api/cases/{case_id}/push", json={"server": "orthanc"}))

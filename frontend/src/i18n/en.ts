@@ -198,6 +198,7 @@ export const en = {
     connectionLost: 'The connection broke while sending.',
     connectionHint: 'Files that arrived before are recognised, so sending again is safe.',
     samples: 'Sample cases',
+    pulled: 'A study from an archive',
   },
   members: {
     title: 'Members',

@@ -192,6 +192,7 @@ export const zh: Catalogue = {
     connectionLost: '发送时连接中断。',
     connectionHint: '已到达的文件会被识别，因此可以放心地重新发送。',
     samples: '示例病例',
+    pulled: '来自归档的检查',
   },
   members: {
     title: '成员',

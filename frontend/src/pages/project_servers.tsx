@@ -27,7 +27,7 @@ export interface ProjectServersProps {
 }
 
 export function ProjectServers({ project, servers, onPulled }: ProjectServersProps) {
-  const { api } = useApp()
+  const { api, uploads } = useApp()
   const words = team().servers
   const [server, setServer] = useState(servers[0] ?? '')
   const [typed, setTyped] = useState<Filter>(NO_FILTER)
@@ -66,7 +66,9 @@ export function ProjectServers({ project, servers, onPulled }: ProjectServersPro
     if (jobId === undefined || !job || isOver(job)) return undefined
     return watchJob(api, jobId, (now) => {
       setJob(now)
-      if (now.state === 'done') onPulled()
+      if (now.state !== 'done') return
+      uploads.watchImports(project.id, (now.result as unknown as Pulled).imports)
+      onPulled()
     })
   }, [jobId])
   async function pull(): Promise<void> {
@@ -172,12 +174,14 @@ function StudyRow({ study, chosen, onChoose }: { study: RemoteStudy; chosen: boo
   )
 }
 
+interface Pulled { readonly stored: number; readonly refused: number; readonly imports: readonly string[] }
+
 interface PullNoticeProps { job: Job; project: Project; onCancel: () => void; onClose: () => void }
 
 function PullNotice({ job, project, onCancel, onClose }: PullNoticeProps) {
   const words = team().servers
   if (job.problem) return <ProblemNotice problem={job.problem} />
-  const result = job.state === 'done' ? (job.result as { stored: number; refused: number }) : null
+  const result = job.state === 'done' ? (job.result as unknown as Pulled) : null
   const { done = 0, of = 0 } = job.message_params
   return (
     <div class="notice pull-notice" aria-live="polite">

@@ -36,7 +36,7 @@ function UploadEntry({ upload, onStop, onClose, ...links }: EntryProps) {
   const text = t().uploads
   const { job, problem } = upload
   const over = problem !== null || (job !== null && isOver(job))
-  const title = upload.kind === 'samples' ? text.samples : text.files(upload.fileCount)
+  const title = upload.kind === 'samples' ? text.samples : upload.kind === 'pulled' ? text.pulled : text.files(upload.fileCount)
   const trouble = problem ?? job?.problem ?? null
   const result = job?.state === 'done' ? (job.result as ImportResult | null) : null
   return (

@@ -11,7 +11,7 @@ import { sendFiles, type NamedFile, type Sending } from '../api/upload.ts'
 export interface Upload {
   readonly id: number
   readonly projectId: string
-  readonly kind: 'files' | 'samples'
+  readonly kind: 'files' | 'samples' | 'pulled'
   readonly fileCount: number
   readonly sentBytes: number
   readonly totalBytes: number
@@ -26,6 +26,8 @@ export interface Uploads {
   /** Resolves when the import is over (or could not start), with the upload's last state. */
   send(projectId: string, files: readonly NamedFile[]): Promise<Upload>
   loadSamples(projectId: string): Promise<Upload>
+  /** Shows imports that the server began by itself, of studies that came from elsewhere. */
+  watchImports(projectId: string, jobIds: readonly string[]): void
   stop(id: number): void
   dismiss(id: number): void
 }
@@ -78,6 +80,13 @@ export function createUploads(api: Client): Uploads {
     return follow(id, projectId, await api.post<Job>(`/api/projects/${projectId}/samples`))
   }
 
+  function watchImports(projectId: string, jobIds: readonly string[]): void {
+    for (const jobId of jobIds) {
+      const id = begin({ projectId, kind: 'pulled', fileCount: 0, totalBytes: 0 })
+      void api.get<Job>(`/api/jobs/${jobId}`).then((answer) => follow(id, projectId, answer))
+    }
+  }
+
   function stop(id: number): void {
     const sending = sendings.get(id)
     const job = find(id)?.job
@@ -89,7 +98,7 @@ export function createUploads(api: Client): Uploads {
     if (sendings.size > 0) event.preventDefault()
   })
 
-  return { all, send, loadSamples, stop, dismiss: (id) => { all.value = all.value.filter((upload) => upload.id !== id) } }
+  return { all, send, loadSamples, watchImports, stop, dismiss: (id) => { all.value = all.value.filter((upload) => upload.id !== id) } }
 }
 
 export function isOver(job: Job): boolean {
