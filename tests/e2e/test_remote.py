@@ -26,7 +26,7 @@ def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
     if not is_installed():
         pytest.skip("no Orthanc with DICOMweb: install Debian's packages orthanc and orthanc-dicomweb")
     (tmp_path / "orthanc").mkdir()
-    with running_orthanc(tmp_path / "orthanc") as started:
+    with running_orthanc(tmp_path / "orthanc", {}) as started:
         yield started
 
 
@@ -42,8 +42,8 @@ def test_a_study_is_pulled_and_its_masks_are_pushed_back(
     browser: Browser, connected: Installation, orthanc: Orthanc, tmp_path: Path, screenshots: Path
 ) -> None:
     datasets = write_study(tmp_path / "one", seed=21)
-    orthanc.add(datasets)
-    orthanc.add(write_study(tmp_path / "two", seed=22))
+    for dataset in [*datasets, *write_study(tmp_path / "two", seed=22)]:
+        orthanc.client.post("/instances", content=Path(dataset.filename).read_bytes()).raise_for_status()
     before = orthanc.instances()
     context = browser.new_context(base_url=connected.url, viewport={"width": 1440, "height": 900}, locale="en-US")
     page = context.new_page()

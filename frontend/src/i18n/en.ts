@@ -156,7 +156,7 @@ export const en = {
     assigneeOf: (name: string) => `Assignee of ${name}`,
     seriesCount: (n: number) => plural(n, 'series', 'series'),
     exportAs: {
-      nifti: 'Export NIfTI masks', nrrd: 'Export NRRD (3D Slicer)', 'dicom-seg': 'Export DICOM SEG', 'dicom-seg-labelmap': 'Export DICOM SEG as label map',
+      nifti: 'Export NIfTI masks', nrrd: 'Export NRRD (3D Slicer)', 'dicom-seg': 'Export DICOM SEG', 'dicom-seg-labelmap': 'Export label map (DICOM SEG)',
       rtstruct: 'Export RTSTRUCT', png: 'Export PNG masks', coco: 'Export COCO with pictures',
     },
     exportNothing: 'Nothing to export: no slice is annotated yet.',
