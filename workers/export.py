@@ -71,16 +71,18 @@ class Export:
             for n, volume in enumerate(plan.volumes):
                 progress(n / len(plan.volumes), f"Writing volume {n + 1} of {len(plan.volumes)}")
                 files += write(plan, volume, names[n], Path(folder))
+            if len(files) > 1:  # one file is what it is: a program waits for it
+                files += _measured(plan, Path(folder))
             made = files[0] if len(files) == 1 else _zipped(files, Path(folder), file_name(plan.case.name))
             return self._services.exports.keep(job.id, made, _MEDIA_TYPES.get(made.suffix, "application/octet-stream"))
 
     def write(self, plan: ExportPlan, folder: Path) -> list[Path]:
-        """The files of a case in the plan's format, below a folder."""
+        """The files of a case in the plan's format, below a folder; measurements go with NIfTI, once."""
         names = _names(plan)
         written: list[Path] = []
         for name, volume in zip(names, plan.volumes, strict=True):
             written += self._formats[plan.format](plan, volume, name, folder)
-        return written
+        return written + (_measured(plan, folder) if plan.format == "nifti" else [])
 
     # -- formats ------------------------------------------------------------------------------------------------------
     def _nifti(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
@@ -269,6 +271,15 @@ def _provenance_json(mask: LabelMask) -> dict[str, Any]:
         "first_at": p.first_at.isoformat(),
         "last_at": p.last_at.isoformat(),
     }
+
+
+def _measured(plan: ExportPlan, folder: Path) -> list[Path]:
+    """What the annotator measured on the case, as a table beside the masks."""
+    if plan.measurements is None:
+        return []
+    path = folder / "measurements.csv"
+    path.write_text(plan.measurements, encoding="utf-8", newline="")
+    return [path]
 
 
 def _names(plan: ExportPlan) -> list[str]:

@@ -27,6 +27,7 @@ from backend.services.access import Principal, require, require_case
 from backend.services.annotations import current_masks
 from backend.services.download import Download
 from backend.services.jobs import Jobs
+from backend.services.measurements import table_of
 from backend.stores.objects import Objects
 
 
@@ -74,6 +75,8 @@ class ExportPlan:
     format: str
     annotator: str
     volumes: Sequence[VolumeExport]
+    measurements: str | None
+    """What the annotator measured on the case, as CSV."""
 
 
 class Exports:
@@ -116,12 +119,13 @@ class Exports:
                 select(VolumeRow).where(VolumeRow.case_id == case.id).order_by(VolumeRow.created_at, VolumeRow.id)
             )
             volumes = [self._volume(session, volume, annotator.id) for volume in rows]
+            measurements = table_of(session, case.id, annotator.id)
         volumes = [volume for volume in volumes if volume.masks]
         if not volumes:
             raise NothingToExport(
                 f"{annotator.name} has no mask on this case.", hint="Accept a mask on a slice first, then export."
             )
-        return ExportPlan(case, payload.format, annotator.name, volumes)
+        return ExportPlan(case, payload.format, annotator.name, volumes, measurements)
 
     def keep(self, job_id: UUID, path: Path, media_type: str) -> dict[str, Any]:
         """Store a finished file; returns the job's result. The key has no name in it: that may be a patient's."""

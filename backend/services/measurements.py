@@ -42,6 +42,8 @@ FIGURES = (
 )
 """The columns of the table."""
 
+_HEAD = ["volume", "kind", "label", "author", "created_at", "axis", "slice", "points", *FIGURES]
+
 
 class MeasurementNotFound(NotFound):
     """No such measurement in the caller's cases. Raised by services.measurements."""
@@ -195,12 +197,9 @@ class Measurements:
         names = {volume.id: volume.name for volume in volumes}
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(["volume", "kind", "label", "author", "created_at", "axis", "slice", "points", *FIGURES])
+        writer.writerow(_HEAD)
         for view in self.of_case(who, case_id):
-            row = view.measurement
-            points = " ".join(f"{x:g},{y:g}" for x, y in row.points)
-            place = [names[row.volume_id], row.kind, "", view.author.name, row.created_at.isoformat()]
-            writer.writerow([*place, row.axis, row.slice_index, points, *_columns(row.figures)])
+            writer.writerow(_line(view.measurement, names[view.measurement.volume_id], view.author))
         for volume in volumes:
             for found in self.of_labels(who, volume.id):
                 place = [volume.name, "label", found.label.name, who.name, "", "", "", ""]
@@ -213,6 +212,28 @@ class Measurements:
         for part in parts:
             inside = masks.decode(masks.Rle(size=size, counts=part.counts))
             yield _grey(self._objects.read_slice(volume.voxels_hash, part.slice_index))[inside]
+
+
+def table_of(session: Session, case_id: UUID, author_id: UUID) -> str | None:
+    """What one person measured on a case, as CSV with one row each, to go with their masks; None: nothing."""
+    rows = session.execute(
+        select(Measurement, VolumeRow.name, User)
+        .join(VolumeRow, VolumeRow.id == Measurement.volume_id)
+        .join(User, User.id == Measurement.author_id)
+        .where(VolumeRow.case_id == case_id, Measurement.author_id == author_id)
+        .order_by(Measurement.created_at, Measurement.id)
+    ).all()
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_HEAD)
+    writer.writerows(_line(row, volume, author) for row, volume, author in rows)
+    return out.getvalue() if rows else None
+
+
+def _line(row: Measurement, volume: str, author: User) -> list[Any]:
+    points = " ".join(f"{x:g},{y:g}" for x, y in row.points)
+    place = [volume, row.kind, "", author.name, row.created_at.isoformat()]
+    return [*place, row.axis, row.slice_index, points, *_columns(row.figures)]
 
 
 def _grey(pixels: NDArray[Any]) -> NDArray[Any]:

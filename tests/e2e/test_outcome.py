@@ -150,7 +150,7 @@ def export(page: Page, case_row: str, item: str) -> Download:
     row = page.get_by_role("row").filter(has_text=case_row)
     row.get_by_role("button", name="More for").click()
     with page.expect_download(timeout=60_000) as download:
-        page.get_by_role("menuitem", name=item).click()
+        page.get_by_role("menuitem", name=item, exact=True).click()
     return download.value
 
 

@@ -273,6 +273,7 @@ def test_people_can_use_what_is_in_it(archive: Path) -> None:
     assert "Livers & more" in readme and "could not be written" not in readme
     drawn = [name for name in names if name.startswith("masks/")]
     assert any(name.endswith(".nii.gz") for name in drawn) and any(name.endswith(".seg.dcm") for name in drawn)
+    assert [name.split("/")[-1] for name in drawn].count("measurements.csv") == 1  # Ann's; the manager drew nothing
     assert manifest["files"].keys() == set(names) - {MANIFEST}
 
 
