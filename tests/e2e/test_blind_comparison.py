@@ -16,6 +16,7 @@ from backend.imaging import masks
 from backend.imaging.phantom import LIVER, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from tests.e2e.people import invite, project_with
+from tests.e2e.test_accessibility import faults
 from tests.operations.installation import Installation
 
 pytestmark = pytest.mark.e2e
@@ -81,6 +82,7 @@ def test_a_blinded_comparison(
     expect(better).to_be_enabled()
     rosa.wait_for_function("() => document.querySelector('.judge canvas').width > 300")
     rosa.screenshot(path=screenshots / "blind-pair.png")
+    assert faults(rosa) == []
     for position, key in enumerate(("1", "ArrowRight", "0"), start=1):
         expect(rosa.get_by_text(f"Pair {position} of {PAIRS}")).to_be_visible()
         expect(better).to_be_enabled()
