@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from backend.db.tables import Case, Member
+from backend.db.tables import Annotation, Case, LabelRow, Member, Revision, RevisionSlice, VolumeRow
 from backend.domain.ids import new_id
 from backend.main import create_app
 from backend.wiring import Services
@@ -88,44 +88,51 @@ def test_a_project_of_50_000_cases(client: TestClient, services: Services, proje
         )
 
 
-ANNOTATED = """
-with label as (
-    insert into labels (id, project_id, name, color, value, group_name, position, rules)
-    values (gen_random_uuid(), :project, 'Liver', '#dd8265', 1, '', 0, '{}') returning id
-),
-volume as (
-    insert into volumes (
-        id, project_id, case_id, content_hash, voxels_hash, name, modality, dtype, channels, slices, rows, columns,
-        geometry, presentation, series, source, warnings
-    )
-    select gen_random_uuid(), project_id, id, study_key, '', '', 'CT', 'int16', 1, 50, 128, 128,
-        '{}', '{}', '{}', '{}', '[]'
-    from cases where project_id = :project
-    returning id
-),
-annotation as (
-    insert into annotations (id, volume_id, label_id, annotator_id)
-    select gen_random_uuid(), volume.id, label.id, :annotator from volume, label
-    returning id
-),
-revision as (
-    insert into revisions (id, annotation_id, sequence, origin, author_id, telemetry)
-    select gen_random_uuid(), annotation.id, n, case n when 1 then 'sam' else 'manual' end, :annotator,
-        '{"slices": [{"slice": 1, "clicks": 3, "seconds": 4.5}]}'
-    from annotation, generate_series(1, 2) n
-    returning id
-)
-insert into revision_slices (revision_id, slice_index, counts, flipped_voxels)
-select revision.id, k, '', 100 from revision, generate_series(1, 3) k
-"""
+def _annotate_all(services: Services, project_id: UUID, annotator: UUID) -> None:
+    """One label of one volume a case, drawn by a model on three slices and changed by hand on each. The tables' own
+    defaults fill what does not matter here."""
+    label, telemetry = new_id(), {"slices": [{"slice": 1, "clicks": 3, "seconds": 4.5}]}
+    grid = {"modality": "CT", "dtype": "int16", "channels": 1, "slices": 50, "rows": 128, "columns": 128}
+    volume = grid | {"project_id": project_id, "voxels_hash": "", "name": "", "geometry": {}, "presentation": {}}
+    with services.db.begin() as session:
+        cases = session.scalars(sa.select(Case.id).where(Case.project_id == project_id)).all()
+        ids = [(case, new_id(), new_id()) for case in cases]
+        revision = {"author_id": annotator, "telemetry": telemetry}
+        session.execute(
+            sa.insert(LabelRow),
+            {"id": label, "project_id": project_id, "name": "Liver", "color": "#dd8265", "value": 1},
+        )
+        session.execute(
+            sa.insert(VolumeRow),
+            [{**volume, "id": one, "case_id": case, "content_hash": str(case)} for case, one, _ in ids],
+        )
+        session.execute(
+            sa.insert(Annotation),
+            [{"id": one, "volume_id": of, "label_id": label, "annotator_id": annotator} for _, of, one in ids],
+        )
+        session.execute(
+            sa.insert(Revision),
+            [
+                {**revision, "id": new_id(), "annotation_id": one, "sequence": sequence, "origin": origin}
+                for _, _, one in ids
+                for sequence, origin in ((1, "sam"), (2, "manual"))
+            ],
+        )
+        numbers = sa.select(sa.func.generate_series(1, 3).label("slice")).subquery()
+        session.execute(
+            sa.insert(RevisionSlice).from_select(
+                ["revision_id", "slice_index", "counts", "flipped_voxels"],
+                sa.select(Revision.id, numbers.c.slice, sa.literal(""), sa.literal(100)).join(numbers, sa.true()),
+            )
+        )
 
 
 def test_the_statistics_of_50_000_cases(
     client: TestClient, services: Services, project_id: UUID, report: Report
 ) -> None:
     admin = services.accounts.administrator()
+    _annotate_all(services, project_id, admin.id)
     with services.db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text(ANNOTATED), {"project": project_id, "annotator": admin.id})
         connection.execute(sa.text("analyze"))
     path = f"/api/projects/{project_id}/statistics"
     while client.get(path).json()["pending"]:
