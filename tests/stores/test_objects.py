@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlparse
 
+import httpx
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 
 from backend.stores.objects import Objects, ObjectsUnavailable, voxels_hash
 from backend.stores.planes import Planes
 
 
-@pytest.fixture
-def objects(tmp_path: Path) -> Objects:
-    return Objects((tmp_path / "objects").as_uri())
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of a bucket, whose server's address and key are in the environment, as on an installation."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": "something",
+        }.items():
+            environment.setenv(name, value)
+        httpx.put(f"http://{host}:{port}/images").raise_for_status()
+        yield "s3://images/of/sammed"
+    server.stop()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(urlparse((tmp_path / "objects").as_uri()).path)
+@pytest.fixture(params=["folder", "s3"])
+def objects(tmp_path: Path, request: pytest.FixtureRequest) -> Objects:
+    if request.param == "folder":
+        return Objects((tmp_path / "objects").as_uri())
+    return Objects(f"{request.getfixturevalue('s3')}/{tmp_path.name}")
 
 
-def test_a_file_comes_back_as_it_went(objects: Objects, folder: Path, tmp_path: Path) -> None:
+def test_a_file_comes_back_as_it_went(objects: Objects, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(range(256)) * 5000)
     objects.put_file("originals/a", source)
-    assert (folder / "originals" / "a").read_bytes() == source.read_bytes()
     assert b"".join(objects.chunks("originals/a")) == source.read_bytes()
     assert objects.size_bytes("originals/a") == source.stat().st_size
     objects.fetch("originals/a", tmp_path / "copy")
@@ -77,12 +95,38 @@ def test_content_has_one_name(objects: Objects) -> None:
     assert voxels_hash(strided) == voxels_hash(voxels)
 
 
-def test_half_an_array_is_written_again(objects: Objects, folder: Path) -> None:
+def test_a_folder_of_objects_is_a_folder_of_files(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"as it is")
+    Objects((tmp_path / "objects").as_uri()).put_file("originals/a", source)
+    assert (tmp_path / "objects" / "originals" / "a").read_bytes() == b"as it is"
+
+
+def test_what_is_written_bit_by_bit_appears_at_its_end_and_takes_another_name(objects: Objects) -> None:
+    """More than one part of an S3 upload."""
+    writer = objects.open_writer("exports/1")
+    for _ in range(3):
+        writer.write(b"0123456789" * 500_000)
+    assert not objects.exists("exports/1")
+    writer.close()
+    objects.move("exports/1", "exports/2")
+    assert (objects.keys("exports"), objects.size_bytes("exports/2")) == (["exports/2"], 15_000_000)
+    objects.delete_all(["exports/2"])
+    assert objects.keys("exports") == []
+    objects.delete("exports/2")
+
+
+def test_a_bucket_that_is_not_there_is_said(s3: str) -> None:
+    with pytest.raises(ObjectsUnavailable):
+        Objects(s3.replace("images", "nowhere")).ping()
+
+
+def test_half_an_array_is_written_again(objects: Objects) -> None:
     """The process was killed after some chunks."""
     voxels = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
     digest = objects.put_voxels(voxels)
-    (folder / "voxels" / digest / "complete").unlink()
-    (folder / "voxels" / digest / "c" / "2" / "0" / "0").unlink()
+    objects.delete(f"voxels/{digest}/complete")
+    objects.delete(f"voxels/{digest}/c/2/0/0")
     assert objects.put_voxels(voxels) == digest
     np.testing.assert_array_equal(objects.read_voxels(digest), voxels)
 
