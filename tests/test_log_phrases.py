@@ -11,7 +11,9 @@ from backend.domain.learning import ProposalState
 REPOSITORY = Path(__file__).resolve().parent.parent
 PHRASES = (REPOSITORY / "frontend/src/i18n/audit_en.ts").read_text(encoding="utf-8")
 
-RECORDED = re.compile(r"audit\.record\(\s*session,\s*(?:who|None|principal_of\(user\)),\s*f?\"([a-z_]+\.[a-z_{}]+)\"")
+RECORDED = re.compile(
+    r"(?:audit\.|_)record\(\s*session,\s*(?:who|None|principal_of\(user\)),(?:\s*comparison,)?\s*f?\"([a-z_]+\.[a-z_{}]+)\""
+)
 NAMED_BEFORE = re.compile(r"action = (.*)")
 
 

@@ -1,27 +1,30 @@
 """The job `compare`: the masks of a blinded comparison that are not stored, computed on accepted masks.
 
 A person's clicks are drawn from the accepted mask by the comparison's seed, the same ones for the plain and the taught
-model. What learns is taught by slices of the same mask that are not compared. Nothing is kept before all is computed.
+model. What learns is taught by slices of the same mask that are not compared; of pictures, which have one slice, by the
+masks of others. Nothing is kept before all is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
 from backend.db.tables import Job
-from backend.domain.comparison import ComparisonSettings, MaskSource, PlannedGroup, Source
+from backend.domain.comparison import ComparisonSettings, MaskSource, Source
 from backend.domain.jobs import ComparePayload, JobMessage, ModelMissing
 from backend.imaging import masks
 from backend.services.comparison_pairs import Accepted, Drawn, NewPair
-from backend.services.comparisons import CannotCompare
+from backend.services.comparisons import CannotCompare, ComparisonPlan
 from backend.services.jobs import Progress
 from backend.wiring import Services
 from workers.accepted_cases import StoredImages
+from workers.instances import one_by_one, shows_many
 from workers.interactive import Interactive
 from workers.sammed.assist import AssistConfig, LearnedPrompt, learn_prompt
 from workers.sammed.auto import AutoConfig, auto_segment
@@ -34,17 +37,37 @@ GiveWay = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """One accepted mask with its pictures, encoded as they are asked for."""
+class _Slice:
+    """Slice `k` of an accepted mask; `place`: where its picture is among those of its group."""
 
-    plan: PlannedGroup
     one: Accepted
-    slices: EncodedSlices
+    k: int
+    place: int
 
-    def mask(self, k: int) -> BoolArray:
+    def mask(self) -> BoolArray:
         """[rows, columns] bool"""
         size = [self.one.volume.rows, self.one.volume.columns]
-        return masks.decode(masks.Rle(size=size, counts=self.one.counts_by_slice[k]))
+        return masks.decode(masks.Rle(size=size, counts=self.one.counts_by_slice[self.k]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What is compared of one label: slices of a volume, or pictures; with what teaches it, and the pictures, encoded
+    as they are asked for."""
+
+    targets: Sequence[_Slice]
+    support: Sequence[_Slice]
+    images: EncodedSlices
+    is_volume: bool
+
+    def lessons(self) -> list[AnnotatedSlice]:
+        return [AnnotatedSlice(one.place, self.images.embedding(one.place), one.mask()) for one in self.support]
+
+    def taught_by(self) -> dict[str, Any]:
+        """For the provenance: slices of the same mask, or annotations of other pictures."""
+        if self.is_volume:
+            return {"support": [one.k for one in self.support]}
+        return {"pictures": [str(one.one.annotation.id) for one in self.support]}
 
 
 class ComparisonJob:
@@ -74,7 +97,8 @@ class ComparisonJob:
             return {}
         settings = plan.settings
         model = self._model(settings)
-        of = sum(len(group.slices) for group, _ in plan.groups)
+        groups = list(self._groups(model, plan))
+        of = sum(len(group.targets) for group in groups)
         pairs: list[NewPair] = []
 
         def look() -> None:
@@ -82,15 +106,16 @@ class ComparisonJob:
             self._give_way(lambda: None)
 
         with _translated():
-            for planned, one in plan.groups:
-                images = StoredImages(self._services.objects, [one.volume] * one.volume.slices)
-                group = _Group(planned, one, EncodedSlices(model, images))
+            for group in groups:
                 taught = self._taught(model, group, settings, look) if settings.learns else None
                 first, second = (
                     self._drawn(source, model, taught, group, settings, look)
                     for source in (settings.first, settings.second)
                 )
-                pairs += [NewPair(planned.annotation_id, k, first[k], second[k]) for k in planned.slices]
+                pairs += [
+                    NewPair(target.one.annotation.id, target.k, first[target.place], second[target.place])
+                    for target in group.targets
+                ]
                 look()
         return {"pairs": self._services.comparisons.keep(payload, pairs), "compared": len(pairs)}
 
@@ -103,15 +128,32 @@ class ComparisonJob:
             )
         return self._interactive.model(name)
 
-    def _support(self, group: _Group) -> list[AnnotatedSlice]:
-        return [AnnotatedSlice(k, group.slices.embedding(k), group.mask(k)) for k in group.plan.support]
+    def _groups(self, model: SamModel, plan: ComparisonPlan) -> Iterable[_Group]:
+        """Each accepted mask of a volume or of a picture by itself, and together the pictures that the same teach."""
+        sets: dict[tuple[UUID, ...], tuple[Sequence[Accepted], list[Accepted]]] = {}
+        for planned, one, teachers in plan.groups:
+            if teachers:
+                sets.setdefault(planned.pictures, (teachers, []))[1].append(one)
+                continue
+            targets, support = ([_Slice(one, k, k) for k in chosen] for chosen in (planned.slices, planned.support))
+            images = StoredImages(self._services.objects, [one.volume] * one.volume.slices)
+            yield _Group(targets, support, EncodedSlices(model, images), is_volume=one.volume.slices > 1)
+        for teachers, compared in sets.values():
+            members = [*teachers, *compared]
+            images = StoredImages(self._services.objects, [one.volume for one in members])
+            slices = [_Slice(one, 0, place) for place, one in enumerate(members)]
+            of = len(teachers)
+            yield _Group(slices[of:], slices[:of], EncodedSlices(model, images), is_volume=False)
 
     def _taught(
         self, model: SamModel, group: _Group, settings: ComparisonSettings, look: Callable[[], None]
     ) -> LearnedPrompt:
-        return learn_prompt(
-            model, self._support(group), self._assist, seed=settings.seed, on_step=lambda step, steps: look()
-        )
+        config = self._assist if group.is_volume else replace(self._assist, position_grid=0)
+        lessons = group.lessons()
+        clicked = any(source.what is MaskSource.ASSIST for source in settings.computed)  # on all instances at once
+        if _many(group, lessons) and not clicked:
+            lessons = one_by_one(lessons, np.random.default_rng([settings.seed, len(lessons)]))
+        return learn_prompt(model, lessons, config, seed=settings.seed, on_step=lambda step, steps: look())
 
     def _drawn(
         self,
@@ -122,12 +164,9 @@ class ComparisonJob:
         settings: ComparisonSettings,
         look: Callable[[], None],
     ) -> dict[int, Drawn]:
-        """Slice -> the mask of a source, with where it is from."""
+        """Place of a target -> the mask of a source, with where it is from."""
         if source.how == "stored":
-            found = self._services.comparisons.stored(group.one, source, group.plan.slices)
-            if set(found) != set(group.plan.slices):
-                raise CannotCompare("What was stored was taken back meanwhile.", hint="Set it up again.")
-            return found
+            return self._stored(source, group)
         told = {
             "source": source.what,
             "how": "computed",
@@ -135,21 +174,33 @@ class ComparisonJob:
             "seed": settings.seed,
         }
         if taught is not None and source.what is not MaskSource.PLAIN:
-            told |= {"learned_prompt": taught.checksum, "support": list(group.plan.support)}
+            told |= {"learned_prompt": taught.checksum, **group.taught_by()}
             model = model.with_prompt(taught)
         if source.what is MaskSource.AUTO:
             return dict(self._proposed(model, group, settings, told, look))
         return dict(self._asked(model, group, settings, told))
 
+    def _stored(self, source: Source, group: _Group) -> dict[int, Drawn]:
+        found: dict[int, Drawn] = {}
+        by_mask: dict[UUID, list[_Slice]] = {}
+        for target in group.targets:
+            by_mask.setdefault(target.one.annotation.id, []).append(target)
+        for targets in by_mask.values():
+            kept = self._services.comparisons.stored(targets[0].one, source, [target.k for target in targets])
+            if len(kept) < len(targets):
+                raise CannotCompare("What was stored was taken back meanwhile.", hint="Set it up again.")
+            found |= {target.place: kept[target.k] for target in targets}
+        return found
+
     def _asked(
         self, model: SamModel, group: _Group, settings: ComparisonSettings, told: dict[str, Any]
     ) -> Iterable[tuple[int, Drawn]]:
-        for k in group.plan.slices:
-            rng = stream(settings.seed, str(group.plan.annotation_id), k)
+        for target in group.targets:
+            rng = stream(settings.seed, str(target.one.annotation.id), target.k)
             n = settings.points
-            prompts = draw_prompts(group.mask(k), settings.prompts, n, n, rng, per_instance=False)
-            mask = model.decode(group.slices.embedding(k), prompts).mask
-            yield k, _drawn(mask, {**told, "prompts": _prompts_json(prompts)})
+            prompts = draw_prompts(target.mask(), settings.prompts, n, n, rng, per_instance=False)
+            mask = model.decode(group.images.embedding(target.place), prompts).mask
+            yield target.place, _drawn(mask, {**told, "prompts": _prompts_json(prompts)})
 
     def _proposed(
         self,
@@ -159,16 +210,30 @@ class ComparisonJob:
         told: dict[str, Any],
         look: Callable[[], None],
     ) -> Iterable[tuple[int, Drawn]]:
-        config = replace(self._auto, generator="sapnet")
-        support = self._support(group)
-        targets = list(group.plan.slices)
+        config = replace(self._auto, generator="sapnet", positional=group.is_volume)
+        lessons = group.lessons()
+        if _many(group, lessons):
+            config = replace(config, prompts="boxes", per_component=True)
         made = auto_segment(
-            model, group.slices, support, targets, config, seed=settings.seed, on_progress=lambda share, what: look()
+            model,
+            group.images,
+            lessons,
+            [target.place for target in group.targets],
+            config,
+            seed=settings.seed,
+            on_progress=lambda share, what: look(),
         )
         for proposal in made:
             asked = _prompts_json(proposal.prompts) if proposal.prompts is not None else None
             facts = {**told, "generator": config.generator, "confidence": proposal.confidence, "prompts": asked}
+            if len(proposal.instance_boxes):
+                facts["boxes"] = proposal.instance_boxes.tolist()
             yield proposal.index, _drawn(proposal.mask, facts)
+
+
+def _many(group: _Group, lessons: Sequence[AnnotatedSlice]) -> bool:
+    """Whether pictures show many instances, which SAM^auto asks for one by one, as annotators have it."""
+    return not group.is_volume and shows_many(None, [lesson.mask for lesson in lessons])
 
 
 def _drawn(mask: BoolArray, provenance: dict[str, Any]) -> Drawn:

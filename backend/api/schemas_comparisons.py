@@ -6,17 +6,18 @@ import csv
 import io
 import json
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from backend.api.schemas_base import Rle, Schema
 from backend.api.schemas_jobs import Job
 from backend.api.schemas_people import Person
 from backend.api.schemas_statistics import plain
 from backend.domain.comparison import MOST_PAIRS, MOST_READERS, Choice, ComparisonSettings, Source
-from backend.services.comparisons import ComparisonState, ComparisonView, ReaderProgress, TallyRow, VoteRow
+from backend.services.comparison_tally import TallyRow, VoteRow
+from backend.services.comparisons import ComparisonState, ComparisonView, ReaderProgress
 from backend.services.judging import Judged, Turn
 
 
@@ -27,8 +28,27 @@ class ComparisonIn(Schema):
     settings: ComparisonSettings
     label_ids: list[UUID]
     case_ids: list[UUID] | None = Field(default=None, description="Accepted cases; null: all of them")
+    slices: dict[UUID, list[int]] | None = Field(
+        default=None, description="Of these of the chosen cases only these slices, from 0; of pictures it says nothing"
+    )
     reader_ids: Annotated[list[UUID], Field(max_length=MOST_READERS)]
     pairs: Annotated[int, Field(ge=1, le=MOST_PAIRS)] = 40
+
+    @model_validator(mode="after")
+    def _of_chosen_cases(self) -> Self:
+        if self.slices and not set(self.slices) <= set(self.case_ids or ()):
+            raise ValueError("Slices are chosen of cases that are chosen.")
+        return self
+
+    @property
+    def cases(self) -> dict[UUID, list[int] | None] | None:
+        """Case -> its chosen slices, None: any of them; None: all accepted cases."""
+        slices = self.slices or {}
+        return None if self.case_ids is None else {case_id: slices.get(case_id) for case_id in self.case_ids}
+
+
+class ReadersIn(Schema):
+    reader_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_READERS)]
 
 
 class ReaderProgressOut(Schema):
@@ -46,6 +66,7 @@ class ComparisonOut(Schema):
     project_id: UUID
     name: str
     created_at: datetime
+    closed_at: datetime | None = Field(description="Since when nobody judges any more")
     state: ComparisonState
     job: Job | None = Field(description="That computes masks, as long as it is not done")
     pairs: int
@@ -63,6 +84,7 @@ class ComparisonOut(Schema):
             project_id=row.project_id,
             name=row.name,
             created_at=row.created_at,
+            closed_at=row.closed_at,
             state=view.state,
             job=Job.of(view.job) if shown and view.job else None,
             pairs=view.pairs,

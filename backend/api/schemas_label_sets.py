@@ -20,9 +20,10 @@ class LabelSetFile(Schema):
 
     format: Literal["sammed-labels-1"] = "sammed-labels-1"
     labels: Annotated[list[LabelIn], Field(min_length=1, max_length=255)]
+    exclusive: bool | None = Field(default=None, description="A voxel belongs to one label at most; null: not said")
 
     @classmethod
-    def of(cls, drafts: list[LabelDraft]) -> LabelSetFile:
+    def of(cls, drafts: list[LabelDraft], exclusive: bool) -> LabelSetFile:
         labels = [
             LabelIn(
                 name=draft.name,
@@ -37,7 +38,7 @@ class LabelSetFile(Schema):
             )
             for draft in drafts
         ]
-        return cls.model_construct(format="sammed-labels-1", labels=labels)
+        return cls.model_construct(format="sammed-labels-1", labels=labels, exclusive=exclusive)
 
 
 class LabelCopyIn(Schema):
@@ -52,10 +53,18 @@ class TakenOut(Schema):
     labels: list[Label]
     added: int
     kept: list[str] = Field(description="Names that the project has already; those labels stay as they are")
+    exclusive: bool = Field(description="The project's labels exclude each other")
+    differs: bool = Field(description="Those that were brought in were meant otherwise; the project stays as it is")
 
     @classmethod
     def of(cls, taken: Taken) -> TakenOut:
-        return cls(labels=[Label.of(row) for row in taken.labels], added=taken.added, kept=list(taken.kept))
+        return cls(
+            labels=[Label.of(row) for row in taken.labels],
+            added=taken.added,
+            kept=list(taken.kept),
+            exclusive=taken.exclusive,
+            differs=taken.differs,
+        )
 
 
 class LabelSetVersion(Schema):

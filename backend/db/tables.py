@@ -95,6 +95,8 @@ class Credential(Base):
     scope: Mapped[str] = mapped_column(String(16), default="all")  # all | read
     dicomweb_project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="SET NULL"))
     identity_id: Mapped[UUID | None] = mapped_column(ForeignKey("identities.id", ondelete="CASCADE"))  # a session's
+    provider_session: Mapped[str | None] = mapped_column(String(255))  # as the sign-in service calls it
+    id_token: Mapped[str | None] = mapped_column(Text)  # that began a session; shown to the service to end its own
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
@@ -102,6 +104,7 @@ class Credential(Base):
     __table_args__ = (
         CheckConstraint("kind in ('session', 'token', 'one_time')", name="credential_kind"),
         CheckConstraint("scope in ('all', 'read')", name="credential_scope"),
+        Index("credentials_by_provider_session", "provider_session"),
     )
 
 
@@ -669,6 +672,8 @@ class Comparison(Base):
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))  # that computes masks
     identical: Mapped[int] = mapped_column(Integer, default=0)  # pairs of equal masks, which nobody is shown
     ready_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]  # nobody judges any more
+    deleted_at: Mapped[datetime | None]  # out of every list; what was said stays, as all history does
     created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = _now()
 

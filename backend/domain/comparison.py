@@ -46,7 +46,7 @@ class Source(BaseModel):
 
 class ComparisonSettings(BaseModel):
     """`prompts` and `points` (positive and negative ones each) are for what is computed of a click; `support` slices of
-    the accepted mask teach what is learned, and are not compared."""
+    the accepted mask, or of pictures so many others with the label, teach what is learned, and are not compared."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,8 @@ class ComparisonSettings(BaseModel):
 
 
 class PlannedGroup(BaseModel):
-    """Slices of one accepted mask that are compared, and those that may teach."""
+    """Slices of one accepted mask that are compared, and those of the same volume that may teach. Of a picture, which
+    has one slice, the accepted masks of other pictures teach: `pictures`, as annotations."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -86,6 +87,7 @@ class PlannedGroup(BaseModel):
     label_id: UUID
     slices: tuple[int, ...]
     support: tuple[int, ...] = ()
+    pictures: tuple[UUID, ...] = ()
 
 
 class Choice(StrEnum):

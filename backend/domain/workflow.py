@@ -70,7 +70,7 @@ TRANSITIONS: dict[CaseState, dict[CaseState, Action]] = {
         CaseState.RETURNED: Action.REVIEW,
         CaseState.IN_PROGRESS: Action.ANNOTATE,
     },
-    CaseState.ACCEPTED: {CaseState.RETURNED: Action.REVIEW},
+    CaseState.ACCEPTED: {CaseState.RETURNED: Action.MANAGE},  # a result is taken back by who answers for it
     CaseState.RETURNED: {
         CaseState.IN_PROGRESS: Action.ANNOTATE,
         CaseState.SUBMITTED: Action.ANNOTATE,

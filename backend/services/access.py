@@ -157,7 +157,7 @@ def require_unlocked(session: Session, who: Principal, case_id: UUID) -> Case:
     if is_locked(session, who, case):
         reading = blind_reading(session, who, case)
         state = reading.state if reading else case.state
-        hint = "Take it back first." if state == CaseState.SUBMITTED else "A reviewer can send it back."
+        hint = "Take it back first." if state == CaseState.SUBMITTED else "A manager of the project can send it back."
         raise CaseLocked(f"This case is {state}: what is drawn stays as it is.", hint=hint)
     return case
 
@@ -184,7 +184,9 @@ def require_drawable(session: Session, who: Principal, case_id: UUID, annotator_
     case = session.get_one(Case, case_id, with_for_update={"key_share": True})
     require(session, who, case.project_id, Action.REVIEW)
     if case.state == CaseState.ACCEPTED:
-        raise CaseLocked("This case is accepted: what is drawn stays as it is.", hint="Send it back first.")
+        raise CaseLocked(
+            "This case is accepted: what is drawn stays as it is.", hint="A manager of the project can send it back."
+        )
     if case.state != CaseState.SUBMITTED:
         raise NotYourAnnotation(
             "Only its annotator draws in an annotation until the case is submitted.", hint="Open the case as your own."
@@ -206,6 +208,12 @@ def require_drawable(session: Session, who: Principal, case_id: UUID, annotator_
     ):
         raise NotYourAnnotation("This person drew nothing on the case.", hint="Open the case as your own.")
     return case
+
+
+def members_here(project_id: UUID) -> Select[UUID]:
+    """The ids of people who work in a project: its members whose account is not deactivated."""
+    here = select(Member.user_id).join(User, User.id == Member.user_id)
+    return here.where(Member.project_id == project_id, User.disabled_at.is_(None))
 
 
 def _sees(session: Session, who: Principal, case: Case) -> bool:

@@ -38,6 +38,7 @@ from backend.services.access import (
     Principal,
     RoleForbids,
     blind_reading,
+    members_here,
     require,
     require_case,
     role_in,
@@ -96,7 +97,8 @@ class CaseOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases of a project. `assignee` left: somebody who cannot work on it any more; `label_id`: somebody drew
+    """Which cases of a project. `assignee` left: of somebody, or read blind by
+    somebody, who cannot work on it any more; `label_id`: somebody drew
     this label; `text`: the name holds it; `overdue`: open, and the due date is past."""
 
     state: CaseState | None = None
@@ -310,8 +312,10 @@ def _matching(session: Session, who: Principal, project: Project, where: CaseFil
     if where.assignee == "nobody":
         query = query.where(Case.assignee_id.is_(None), Case.is_blind.is_(False))
     elif where.assignee == "left":
-        here = select(Member.user_id).join(User).where(Member.project_id == project.id, User.disabled_at.is_(None))
-        query = query.where(Case.assignee_id.not_in(here), Case.state.in_(OPEN_STATES))
+        here = members_here(project.id)
+        reads = exists().where(Reading.case_id == Case.id, Reading.reader_id.not_in(here), Reading.is_test.is_(False))
+        reads = reads.where(Reading.state.in_(OPEN_STATES))
+        query = query.where(or_(Case.assignee_id.not_in(here), reads), Case.state.in_(OPEN_STATES))
     elif where.assignee is not None:
         shown = true() if where.assignee == who.id else Reading.is_test.is_(False)
         reads = exists().where(Reading.case_id == Case.id, Reading.reader_id == where.assignee, shown)
@@ -437,7 +441,9 @@ def _changed(role: Role, case: Case, changes: dict[str, Any]) -> dict[str, Any]:
     state, assignee_id = CaseState(case.state), wanted.get("assignee_id", case.assignee_id)
     if assignee_id != case.assignee_id:
         if state is CaseState.ACCEPTED:
-            raise ForbiddenTransition("The case is accepted: nobody works on it.", hint="Return it first.")
+            raise ForbiddenTransition(
+                "The case is accepted: nobody works on it.", hint="A manager of the project can send it back first."
+            )
         if assignee_id is None and state is CaseState.ASSIGNED:
             state = _moved(role, state, CaseState.NEW)
         elif assignee_id is not None and state in (CaseState.NEW, CaseState.IN_PROGRESS, CaseState.RETURNED):
@@ -482,7 +488,12 @@ def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
         allowed = ", ".join(TRANSITIONS[now]) or "nothing"
         raise ForbiddenTransition(f"A case that is {now} cannot become {to}.", hint=f"It can become: {allowed}.")
     if action not in ALLOWED[role]:
-        raise RoleForbids(f"As {role} you may not make a case {to}.")
+        if now is CaseState.ACCEPTED:
+            raise RoleForbids(
+                f"The case is accepted and counts as a result. As {role} you may not make it {to}.",
+                hint="Ask a manager of the project to send it back. A comment on the case tells them why.",
+            )
+        raise RoleForbids(f"As {role} you may not make a case {to}.", hint="A manager of the project can.")
     return to
 
 

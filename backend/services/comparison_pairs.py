@@ -1,5 +1,5 @@
-"""The pairs of a blinded comparison: which slices of accepted masks, what is stored of them by whom, and who sees which
-side when. Functions within a unit of work; who may is in services.comparisons.
+"""The pairs of a blinded comparison: accepted masks, what is stored of them by whom, and who sees which side when.
+Functions within a unit of work; which slices is in services.comparison_plan, who may in services.comparisons.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ from backend.db.tables import (
 )
 from backend.domain.comparison import (
     ORIGIN_OF,
-    ComparisonSettings,
     MaskSource,
-    PlannedGroup,
     Source,
 )
 from backend.domain.ids import new_id
@@ -63,11 +61,13 @@ class Accepted:
     volume: VolumeRow
     counts_by_slice: Mapping[int, str]
 
+    @property
+    def is_picture(self) -> bool:
+        return self.volume.slices == 1
 
-def accepted(
-    session: Session, project_id: UUID, label_ids: Sequence[UUID], case_ids: Sequence[UUID] | None
-) -> list[Accepted]:
-    """The accepted masks of these labels, of all accepted cases or of those named."""
+
+def accepted(session: Session, project_id: UUID, label_ids: Sequence[UUID]) -> list[Accepted]:
+    """The accepted masks of these labels, of all accepted cases."""
     query = (
         select(Annotation, VolumeRow)
         .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
@@ -80,8 +80,6 @@ def accepted(
         )
         .order_by(Annotation.id)
     )
-    if case_ids is not None:
-        query = query.where(Case.id.in_(case_ids))
     rows = session.execute(query).all()
     drawn: dict[UUID, dict[int, str]] = defaultdict(dict)
     current = session.scalars(
@@ -92,43 +90,6 @@ def accepted(
     for row in current:
         drawn[row.annotation_id][row.slice_index] = row.counts
     return [Accepted(annotation, volume, drawn[annotation.id]) for annotation, volume in rows if drawn[annotation.id]]
-
-
-def plan(session: Session, found: Sequence[Accepted], settings: ComparisonSettings, most: int) -> list[PlannedGroup]:
-    """At most so many slices, drawn by the seed, as evenly from all masks as they have slices that both sources can
-    show. Masks with too few slices to learn from are left out."""
-    rng = Random(settings.seed)
-    open_slices: list[tuple[Accepted, list[int], list[int]]] = []
-    for one in found:
-        slices = sorted(one.counts_by_slice)
-        support: list[int] = []
-        if settings.learns:
-            if one.volume.slices == 1 or len(slices) <= settings.support:
-                continue
-            support = sorted(rng.sample(slices, settings.support))
-        for source in (settings.first, settings.second):
-            if source.how == "stored":
-                slices = [k for k in slices if k in stored(session, one, source, slices)]
-        candidates = [k for k in slices if k not in support]
-        rng.shuffle(candidates)
-        open_slices.append((one, candidates, support))
-    chosen: dict[UUID, list[int]] = defaultdict(list)
-    while most > 0 and any(candidates for _, candidates, _ in open_slices):
-        for one, candidates, _ in open_slices:
-            if candidates and most > 0:
-                chosen[one.annotation.id].append(candidates.pop())
-                most -= 1
-    return [
-        PlannedGroup(
-            annotation_id=one.annotation.id,
-            volume_id=one.volume.id,
-            label_id=one.annotation.label_id,
-            slices=tuple(sorted(chosen[one.annotation.id])),
-            support=tuple(support),
-        )
-        for one, _, support in open_slices
-        if chosen[one.annotation.id]
-    ]
 
 
 def stored(session: Session, one: Accepted, source: Source, slices: Iterable[int]) -> dict[int, Drawn]:
@@ -183,20 +144,24 @@ def keep(session: Session, comparison: Comparison, pairs: Sequence[NewPair], rea
     session.add_all(rows)
     session.flush()
     for reader in readers:
-        drawn = shown(len(rows), Random(f"{comparison.id}/{reader}"))
-        session.add_all(
-            ComparisonTurn(
-                pair_id=rows[n].id,
-                reader_id=reader,
-                comparison_id=comparison.id,
-                position=position,
-                first_is_left=first_is_left,
-            )
-            for position, (n, first_is_left) in enumerate(drawn)
-        )
+        draw_turns(session, comparison.id, [row.id for row in rows], reader)
     comparison.identical = len(pairs) - len(different)
     comparison.ready_at = datetime.now(UTC)
     return len(rows)
+
+
+def draw_turns(session: Session, comparison_id: UUID, pair_ids: Sequence[UUID], reader: UUID) -> None:
+    """A reader's own order of the pairs, and the sides."""
+    session.add_all(
+        ComparisonTurn(
+            pair_id=pair_ids[n],
+            reader_id=reader,
+            comparison_id=comparison_id,
+            position=position,
+            first_is_left=first_is_left,
+        )
+        for position, (n, first_is_left) in enumerate(shown(len(pair_ids), Random(f"{comparison_id}/{reader}")))
+    )
 
 
 def shown(pairs: int, rng: Random) -> list[tuple[int, bool]]:

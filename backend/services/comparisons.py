@@ -6,11 +6,12 @@ for managers who judge, too.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -18,38 +19,32 @@ from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import (
-    Annotation,
     Case,
     Comparison,
     ComparisonPair,
     ComparisonReader,
-    ComparisonTurn,
     ComparisonVote,
     Job,
     LabelRow,
     Member,
     User,
-    VolumeRow,
 )
 from backend.domain.comparison import (
     MOST_PAIRS,
     MOST_READERS,
-    Choice,
     ComparisonSettings,
     PlannedGroup,
     Source,
-    Tally,
-    Winner,
-    majority,
-    winner_of,
 )
 from backend.domain.ids import new_id
-from backend.domain.jobs import ComparePayload, JobKind, JobState, ModelMissing, NoWorker, QueueName
-from backend.domain.workflow import ALLOWED, Action, Role
+from backend.domain.jobs import ComparePayload, JobIsOver, JobKind, JobState, ModelMissing, NoWorker, QueueName
+from backend.domain.workflow import ALLOWED, Action, CaseState, Role
 from backend.errors import Conflict, Forbidden, NotFound, Rejected
 from backend.services import audit
 from backend.services.access import Principal, may, require, role_in
-from backend.services.comparison_pairs import Accepted, Drawn, NewPair, accepted, keep, plan, readers_of, stored
+from backend.services.comparison_pairs import Accepted, Drawn, NewPair, accepted, draw_turns, keep, readers_of, stored
+from backend.services.comparison_plan import Slices, plan
+from backend.services.comparison_tally import TallyRow, VoteRow, tally_rows, votes_of
 from backend.services.jobs import Jobs
 from backend.services.paging import Page, page
 from backend.services.segmentation import Segmentation
@@ -77,6 +72,20 @@ class StillBlinded(Conflict):
 
     code = "still_blinded"
     title = "Finish judging first"
+
+
+class ComparisonClosed(Conflict):
+    """A manager closed it: nobody judges or is added any more. Raised by services.comparisons and services.judging."""
+
+    code = "comparison_closed"
+    title = "This comparison is closed"
+
+
+class NothingToClose(Conflict):
+    """A comparison without pairs has nothing that could be closed. Raised by services.comparisons."""
+
+    code = "nothing_to_close"
+    title = "This comparison is not ready"
 
 
 class TallyForManagers(Forbidden):
@@ -114,37 +123,11 @@ class ComparisonView:
 
 
 @dataclass(frozen=True, slots=True)
-class TallyRow:
-    """Of a label (None: all) and a reader (None: of each pair what most readers prefer)."""
-
-    label: LabelRow | None
-    reader: User | None
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class VoteRow:
-    """The vote that counts of a reader on a pair, with what was shown where."""
-
-    case: Case
-    volume: VolumeRow
-    label: LabelRow
-    reader: User
-    pair: ComparisonPair
-    turn: ComparisonTurn
-    vote: ComparisonVote
-
-    @property
-    def winner(self) -> Winner:
-        return winner_of(Choice(self.vote.choice), first_is_left=self.turn.first_is_left)
-
-
-@dataclass(frozen=True, slots=True)
 class ComparisonPlan:
-    """What a worker computes of, all of one moment."""
+    """What a worker computes of, all of one moment: each mask with the pictures that teach it, if it is one itself."""
 
     settings: ComparisonSettings
-    groups: Sequence[tuple[PlannedGroup, Accepted]]
+    groups: Sequence[tuple[PlannedGroup, Accepted, Sequence[Accepted]]]
 
 
 class Comparisons:
@@ -163,12 +146,13 @@ class Comparisons:
         settings: ComparisonSettings,
         *,
         label_ids: Sequence[UUID],
-        case_ids: Sequence[UUID] | None,
+        cases: Mapping[UUID, Slices | None] | None,
         reader_ids: Sequence[UUID],
         pairs: int,
     ) -> ComparisonView:
-        """Set up a comparison. What is stored can be judged at once; for what is computed a job is queued. Raises
-        CannotCompare, NoWorker, ModelMissing."""
+        """Set up a comparison, of all accepted cases or of `cases`, of which None stands for any slice. What is stored
+        can be judged at once; for what is computed a job is queued. Raises CannotCompare, SlicesNotComparable,
+        NoWorker, ModelMissing."""
         readers = list(dict.fromkeys(reader_ids))
         name = name.strip()
         job: Job | None = None
@@ -178,16 +162,17 @@ class Comparisons:
                 raise CannotCompare("A comparison needs a name of 1 to 120 characters.")
             if not 1 <= pairs <= MOST_PAIRS or not 1 <= len(readers) <= MOST_READERS:
                 raise CannotCompare(f"A comparison has 1 to {MOST_PAIRS} pairs and 1 to {MOST_READERS} readers.")
-            _check_chosen(session, project_id, label_ids, readers)
+            _check_readers(session, project_id, readers)
+            _check_chosen(session, project_id, label_ids, cases)
             if settings.computed:
                 settings = settings.model_copy(update={"model": settings.model or self._segmentation.default_model})
                 self._check_workers(settings.model or "")
-            found = accepted(session, project_id, label_ids, case_ids)
-            groups = plan(session, found, settings, pairs)
+            found = accepted(session, project_id, label_ids)
+            groups = plan(session, found, settings, pairs, cases)
             if not groups:
                 raise CannotCompare(
                     "No accepted case has a slice that both sources can show.",
-                    hint="Accept cases with these labels, learn from fewer slices, or choose other sources.",
+                    hint="Accept more cases with these labels, learn from fewer slices, or choose other sources.",
                 )
             comparison = Comparison(
                 id=new_id(),
@@ -227,20 +212,77 @@ class Comparisons:
             self._jobs.dispatch(job)
         return view
 
+    def add_readers(self, who: Principal, comparison_id: UUID, reader_ids: Sequence[UUID]) -> ComparisonView:
+        """Let more people judge the same pairs; who judges already goes on. Raises CannotCompare, ComparisonClosed."""
+        with self._db.begin() as session:
+            comparison = _managed(session, who, comparison_id)
+            if comparison.closed_at is not None:
+                raise ComparisonClosed("Its tally is open, and nobody judges any more.", hint="Set up another one.")
+            known = {reader.reader_id for reader in readers_of(session, comparison.id)}
+            added = [reader for reader in dict.fromkeys(reader_ids) if reader not in known]
+            if len(known) + len(added) > MOST_READERS:
+                raise CannotCompare(f"A comparison has at most {MOST_READERS} readers.")
+            _check_readers(session, comparison.project_id, added)
+            session.add_all(ComparisonReader(comparison_id=comparison.id, reader_id=reader) for reader in added)
+            session.flush()
+            if comparison.ready_at is not None:
+                of_it = select(ComparisonPair.id).where(ComparisonPair.comparison_id == comparison.id)
+                pair_ids = session.scalars(of_it.order_by(ComparisonPair.id)).all()
+                for reader in added:
+                    draw_turns(session, comparison.id, pair_ids, reader)
+            if added:
+                told = [str(reader) for reader in added]
+                _record(session, who, comparison, "comparison.readers_added", readers=told)
+            return _view(session, who, comparison)
+
+    def close(self, who: Principal, comparison_id: UUID) -> ComparisonView:
+        """Nobody judges any more, and its readers see the tally; what they said counts. There is no way back, because
+        they have seen it. Raises NothingToClose."""
+        with self._db.begin() as session:
+            comparison = _managed(session, who, comparison_id)
+            if comparison.ready_at is None:
+                raise NothingToClose("Its masks are not computed.", hint="Delete it, or wait.")
+            if comparison.closed_at is None:
+                comparison.closed_at = datetime.now(UTC)
+                _record(session, who, comparison, "comparison.closed")
+            return _view(session, who, comparison)
+
+    def delete(self, who: Principal, comparison_id: UUID) -> None:
+        """Take it out of every list and tally, and stop computing. What readers said stays in the database and in the
+        project's archives, like all history, so that `restore` can bring it back."""
+        with self._db.begin() as session:
+            comparison = _managed(session, who, comparison_id)
+            comparison.deleted_at = datetime.now(UTC)
+            _record(session, who, comparison, "comparison.deleted")
+            job = session.get(Job, comparison.job_id) if comparison.job_id else None
+            job_id = job.id if job is not None and not JobState(job.state).is_final else None
+        if job_id is not None:
+            with suppress(JobIsOver):
+                self._jobs.cancel(who, job_id)
+
+    def restore(self, who: Principal, comparison_id: UUID) -> ComparisonView:
+        """Bring a deleted comparison back, with all that was said."""
+        with self._db.begin() as session:
+            comparison = _managed(session, who, comparison_id, deleted=True)
+            if comparison.deleted_at is not None:
+                comparison.deleted_at = None
+                _record(session, who, comparison, "comparison.restored")
+            return _view(session, who, comparison)
+
     def votes(self, who: Principal, comparison_id: UUID) -> tuple[ComparisonSettings, list[VoteRow]]:
         """Every vote that counts with what each mask is, for managers. Raises StillBlinded, TallyForManagers."""
         with self._db.begin() as session:
             comparison = self._unblinded(session, who, comparison_id)
             if not may(session, who, comparison.project_id, Action.MANAGE):
                 raise TallyForManagers("Single votes are for those who manage the project.")
-            return ComparisonSettings.model_validate(comparison.settings), _votes(session, comparison_id)
+            return ComparisonSettings.model_validate(comparison.settings), votes_of(session, comparison_id)
 
     # -- for everybody in it ------------------------------------------------------------------------------------------
     def of_project(self, who: Principal, project_id: UUID, *, limit: int, cursor: str | None) -> Page[ComparisonView]:
         """Newest first: all for managers, else those that the caller judges in."""
         with self._db.begin() as session:
             require(session, who, project_id, Action.REVIEW)
-            query = select(Comparison).where(Comparison.project_id == project_id)
+            query = select(Comparison).where(Comparison.project_id == project_id, Comparison.deleted_at.is_(None))
             if not may(session, who, project_id, Action.MANAGE):
                 query = query.join(ComparisonReader).where(ComparisonReader.reader_id == who.id)
             found = page(session, query, Comparison.id, limit=limit, cursor=cursor)
@@ -255,7 +297,7 @@ class Comparisons:
         """By label and reader, and of all; for managers, and for readers who have finished. Raises StillBlinded."""
         with self._db.begin() as session:
             comparison = self._unblinded(session, who, comparison_id)
-            return _view(session, who, comparison), _rows(_votes(session, comparison_id))
+            return _view(session, who, comparison), tally_rows(votes_of(session, comparison_id))
 
     # -- in a worker --------------------------------------------------------------------------------------------------
     def plan(self, payload: ComparePayload) -> ComparisonPlan | None:
@@ -268,13 +310,16 @@ class Comparisons:
                 return None
             groups = [PlannedGroup.model_validate(group) for group in comparison.plan]
             labels = {group.label_id for group in groups}
-            found = {one.annotation.id: one for one in accepted(session, comparison.project_id, list(labels), None)}
+            found = {one.annotation.id: one for one in accepted(session, comparison.project_id, list(labels))}
             settings = ComparisonSettings.model_validate(comparison.settings)
+            planned = []
             for group in groups:
-                one = found.get(group.annotation_id)
-                if one is None or not {*group.slices, *group.support} <= set(one.counts_by_slice):
+                one, pictures = found.get(group.annotation_id), [found.get(taught) for taught in group.pictures]
+                whole = one is not None and {*group.slices, *group.support} <= set(one.counts_by_slice)
+                if one is None or not whole or None in pictures:
                     raise CannotCompare("An accepted mask was taken back meanwhile.", hint="Set it up again.")
-            return ComparisonPlan(settings, [(group, found[group.annotation_id]) for group in groups])
+                planned.append((group, one, [picture for picture in pictures if picture is not None]))
+            return ComparisonPlan(settings, planned)
 
     def stored(self, one: Accepted, source: Source, slices: Sequence[int]) -> dict[int, Drawn]:
         """What the history has of a source on these slices."""
@@ -295,7 +340,7 @@ class Comparisons:
     # -- inside -------------------------------------------------------------------------------------------------------
     def _unblinded(self, session: Session, who: Principal, comparison_id: UUID) -> Comparison:
         comparison = find(session, who, comparison_id)
-        if _is_blinded(session, who, comparison):
+        if is_blinded(session.get(ComparisonReader, (comparison.id, who.id)), comparison):
             raise StillBlinded("The tally would tell what is compared.", hint="Judge all pairs and finish.")
         return comparison
 
@@ -309,7 +354,7 @@ class Comparisons:
             raise ModelMissing(f"No running worker has the model '{model}'.", hint="`sammed models list` shows them.")
 
 
-def find(session: Session, who: Principal, comparison_id: UUID) -> Comparison:
+def find(session: Session, who: Principal, comparison_id: UUID, *, deleted: bool = False) -> Comparison:
     """The comparison, if the caller manages its project or judges in it. Raises ComparisonNotFound, RoleForbids."""
     comparison = session.get(Comparison, comparison_id)
     if comparison is None or role_in(session, who, comparison.project_id) is None:
@@ -318,19 +363,48 @@ def find(session: Session, who: Principal, comparison_id: UUID) -> Comparison:
     judges = session.get(ComparisonReader, (comparison.id, who.id)) is not None
     if not judges and not may(session, who, comparison.project_id, Action.MANAGE):
         raise ComparisonNotFound("You are not among the readers of this comparison.")
+    if comparison.deleted_at is not None and not deleted:
+        raise ComparisonNotFound("This comparison was deleted.", hint="A manager can bring it back.")
     return comparison
 
 
-def _is_blinded(session: Session, who: Principal, comparison: Comparison) -> bool:
-    reader = session.get(ComparisonReader, (comparison.id, who.id))
-    return reader is not None and reader.finished_at is None
+def is_blinded(reader: ComparisonReader | None, comparison: Comparison) -> bool:
+    """Whether what is compared and the tally are hidden from this reader, or from somebody who is none."""
+    return reader is not None and reader.finished_at is None and comparison.closed_at is None
 
 
-def _check_chosen(session: Session, project_id: UUID, label_ids: Sequence[UUID], readers: Sequence[UUID]) -> None:
-    """Raises CannotCompare for labels of other projects, and for people who do not review."""
+def _managed(session: Session, who: Principal, comparison_id: UUID, *, deleted: bool = False) -> Comparison:
+    """The comparison, held until the end of the unit of work, if the caller manages its project."""
+    comparison = find(session, who, comparison_id, deleted=deleted)
+    require(session, who, comparison.project_id, Action.MANAGE)
+    session.refresh(comparison, with_for_update=True)
+    return comparison
+
+
+def _record(session: Session, who: Principal, comparison: Comparison, action: str, **told: Any) -> None:
+    audit.record(session, who, action, project_id=comparison.project_id, subject=comparison.id, **told)
+
+
+def _check_chosen(
+    session: Session, project_id: UUID, label_ids: Sequence[UUID], cases: Mapping[UUID, Slices | None] | None
+) -> None:
+    """Raises CannotCompare for labels of other projects, and for cases that are not accepted ones of this."""
     labels = select(func.count()).where(LabelRow.id.in_(label_ids), LabelRow.project_id == project_id)
     if not label_ids or (session.scalar(labels) or 0) < len(set(label_ids)):
         raise CannotCompare("Choose labels of this project.")
+    if cases is None:
+        return
+    fine = select(func.count()).where(
+        Case.id.in_(cases), Case.project_id == project_id, Case.state == CaseState.ACCEPTED
+    )
+    if not cases or (session.scalar(fine) or 0) < len(cases):
+        raise CannotCompare("Choose accepted cases of this project.", hint="Of others no mask counts as accepted.")
+    if any(slices is not None and len(slices) == 0 for slices in cases.values()):
+        raise CannotCompare("Of a case no slice is chosen.", hint="Name slices, or leave them open for any.")
+
+
+def _check_readers(session: Session, project_id: UUID, readers: Sequence[UUID]) -> None:
+    """Raises CannotCompare for people who do not review."""
     rows = session.execute(
         select(User, Member.role)
         .outerjoin(Member, (Member.user_id == User.id) & (Member.project_id == project_id))
@@ -366,13 +440,14 @@ def _view(session: Session, who: Principal, comparison: Comparison) -> Compariso
             .group_by(ComparisonVote.reader_id)
         ).all()
     )
+    rows = readers_of(session, comparison.id)
     progress = [
         ReaderProgress(session.get_one(User, row.reader_id), judged.get(row.reader_id, 0), row.finished_at)
-        for row in readers_of(session, comparison.id)
+        for row in rows
     ]
     mine = next((one for one in progress if one.reader.id == who.id), None)
     manages = may(session, who, comparison.project_id, Action.MANAGE)
-    blinded = mine is not None and mine.finished_at is None
+    blinded = any(is_blinded(row, comparison) for row in rows if row.reader_id == who.id)
     return ComparisonView(
         comparison,
         state,
@@ -382,54 +457,3 @@ def _view(session: Session, who: Principal, comparison: Comparison) -> Compariso
         progress if manages else [one for one in progress if one is mine],
         mine,
     )
-
-
-def _votes(session: Session, comparison_id: UUID) -> list[VoteRow]:
-    """The newest vote of every reader on every pair."""
-    newest = (
-        select(ComparisonVote.pair_id, ComparisonVote.reader_id, func.max(ComparisonVote.number).label("number"))
-        .join(ComparisonPair, ComparisonPair.id == ComparisonVote.pair_id)
-        .where(ComparisonPair.comparison_id == comparison_id)
-        .group_by(ComparisonVote.pair_id, ComparisonVote.reader_id)
-        .subquery()
-    )
-    rows = session.execute(
-        select(Case, VolumeRow, LabelRow, User, ComparisonPair, ComparisonTurn, ComparisonVote)
-        .select_from(newest)
-        .join(
-            ComparisonVote,
-            (ComparisonVote.pair_id == newest.c.pair_id)
-            & (ComparisonVote.reader_id == newest.c.reader_id)
-            & (ComparisonVote.number == newest.c.number),
-        )
-        .join(ComparisonPair, ComparisonPair.id == ComparisonVote.pair_id)
-        .join(
-            ComparisonTurn,
-            (ComparisonTurn.pair_id == ComparisonVote.pair_id) & (ComparisonTurn.reader_id == ComparisonVote.reader_id),
-        )
-        .join(Annotation, Annotation.id == ComparisonPair.annotation_id)
-        .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
-        .join(Case, Case.id == VolumeRow.case_id)
-        .join(LabelRow, LabelRow.id == Annotation.label_id)
-        .join(User, User.id == ComparisonVote.reader_id)
-        .order_by(User.name, User.id, ComparisonTurn.position)
-    )
-    return [VoteRow(*row) for row in rows]
-
-
-def _rows(votes: Sequence[VoteRow]) -> list[TallyRow]:
-    """All labels first, then label by label; within them all readers first, then reader by reader."""
-    labels = {vote.label.id: vote.label for vote in votes}
-    readers = {vote.reader.id: vote.reader for vote in votes}
-    found = []
-    by_name = sorted(labels.values(), key=lambda label: (label.position, label.value))
-    for label in [None, *(by_name if len(by_name) > 1 else [])]:
-        chosen = [vote for vote in votes if label is None or vote.label.id == label.id]
-        by_pair: dict[UUID, list[Winner]] = defaultdict(list)
-        for vote in chosen:
-            by_pair[vote.pair.id].append(vote.winner)
-        found.append(TallyRow(label, None, Tally.of(majority(winners) for winners in by_pair.values())))
-        if len(readers) > 1:
-            for reader in readers.values():
-                found.append(TallyRow(label, reader, Tally.of(v.winner for v in chosen if v.reader.id == reader.id)))
-    return found

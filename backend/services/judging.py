@@ -24,7 +24,7 @@ from backend.domain.comparison import Choice
 from backend.errors import Conflict, NotFound
 from backend.services import audit
 from backend.services.access import Principal
-from backend.services.comparisons import ComparisonNotFound, find
+from backend.services.comparisons import ComparisonClosed, ComparisonNotFound, find
 
 
 class TurnNotFound(NotFound):
@@ -112,7 +112,7 @@ class Judging:
         self, who: Principal, comparison_id: UUID, vote_id: UUID, position: int, choice: Choice, seconds: float | None
     ) -> Judged:
         """Say which mask of a pair is better; who says something else later thinks again. Sending the same vote again
-        changes nothing. Raises ComparisonNotFound, TurnNotFound, JudgingIsOver."""
+        changes nothing. Raises ComparisonNotFound, TurnNotFound, JudgingIsOver, ComparisonClosed."""
         with self._db.begin() as session:
             reader = _reader(session, who, comparison_id, lock=True)
             _, pair = _at(session, who, comparison_id, position)
@@ -123,6 +123,7 @@ class Judging:
                 return _judged(session, who, comparison_id)
             if reader.finished_at is not None:
                 raise JudgingIsOver("You have finished, and have seen what was compared.")
+            _check_open(session, who, comparison_id)
             before = _newest(session, pair.id, who.id)
             session.add(
                 ComparisonVote(
@@ -141,11 +142,12 @@ class Judging:
             return _judged(session, who, comparison_id)
 
     def finish(self, who: Principal, comparison_id: UUID) -> None:
-        """From now on the caller sees the tally and says nothing more. Raises NotAllJudged."""
+        """From now on the caller sees the tally and says nothing more. Raises NotAllJudged, ComparisonClosed."""
         with self._db.begin() as session:
             reader = _reader(session, who, comparison_id, lock=True)
             if reader.finished_at is not None:
                 return
+            _check_open(session, who, comparison_id)
             done = _judged(session, who, comparison_id)
             if done.next is not None or done.of == 0:
                 raise NotAllJudged(
@@ -164,6 +166,13 @@ def _reader(session: Session, who: Principal, comparison_id: UUID, *, lock: bool
     if reader is None:
         raise ComparisonNotFound("You are not among the readers of this comparison.")
     return reader
+
+
+def _check_open(session: Session, who: Principal, comparison_id: UUID) -> None:
+    comparison = find(session, who, comparison_id)
+    session.refresh(comparison, with_for_update={"read": True})
+    if comparison.closed_at is not None:
+        raise ComparisonClosed("A manager closed it: what you said until then counts.", hint="Look at the tally.")
 
 
 def _at(session: Session, who: Principal, comparison_id: UUID, position: int) -> tuple[ComparisonTurn, ComparisonPair]:

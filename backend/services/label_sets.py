@@ -31,11 +31,14 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of labels that were brought in. `kept`: names that the project has already."""
+    """What became of labels that were brought in. `kept`: names that the project has already. `exclusive`: whether the
+    project's labels exclude each other now; `differs`: those that were brought in were meant otherwise."""
 
     labels: Sequence[LabelRow]
     added: int
     kept: tuple[str, ...]
+    exclusive: bool
+    differs: bool
 
 
 class LabelSets:
@@ -54,25 +57,30 @@ class LabelSets:
             )
             return [VersionView(label_set, author) for label_set, author in rows]
 
-    def drafts(self, who: Principal, project_id: UUID) -> list[LabelDraft]:
-        """The labels as they can be brought into another project."""
+    def drafts(self, who: Principal, project_id: UUID) -> tuple[list[LabelDraft], bool]:
+        """The labels as they can be brought into another project, and whether they exclude each other."""
         with self._db.begin() as session:
-            require(session, who, project_id, Action.VIEW)
-            return [_draft(row) for row in labels_of(session, project_id)]
+            project = require(session, who, project_id, Action.VIEW)
+            return [_draft(row) for row in labels_of(session, project_id)], project.exclusive_labels
 
-    def bring_in(self, who: Principal, project_id: UUID, drafts: Sequence[LabelDraft]) -> Taken:
+    def bring_in(
+        self, who: Principal, project_id: UUID, drafts: Sequence[LabelDraft], exclusive: bool | None = None
+    ) -> Taken:
         """Add labels, all or none. Those whose name the project has are left as they are there; a value or a key that
-        is in use is replaced by a free one or none. Raises InvalidLabel."""
+        is in use is replaced by a free one or none. A project without labels takes over whether they exclude each
+        other (None: not said); in others masks may be drawn already, and that stays as it is. Raises InvalidLabel."""
         with self._db.begin() as session:
             project = require(session, who, project_id, Action.MANAGE)
             session.refresh(project, with_for_update=True)
             rows = labels_of(session, project_id)
-            names = {row.name.lower() for row in rows}
+            names = {row.name.casefold() for row in rows}
             values, shortcuts = {row.value for row in rows}, {row.shortcut for row in rows}
+            if exclusive is not None and not rows:
+                project.exclusive_labels = exclusive
             kept: list[str] = []
             added = 0
             for draft in drafts:
-                if draft.name.strip().lower() in names:
+                if draft.name.strip().casefold() in names:
                     kept.append(draft.name.strip())
                     continue
                 row = insert_label(
@@ -88,18 +96,20 @@ class LabelSets:
                         rules=draft.rules,
                     ),
                 )
-                names.add(row.name.lower())
+                names.add(row.name.casefold())
                 values.add(row.value)
                 shortcuts.add(row.shortcut)
                 added += 1
             if added:
                 new_version(session, who, project)
             audit.record(session, who, "labels.brought_in", project_id=project_id, added=added)
-            return Taken(labels_of(session, project_id), added, tuple(kept))
+            now = project.exclusive_labels
+            return Taken(labels_of(session, project_id), added, tuple(kept), now, exclusive not in (None, now))
 
     def copy(self, who: Principal, project_id: UUID, source_id: UUID) -> Taken:
         """Bring in the labels of another project that the caller sees."""
-        return self.bring_in(who, project_id, self.drafts(who, source_id))
+        drafts, exclusive = self.drafts(who, source_id)
+        return self.bring_in(who, project_id, drafts, exclusive)
 
     def order(self, who: Principal, project_id: UUID, label_ids: Sequence[UUID]) -> Sequence[LabelRow]:
         """Put the labels in this order. Raises InvalidLabel when it does not name each of them once."""

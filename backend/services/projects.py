@@ -196,8 +196,11 @@ class Projects:
         label's next cases start from. The value stays: exports rely on it. Raises LearnedPromptNotFound."""
         with self._db.begin() as session:
             row = self._label(session, who, label_id)
+            name = changes.get("name", row.name).strip()
+            if name.casefold() != row.name.casefold():
+                _need_free_name(session, row.project_id, name)
             label = Label(
-                name=changes.get("name", row.name),
+                name=name,
                 color=changes.get("color", row.color),
                 value=row.value,
                 code=changes.get("code", code_of(row)),
@@ -295,6 +298,7 @@ def insert_label(session: Session, project_id: UUID, draft: LabelDraft) -> Label
         value = next((n for n in range(1, 256) if n not in used), None)
         if value is None:
             raise InvalidLabel("This project has 255 labels already.", hint="Delete labels that are not used.")
+    _need_free_name(session, project_id, draft.name.strip())
     label = Label(draft.name.strip(), draft.color.lower(), value, draft.code, draft.shortcut, draft.group.strip())
     row = LabelRow(project_id=project_id, position=max((position for _, position in there), default=0) + 1)
     _fill(row, label)
@@ -302,6 +306,17 @@ def insert_label(session: Session, project_id: UUID, draft: LabelDraft) -> Label
     session.add(row)
     _flush_label(session, label)
     return row
+
+
+def _need_free_name(session: Session, project_id: UUID, name: str) -> None:
+    """Raises LabelTaken where another label has this name, in whichever case; the project is held, so that nobody
+    else takes it meanwhile."""
+    session.execute(select(Project.id).where(Project.id == project_id).with_for_update())
+    other = next((row for row in labels_of(session, project_id) if row.name.casefold() == name.casefold()), None)
+    if other is not None:
+        raise LabelTaken(
+            f"Another label has the name '{other.name}'.", hint="Choose another; capitals do not tell names apart."
+        )
 
 
 def new_version(session: Session, who: Principal, project: Project) -> None:

@@ -19,7 +19,7 @@ from backend.domain.reading import MOST_READERS, state_of
 from backend.domain.workflow import Action, CaseState
 from backend.errors import Conflict, NotFound
 from backend.services import audit
-from backend.services.access import Principal, blind_reading, require_case
+from backend.services.access import Principal, blind_reading, members_here, require_case
 
 BEGUN = (CaseState.IN_PROGRESS, CaseState.SUBMITTED, CaseState.RETURNED)
 
@@ -65,7 +65,7 @@ class Readings:
             if reading.state != CaseState.SUBMITTED:
                 raise CannotBeRead(f"The reading is {reading.state}.", hint="It can be sent back when it is submitted.")
             if case.state == CaseState.ACCEPTED:
-                raise CannotBeRead("The case is accepted.", hint="Send the case back first.")
+                raise CannotBeRead("The case is accepted.", hint="A manager of the project can send it back first.")
             move(session, who, case, reading, CaseState.RETURNED)
             return ReadingView(reading, session.get_one(User, reader_id))
 
@@ -81,20 +81,29 @@ def views(session: Session, case_id: UUID) -> list[ReadingView]:
 
 
 def give(session: Session, who: Principal, case: Case, people: Sequence[UUID]) -> None:
-    """Have these people read a case blind, in place of whoever has it. Raises CannotBeRead once somebody has begun."""
+    """Have these people read a case blind, in place of whoever has it. Who has begun and has not left goes on, and the
+    others fill up what is free. Raises CannotBeRead."""
     if not 2 <= len(set(people)) <= MOST_READERS:
         raise CannotBeRead(f"{len(set(people))} people were chosen.", hint=f"2 to {MOST_READERS} read one case.")
-    _need_not_begun(session, case)
-    session.execute(delete(Reading).where(Reading.case_id == case.id))
-    session.add_all(Reading(case_id=case.id, reader_id=person, state=CaseState.ASSIGNED) for person in people)
-    case.is_blind, case.assignee_id, case.state = True, None, CaseState.ASSIGNED
-    readers = [str(person) for person in people]
-    audit.record(session, who, "readings.given", project_id=case.project_id, subject=case.id, readers=readers)
+    going_on = _begun(session, case)
+    if len(going_on) >= len(set(people)):
+        raise CannotBeRead("Its readers have begun.", hint="Who has not begun, or has left, can be replaced.")
+    _need_undecided(case)
+    readers = [*going_on, *(person for person in dict.fromkeys(people) if person not in going_on)][: len(set(people))]
+    session.execute(delete(Reading).where(Reading.case_id == case.id, Reading.reader_id.not_in(list(going_on))))
+    new = [person for person in readers if person not in going_on]
+    session.add_all(Reading(case_id=case.id, reader_id=person, state=CaseState.ASSIGNED) for person in new)
+    case.is_blind, case.assignee_id = True, None
+    case.state = state_of([CaseState(state) for state in going_on.values()] + [CaseState.ASSIGNED] * len(new))
+    told = [str(person) for person in readers]
+    audit.record(session, who, "readings.given", project_id=case.project_id, subject=case.id, readers=told)
 
 
 def take_back(session: Session, who: Principal, case: Case) -> None:
-    """Nobody reads the case blind any more; it is new. Raises CannotBeRead once somebody has begun."""
-    _need_not_begun(session, case)
+    """Nobody reads the case blind any more; it is new. Raises CannotBeRead once somebody has begun who has not left."""
+    if _begun(session, case):
+        raise CannotBeRead("Somebody has begun to read the case.", hint="Readers can change until then.")
+    _need_undecided(case)
     session.execute(delete(Reading).where(Reading.case_id == case.id))
     case.is_blind, case.state = False, CaseState.NEW
     audit.record(session, who, "readings.taken_back", project_id=case.project_id, subject=case.id)
@@ -170,12 +179,24 @@ def started(session: Session, who: Principal, case_id: UUID) -> None:
         audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id, state=states)
 
 
-def _need_not_begun(session: Session, case: Case) -> None:
-    if case.is_blind:
-        begun = session.scalar(select(Reading).where(Reading.case_id == case.id, Reading.state.in_(BEGUN)).limit(1))
-        if begun is not None:
-            raise CannotBeRead("Somebody has begun to read the case.", hint="Readers can change until then.")
-    elif case.state not in (CaseState.NEW, CaseState.ASSIGNED):
+def _begun(session: Session, case: Case) -> dict[UUID, str]:
+    """Who has begun to read a case blind and still works in its project -> the state of their reading."""
+    rows = session.execute(
+        select(Reading.reader_id, Reading.state).where(
+            Reading.case_id == case.id,
+            Reading.is_test.is_(False),
+            Reading.state.in_(BEGUN),
+            Reading.reader_id.in_(members_here(case.project_id)),
+        )
+    )
+    return dict(rows.all())
+
+
+def _need_undecided(case: Case) -> None:
+    """Raises CannotBeRead for what is decided, and for what one person has begun."""
+    if case.is_blind and case.state == CaseState.ACCEPTED:
+        raise CannotBeRead("The case is accepted.", hint="A manager of the project can send it back first.")
+    if not case.is_blind and case.state not in (CaseState.NEW, CaseState.ASSIGNED):
         raise CannotBeRead(f"The case is {case.state}.", hint="Only new and assigned cases are given to several.")
-    elif case.is_gold:
+    if case.is_gold:
         raise CannotBeRead("The case is a gold case.")

@@ -103,6 +103,10 @@ ALLOWED: dict[str, set[Role]] = {
     "list_comparisons": EXPORT,
     "create_comparison": MANAGER,
     "get_comparison": EXPORT,  # managers, and reviewers who judge in it
+    "add_comparison_readers": MANAGER,
+    "close_comparison": MANAGER,
+    "delete_comparison": MANAGER,
+    "restore_comparison": MANAGER,
     "get_judged": EXPORT,
     "get_turn": EXPORT,
     "cast_vote": EXPORT,
@@ -347,6 +351,7 @@ def body_of(name: str, world: dict[str, Any]) -> dict[str, Any]:
             "label_ids": [world["label_id"]],
             "reader_ids": [],
         },
+        "add_comparison_readers": {"reader_ids": [str(new_id())]},
         "cast_vote": {"id": str(new_id()), "position": 0, "choice": "left"},
         "resolve_comment": {"resolved": True},
         "add_measurement": {"kind": "length", "slice": 0, "points": [{"x": 1, "y": 1}, {"x": 4, "y": 5}]},

@@ -152,7 +152,9 @@ def test_only_members_who_annotate_and_have_not_left_get_cases(
             services.cases.change_many(world.manager, project_id, [case_id], CaseChange(assign_to=[who.id]))
 
 
-def test_a_case_walks_through_its_states_and_the_log_tells(services: Services, world: World, project_id: UUID) -> None:
+def test_a_case_walks_through_its_states_and_the_log_tells(
+    services: Services, admin: Principal, world: World, project_id: UUID
+) -> None:
     [case_id] = add_cases(services, project_id, 1)
     steps: list[tuple[Principal, dict[str, Any], str]] = [
         (world.manager, {"assignee_id": world.annotator.id}, "assigned"),
@@ -171,11 +173,17 @@ def test_a_case_walks_through_its_states_and_the_log_tells(services: Services, w
     ):
         with pytest.raises(error):
             services.cases.change(who, case_id, change)
+    reviewer = person(services, admin, "reopens@cases.example.org")
+    services.projects.set_member(world.manager, project_id, reviewer.email, Role.REVIEWER)
+    with pytest.raises(RoleForbids, match="counts as a result") as refused:
+        services.cases.change(reviewer, case_id, {"state": "returned"})
+    assert refused.value.hint is not None and "manager" in refused.value.hint
     with services.db.begin() as session:
         events = session.scalars(
             sa.select(AuditEvent).where(AuditEvent.subject == str(case_id)).order_by(AuditEvent.id)
         ).all()
     assert [event.detail["state"][1] for event in events] == [state for _, _, state in steps]
+    assert services.cases.change(world.manager, case_id, {"state": "returned"}).state == "returned"
 
 
 # -- one's own work ---------------------------------------------------------------------------------------------------

@@ -21,8 +21,10 @@ from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services.access import Principal, ProjectNotFound, RoleForbids
 from backend.services.comparison_pairs import shown
+from backend.services.comparison_plan import SlicesNotComparable
 from backend.services.comparisons import (
     CannotCompare,
+    ComparisonClosed,
     ComparisonNotFound,
     ComparisonState,
     ComparisonView,
@@ -73,14 +75,19 @@ class Trial:
         services.cases.change(self.manager, stored.case_id, {"state": "accepted"})
         self.case_id, self.annotation_id = stored.case_id, annotation
 
-    def create(self, *readers: Principal, settings: ComparisonSettings = SAM_AND_HUMAN) -> ComparisonView:
+    def create(
+        self,
+        *readers: Principal,
+        settings: ComparisonSettings = SAM_AND_HUMAN,
+        cases: dict[UUID, list[int] | None] | None = None,
+    ) -> ComparisonView:
         return self.services.comparisons.create(
             self.manager,
             self.project_id,
             "Which is better?",
             settings,
             label_ids=[self.label_id],
-            case_ids=None,
+            cases=cases,
             reader_ids=[reader.id for reader in readers],
             pairs=40,
         )
@@ -245,3 +252,72 @@ def test_what_gives_no_pairs_is_refused_with_the_reason(services: Services, tria
     )
     with pytest.raises(NoWorker):
         trial.create(trial.ada, settings=computed)
+
+
+def test_cases_and_slices_are_chosen_one_by_one(services: Services, trial: Trial) -> None:
+    view = trial.create(trial.ada, cases={trial.case_id: [0, 2]})
+    with services.db.begin() as session:
+        of_it = select(ComparisonPair.slice_index).where(ComparisonPair.comparison_id == view.comparison.id)
+        assert sorted(session.scalars(of_it)) == [0, 2]
+    assert trial.create(trial.ada, cases={trial.case_id: None}).pairs == 3
+    with pytest.raises(SlicesNotComparable) as refused:
+        trial.create(trial.ada, cases={trial.case_id: [1, 4, 5]})  # 4 is by hand alone, on 5 is nothing
+    assert refused.value.context == {"case_id": str(trial.case_id), "slices": [4, 5]}
+    with pytest.raises(CannotCompare, match="accepted cases"):
+        trial.create(trial.ada, cases={new_id(): None})
+    with pytest.raises(CannotCompare, match="no slice"):
+        trial.create(trial.ada, cases={trial.case_id: []})
+
+
+def test_readers_are_added_later_and_judge_the_same_pairs(services: Services, trial: Trial) -> None:
+    view = trial.create(trial.ada)
+    trial.prefer(trial.ada, view.comparison.id, Winner.FIRST, finish=False)
+    grown = services.comparisons.add_readers(trial.manager, view.comparison.id, [trial.ben.id, trial.ada.id])
+    assert {one.reader.id: one.judged for one in grown.readers} == {trial.ada.id: 3, trial.ben.id: 0}
+    trial.prefer(trial.ben, view.comparison.id, Winner.SECOND)
+    told = {
+        row.reader and row.reader.id: row.tally
+        for row in services.comparisons.tally(trial.manager, grown.comparison.id)[1]
+    }
+    assert (told[trial.ada.id].first, told[trial.ben.id].second, told[None].none) == (3, 3, 3)
+    with pytest.raises(CannotCompare, match="review"):
+        services.comparisons.add_readers(trial.manager, view.comparison.id, [trial.ann.id])
+    with pytest.raises(RoleForbids):
+        services.comparisons.add_readers(trial.ada, view.comparison.id, [trial.manager.id])
+
+
+def test_a_closed_comparison_counts_what_was_said_until_then(services: Services, trial: Trial) -> None:
+    view = trial.create(trial.ada, trial.ben)
+    services.judging.vote(trial.ada, view.comparison.id, new_id(), 0, Choice.NONE, None)
+    with pytest.raises(RoleForbids):
+        services.comparisons.close(trial.ada, view.comparison.id)
+    closed = services.comparisons.close(trial.manager, view.comparison.id)
+    assert (
+        closed.comparison.closed_at
+        == services.comparisons.close(trial.manager, view.comparison.id).comparison.closed_at
+    )
+    for refused in (
+        lambda: services.judging.vote(trial.ada, view.comparison.id, new_id(), 1, Choice.LEFT, None),
+        lambda: services.judging.finish(trial.ben, view.comparison.id),
+        lambda: services.comparisons.add_readers(trial.manager, view.comparison.id, [trial.manager.id]),
+    ):
+        with pytest.raises(ComparisonClosed):
+            refused()
+    seen, rows = services.comparisons.tally(trial.ben, view.comparison.id)  # who never began sees it, too
+    assert seen.settings == SAM_AND_HUMAN and rows[0].tally.none == 1
+
+
+def test_a_deleted_comparison_is_gone_and_its_votes_are_not(services: Services, trial: Trial) -> None:
+    view = trial.create(trial.ada)
+    trial.prefer(trial.ada, view.comparison.id, Winner.FIRST)
+    with pytest.raises(RoleForbids):
+        services.comparisons.delete(trial.ada, view.comparison.id)
+    services.comparisons.delete(trial.manager, view.comparison.id)
+    for who in (trial.manager, trial.ada):
+        listed = services.comparisons.of_project(who, trial.project_id, limit=50, cursor=None).items
+        assert view.comparison.id not in [one.comparison.id for one in listed]
+        for refused in (services.comparisons.get, services.comparisons.tally, services.judging.progress):
+            with pytest.raises(ComparisonNotFound):
+                refused(who, view.comparison.id)
+    services.comparisons.restore(trial.manager, view.comparison.id)
+    assert services.comparisons.tally(trial.ada, view.comparison.id)[1][0].tally.first == 3

@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from backend.db.tables import LabelRow
 from backend.domain.annotation import InvalidLabel, Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.label_rules import LabelRules, Level
@@ -15,7 +16,7 @@ from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.services.access import RoleForbids
 from backend.services.cases import CaseChange
-from backend.services.projects import LabelDraft, LabelInUse, ProjectView
+from backend.services.projects import LabelDraft, LabelInUse, LabelTaken, ProjectView
 from backend.services.submission import SubmitBlocked, SubmitUnconfirmed
 from backend.wiring import Services
 from tests.services.conftest import SHAPE_KJI, World, new_volume
@@ -94,6 +95,34 @@ def test_labels_are_ordered_and_travel_to_another_project(
             world.manager, other.project.id, [LabelDraft("a", "#111111"), LabelDraft("b", "red")]
         )
     assert len(services.projects.labels(world.manager, other.project.id)) == 3
+
+
+def test_whether_labels_exclude_each_other_travels_with_them(
+    services: Services, world: World, project: ProjectView
+) -> None:
+    source = project.project.id
+    services.projects.change(world.manager, source, {"exclusive_labels": True})
+    empty = services.projects.create(world.manager, "Empty", "", []).project.id
+    taken = services.label_sets.copy(world.manager, empty, source)
+    assert (taken.exclusive, taken.differs) == (True, False)
+    assert services.label_sets.versions(world.manager, empty)[0].label_set.exclusive
+    overlapping = services.projects.create(world.manager, "Overlap", "", [LabelDraft("cyst", "#cdcd64")]).project.id
+    drafts, exclusive = services.label_sets.drafts(world.annotator, source)
+    taken = services.label_sets.bring_in(world.manager, overlapping, drafts, exclusive)
+    assert (taken.exclusive, taken.differs) == (False, True)  # its masks may overlap already
+
+
+def test_capitals_do_not_tell_names_apart(services: Services, world: World, project: ProjectView) -> None:
+    project_id, (liver, tumor) = project.project.id, (label.id for label in project.labels)
+    for name in ("Liver", " LIVER "):
+        with pytest.raises(LabelTaken):
+            services.projects.add_label(world.manager, project_id, LabelDraft(name, "#111111"))
+        with pytest.raises(LabelTaken):
+            services.projects.change_label(world.manager, tumor, {"name": name})
+    assert services.projects.change_label(world.manager, liver, {"name": "LIVER"}).name == "LIVER"
+    with services.db.begin() as session:  # from before names were compared so
+        session.get_one(LabelRow, tumor).name = "liver"
+    services.projects.change_label(world.manager, tumor, {"color": "#222222", "name": "liver"})
 
 
 def test_a_case_is_submitted_when_its_masks_keep_the_rules(

@@ -236,8 +236,34 @@ def test_who_reviews_says_whose_masks_are_the_result(services: Services, clinic:
     assert seen.result_by is not None and seen.result_by.id == clinic.ben.id
     with pytest.raises(ForbiddenTransition, match="accepted"):
         services.cases.change(clinic.ada, case.case_id, {"state": CaseState.IN_PROGRESS})
-    services.cases.change(clinic.reviewer, case.case_id, {"state": CaseState.RETURNED})
+    services.cases.change(clinic.manager, case.case_id, {"state": CaseState.RETURNED})
     assert {state(services, who, case) for who in (clinic.ada, clinic.ben)} == {CaseState.RETURNED}
+
+
+def test_who_left_is_found_and_replaced_and_who_began_goes_on(
+    services: Services, admin: Principal, clinic: Clinic
+) -> None:
+    dan = person(services, admin, "dan@leaves.example.org")
+    services.projects.set_member(clinic.manager, clinic.project_id, dan.email, Role.ANNOTATOR)
+    case = scan(services, clinic)
+    assign(services, clinic, case, [clinic.ada, dan])
+    draw(services, clinic, clinic.ada, case, slice(2, 6))
+    draw(services, clinic, dan, case, slice(3, 6))
+
+    def of_who_left() -> list[UUID]:
+        found = services.cases.search(
+            clinic.manager, clinic.project_id, CaseFilter(assignee="left"), limit=50, cursor=None
+        )
+        return [view.case.id for view in found.items]
+
+    assert case.case_id not in of_who_left()
+    services.projects.set_member(clinic.manager, clinic.project_id, dan.email, None)
+    assert case.case_id in of_who_left()
+    assign(services, clinic, case, [clinic.ben, clinic.cem])
+    reading = {view.reader.id: view.reading.state for view in services.readings.of_case(clinic.manager, case.case_id)}
+    assert reading.pop(clinic.ada.id) == CaseState.IN_PROGRESS
+    assert list(reading.values()) == [CaseState.ASSIGNED] and reading.keys() <= {clinic.ben.id, clinic.cem.id}
+    assert case.case_id not in of_who_left()
 
 
 def test_who_may_read_blind_and_until_when_readers_change(services: Services, clinic: Clinic) -> None:

@@ -4,13 +4,15 @@ checked is what is compared and kept, not how good the method is."""
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
 import torch
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from backend.db.tables import ComparisonPair
+from backend.db.tables import Annotation, ComparisonPair, VolumeRow
 from backend.domain.comparison import ComparisonSettings, MaskSource, Source
 from backend.domain.jobs import JobKind, JobState, QueueName
 from backend.domain.workflow import CaseState
@@ -58,7 +60,14 @@ def livers(services: Services, admin: Principal, phantom: Phantom) -> Livers:
     return made
 
 
-def compare(livers: Livers, runtime: Runtime, first: Source, second: Source, **changes: Any) -> list[ComparisonPair]:
+def compare(
+    livers: Livers,
+    runtime: Runtime,
+    first: Source,
+    second: Source,
+    cases: dict[UUID, None] | None = None,
+    **changes: Any,
+) -> list[ComparisonPair]:
     settings = ComparisonSettings(first=first, second=second, support=2, seed=5, **changes)
     services = livers.services
     view = services.comparisons.create(
@@ -67,7 +76,7 @@ def compare(livers: Livers, runtime: Runtime, first: Source, second: Source, **c
         "Blind",
         settings,
         label_ids=[livers.liver],
-        case_ids=None,
+        cases=cases,
         reader_ids=[livers.other.id],
         pairs=3,
     )
@@ -118,3 +127,35 @@ def test_sam_auto_is_asked_by_nobody(runtime: Runtime, livers: Livers) -> None:
     for pair in pairs:
         assert pair.first_from["generator"] == "sapnet" and 0 <= pair.first_from["confidence"] <= 1
         assert pair.slice_index not in pair.first_from["support"]
+
+
+def test_pictures_are_taught_by_other_pictures(
+    services: Services, admin: Principal, runtime: Runtime, phantom: Phantom
+) -> None:
+    livers = Livers(services, admin, phantom)
+    cases = {}
+    for k in SLICES[:5]:
+        case_id, volume_id = livers.add(phantom.volume.voxels[k : k + 1], f"Picture {k}")
+        livers.draw(admin, volume_id, livers.liver, {0: livers.truth(k)[k]})
+        livers.submit(case_id)
+        services.cases.change(admin, case_id, {"state": CaseState.ACCEPTED, "result_by_id": admin.id})
+        cases[case_id] = k
+    pairs = compare(livers, runtime, ASSIST, AUTO)
+    compared = {pair.annotation_id for pair in pairs}
+    assert compared and all(pair.slice_index == 0 for pair in pairs)
+    for pair in pairs:
+        taught = {UUID(one) for one in pair.first_from["pictures"]}
+        assert (
+            len(taught) == 2 and not taught & compared and pair.second_from["pictures"] == pair.first_from["pictures"]
+        )
+        assert len(pair.first_from["prompts"]["points"]) == 6 and 0 <= pair.second_from["confidence"] <= 1
+    chosen = dict.fromkeys(list(cases)[:3])
+    pairs = compare(livers, runtime, ASSIST, HUMAN, cases=chosen)
+    with services.db.begin() as session:
+        case_of = {pair.id: _case_of(session, pair.annotation_id) for pair in pairs}
+        taught = {_case_of(session, UUID(one)) for one in pairs[0].first_from["pictures"]}
+    assert set(case_of.values()) <= set(chosen) and taught == set(cases) - set(chosen)  # what nobody compares teaches
+
+
+def _case_of(session: Session, annotation_id: UUID) -> UUID:
+    return session.get_one(VolumeRow, session.get_one(Annotation, annotation_id).volume_id).case_id

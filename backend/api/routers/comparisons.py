@@ -13,6 +13,7 @@ from backend.api.schemas_comparisons import (
     ComparisonIn,
     ComparisonOut,
     JudgedOut,
+    ReadersIn,
     TallyOut,
     TallyRowOut,
     TurnOut,
@@ -46,7 +47,7 @@ def create_comparison(project_id: UUID, body: ComparisonIn, user: CurrentUser, s
         body.name,
         body.settings,
         label_ids=body.label_ids,
-        case_ids=body.case_ids,
+        cases=body.cases,
         reader_ids=body.reader_ids,
         pairs=body.pairs,
     )
@@ -56,6 +57,30 @@ def create_comparison(project_id: UUID, body: ComparisonIn, user: CurrentUser, s
 @router.get("/comparisons/{comparison_id}", operation_id="get_comparison")
 def get_comparison(comparison_id: UUID, user: CurrentUser, s: ServicesDep) -> ComparisonOut:
     return ComparisonOut.of(s.comparisons.get(user, comparison_id))
+
+
+@router.post("/comparisons/{comparison_id}/readers", operation_id="add_comparison_readers")
+def add_comparison_readers(comparison_id: UUID, body: ReadersIn, user: CurrentUser, s: ServicesDep) -> ComparisonOut:
+    """More people judge the same pairs, each in an order and with sides of their own."""
+    return ComparisonOut.of(s.comparisons.add_readers(user, comparison_id, body.reader_ids))
+
+
+@router.post("/comparisons/{comparison_id}/close", operation_id="close_comparison")
+def close_comparison(comparison_id: UUID, user: CurrentUser, s: ServicesDep) -> ComparisonOut:
+    """Nobody judges any more, and its readers see the tally of what was said. There is no way back."""
+    return ComparisonOut.of(s.comparisons.close(user, comparison_id))
+
+
+@router.delete("/comparisons/{comparison_id}", operation_id="delete_comparison", status_code=204)
+def delete_comparison(comparison_id: UUID, user: CurrentUser, s: ServicesDep) -> None:
+    """Out of every list and tally. What readers said is kept with the project's history; restoring shows it again."""
+    s.comparisons.delete(user, comparison_id)
+
+
+@router.post("/comparisons/{comparison_id}/restore", operation_id="restore_comparison")
+def restore_comparison(comparison_id: UUID, user: CurrentUser, s: ServicesDep) -> ComparisonOut:
+    """Bring a deleted comparison back."""
+    return ComparisonOut.of(s.comparisons.restore(user, comparison_id))
 
 
 @router.get("/comparisons/{comparison_id}/progress", operation_id="get_judged")

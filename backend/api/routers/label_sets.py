@@ -27,13 +27,14 @@ def list_label_versions(project_id: UUID, user: CurrentUser, s: ServicesDep) -> 
 
 @router.get("/export", operation_id="export_labels")
 def export_labels(project_id: UUID, user: CurrentUser, s: ServicesDep) -> LabelSetFile:
-    return LabelSetFile.of(s.label_sets.drafts(user, project_id))
+    return LabelSetFile.of(*s.label_sets.drafts(user, project_id))
 
 
 @router.post("/import", operation_id="import_labels")
 def import_labels(project_id: UUID, body: LabelSetFile, user: CurrentUser, s: ServicesDep) -> TakenOut:
     """Add the labels of a file, all or none. Those whose name the project has stay as they are."""
-    return TakenOut.of(s.label_sets.bring_in(user, project_id, [label.to_domain() for label in body.labels]))
+    drafts = [label.to_domain() for label in body.labels]
+    return TakenOut.of(s.label_sets.bring_in(user, project_id, drafts, body.exclusive))
 
 
 @router.post("/copy", operation_id="copy_labels")

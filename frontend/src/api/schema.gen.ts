@@ -624,6 +624,30 @@ export interface paths {
         readonly get: operations["get_comparison"];
         readonly put?: never;
         readonly post?: never;
+        /**
+         * Delete Comparison
+         * @description Out of every list and tally. What readers said is kept with the project's history; restoring shows it again.
+         */
+        readonly delete: operations["delete_comparison"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/close": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Close Comparison
+         * @description Nobody judges any more, and its readers see the tally of what was said. There is no way back.
+         */
+        readonly post: operations["close_comparison"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -664,6 +688,46 @@ export interface paths {
         readonly get: operations["get_judged"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/readers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Add Comparison Readers
+         * @description More people judge the same pairs, each in an order and with sides of their own.
+         */
+        readonly post: operations["add_comparison_readers"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/comparisons/{comparison_id}/restore": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Restore Comparison
+         * @description Bring a deleted comparison back.
+         */
+        readonly post: operations["restore_comparison"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -3325,9 +3389,21 @@ export interface components {
             /** Reader Ids */
             readonly reader_ids: readonly string[];
             readonly settings: components["schemas"]["ComparisonSettings"];
+            /**
+             * Slices
+             * @description Of these of the chosen cases only these slices, from 0; of pictures it says nothing
+             */
+            readonly slices?: {
+                readonly [key: string]: readonly number[];
+            } | null;
         };
         /** ComparisonOut */
         readonly ComparisonOut: {
+            /**
+             * Closed At
+             * @description Since when nobody judges any more
+             */
+            readonly closed_at: string | null;
             /**
              * Created At
              * Format: date-time
@@ -3367,7 +3443,7 @@ export interface components {
         /**
          * ComparisonSettings
          * @description `prompts` and `points` (positive and negative ones each) are for what is computed of a click; `support` slices of
-         *     the accepted mask teach what is learned, and are not compared.
+         *     the accepted mask, or of pictures so many others with the label, teach what is learned, and are not compared.
          */
         readonly ComparisonSettings: {
             readonly first: components["schemas"]["Source"];
@@ -4258,6 +4334,11 @@ export interface components {
          * @description A label set as a file, for another project or installation.
          */
         readonly LabelSetFile: {
+            /**
+             * Exclusive
+             * @description A voxel belongs to one label at most; null: not said
+             */
+            readonly exclusive?: boolean | null;
             /**
              * Format
              * @default sammed-labels-1
@@ -5608,6 +5689,11 @@ export interface components {
             readonly judged: number;
             readonly reader: components["schemas"]["Person"];
         };
+        /** ReadersIn */
+        readonly ReadersIn: {
+            /** Reader Ids */
+            readonly reader_ids: readonly string[];
+        };
         /**
          * ReadingOut
          * @description One person's blind reading of a case.
@@ -6115,6 +6201,16 @@ export interface components {
         readonly TakenOut: {
             /** Added */
             readonly added: number;
+            /**
+             * Differs
+             * @description Those that were brought in were meant otherwise; the project stays as it is
+             */
+            readonly differs: boolean;
+            /**
+             * Exclusive
+             * @description The project's labels exclude each other
+             */
+            readonly exclusive: boolean;
             /**
              * Kept
              * @description Names that the project has already; those labels stay as they are
@@ -7986,6 +8082,66 @@ export interface operations {
             };
         };
     };
+    readonly delete_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly close_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly finish_comparison: {
         readonly parameters: {
             readonly query?: never;
@@ -8035,6 +8191,72 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["JudgedOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly add_comparison_readers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ReadersIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly restore_comparison: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly comparison_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ComparisonOut"];
                 };
             };
             /** @description Validation Error */

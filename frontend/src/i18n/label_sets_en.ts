@@ -22,6 +22,7 @@ export const labelSetsEn = {
     const done = `${plural(added, 'label', 'labels')} added.`
     return kept === 0 ? done : `${done} ${plural(kept, 'was', 'were')} here already and ${kept === 1 ? 'stays' : 'stay'} as before.`
   },
+  differs: (exclusive: boolean) => (exclusive ? 'There they may overlap; here labels still exclude each other.' : 'There they exclude each other; here labels may still overlap. The switch is below the list.'),
   exclusive: 'Labels exclude each other',
   exclusiveHint: 'A voxel belongs to one label at most: what is drawn for one is taken from the others, and a case whose labels share voxels cannot be submitted. Otherwise labels may overlap, like a tumour in an organ.',
   exclusiveTag: 'exclusive',

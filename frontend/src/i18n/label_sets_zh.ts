@@ -19,6 +19,7 @@ export const labelSetsZh: LabelSetTexts = {
   exportFile: '导出为文件',
   notAFile: '此文件中没有标签：请选择用“导出为文件”生成的文件。',
   taken: (added, kept) => (kept === 0 ? `已添加 ${added} 个标签。` : `已添加 ${added} 个标签；${kept} 个同名标签保持不变。`),
+  differs: (exclusive) => (exclusive ? '原标签集允许重叠；此处标签仍互不重叠。' : '原标签集互不重叠；此处标签仍可重叠，开关在列表下方。'),
   exclusive: '标签互不重叠',
   exclusiveHint: '一个体素最多属于一个标签：为一个标签绘制的部分会从其他标签中去除，标签重叠的病例不能提交。否则标签可以重叠，例如器官中的肿瘤。',
   exclusiveTag: '互不重叠',

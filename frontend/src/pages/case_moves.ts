@@ -8,7 +8,7 @@ const MOVES: Record<CaseState, ReadonlyArray<{ readonly to: CaseState; readonly 
   assigned: [{ to: 'submitted', needs: 'annotate' }],
   in_progress: [{ to: 'submitted', needs: 'annotate' }],
   submitted: [{ to: 'accepted', needs: 'review' }, { to: 'returned', needs: 'review' }, { to: 'in_progress', needs: 'annotate' }],
-  accepted: [{ to: 'returned', needs: 'review' }],
+  accepted: [{ to: 'returned', needs: 'manage' }],
   returned: [{ to: 'submitted', needs: 'annotate' }],
 }
 

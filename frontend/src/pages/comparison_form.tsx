@@ -2,15 +2,11 @@
 
 import { useId, useState } from 'preact/hooks'
 import type { ComparisonIn, Source } from '../api/comparison_types.ts'
-import type { Member, Person, Project } from '../api/project_types.ts'
-import type { Page } from '../api/types.ts'
+import type { Person, Project } from '../api/project_types.ts'
 import { comparisonTexts } from '../i18n/comparisons_text.ts'
 import { Icon } from '../panels/icon.tsx'
-import { ProblemNotice } from '../panels/problem_notice.tsx'
-import { useApp } from './app_state.ts'
+import { ComparisonCases, chosenOf, isChosen, type ChosenCases } from './comparison_cases.tsx'
 import { Checks, NumberField } from './evaluation_fields.tsx'
-import { may } from './permissions.ts'
-import { useLoaded } from './use_loaded.ts'
 
 const SOURCES: readonly Source[] = [
   { what: 'plain', how: 'computed' }, { what: 'assist', how: 'computed' }, { what: 'auto', how: 'computed' }, { what: 'human', how: 'stored' },
@@ -19,16 +15,23 @@ const SOURCES: readonly Source[] = [
 const keyOf = ({ what, how }: Source): string => `${what} ${how}`
 const MOST_PAIRS = 500
 
-export function ComparisonForm({ project, onCreate }: { project: Project; onCreate: (wanted: ComparisonIn) => Promise<void> }) {
-  const { api, session } = useApp()
+export interface ComparisonFormProps {
+  project: Project
+  /** Who may judge; null: not known yet. */
+  people: readonly Person[] | null
+  /** Those of them who are chosen at first. */
+  judges: readonly Person[]
+  onCreate: (wanted: ComparisonIn) => Promise<void>
+}
+
+export function ComparisonForm({ project, people, judges, onCreate }: ComparisonFormProps) {
   const text = comparisonTexts()
-  const me = session.me.value!
-  const members = useLoaded<Page<Member>>((signal) => api.get(`/api/projects/${project.id}/members`, { signal }), [project.id])
   const [name, setName] = useState('')
   const [first, setFirst] = useState<Source>(SOURCES[1])
   const [second, setSecond] = useState<Source>(SOURCES[3])
   const [labels, setLabels] = useState<readonly string[]>(project.labels.map(({ id }) => id))
   const [chosen, setReaders] = useState<readonly string[] | null>(null)
+  const [cases, setCases] = useState<ChosenCases | null>(null)
   const [pairs, setPairs] = useState(40)
   const [prompts, setPrompts] = useState<'points' | 'boxes'>('points')
   const [points, setPoints] = useState(3)
@@ -37,17 +40,15 @@ export function ComparisonForm({ project, onCreate }: { project: Project; onCrea
   const [sending, setSending] = useState(false)
   const ids = useId()
 
-  const judges: readonly Person[] = (members.value?.items ?? []).filter(({ role }) => may(role, 'review')).map(({ user }) => user)
-  const people = members.value === null ? [] : judges.some(({ id }) => id === me.id) || !may(project.role, 'review') ? judges : [...judges, me]
   const readers = chosen ?? judges.map(({ id }) => id)
   const same = keyOf(first) === keyOf(second)
   const computed = [first, second].some(({ how }) => how === 'computed')
-  const ready = name.trim() !== '' && !same && labels.length > 0 && readers.length > 0
+  const ready = name.trim() !== '' && !same && labels.length > 0 && readers.length > 0 && isChosen(cases)
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault()
     setSending(true)
-    await onCreate({ name, settings: { first, second, prompts, points, support, seed, model: null }, label_ids: [...labels], reader_ids: [...readers], pairs, case_ids: null })
+    await onCreate({ name, settings: { first, second, prompts, points, support, seed, model: null }, label_ids: [...labels], reader_ids: [...readers], pairs, ...chosenOf(cases) })
     setSending(false)
   }
   return (
@@ -68,8 +69,8 @@ export function ComparisonForm({ project, onCreate }: { project: Project; onCrea
       </div>
       {same && <p class="hint" role="alert">{text.same}</p>}
       <Checks legend={text.labels} options={project.labels.map(({ id, name: label, color }) => ({ value: id, name: label, color }))} chosen={labels} onChange={setLabels} />
-      {members.problem && <ProblemNotice problem={members.problem} onRetry={members.reload} />}
-      {people.length === 0 && members.value ? <p class="soft">{text.noReaders}</p> : <Checks legend={text.readers} options={people.map(({ id, name: person }) => ({ value: id, name: person }))} chosen={readers} onChange={setReaders} />}
+      <ComparisonCases project={project} chosen={cases} onChange={setCases} />
+      {people?.length === 0 ? <p class="soft">{text.noReaders}</p> : <Checks legend={text.readers} options={(people ?? []).map(({ id, name: person }) => ({ value: id, name: person }))} chosen={readers} onChange={setReaders} />}
       {computed && (
         <details>
           <summary>{text.more}</summary>

@@ -41,7 +41,7 @@ export function JudgePage({ comparisonId }: { comparisonId: string }) {
   const back = <div class="actions"><a class="button" href={hrefTo.project(project.id, 'comparisons')}>{text.list}</a></div>
   const idle = judged === null ? text.page.notReader : item.state !== 'ready' ? text.page.preparing : null
   if (idle !== null || judged === null) return <Frame crumbs={crumbs}><div class="empty"><h1>{item.name}</h1><p>{idle}</p>{back}</div></Frame>
-  if (item.mine!.finished_at !== null) return <Finished projectId={project.id} />
+  if (item.mine!.finished_at !== null || item.closed_at !== null) return <Finished projectId={project.id} />
   return <Pairs path={path} item={item} judged={judged} crumbs={crumbs} onFinished={() => void opened.reload()} />
 }
 

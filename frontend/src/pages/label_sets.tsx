@@ -16,7 +16,7 @@ import { useLoaded } from './use_loaded.ts'
 export interface LabelSetMenuProps {
   project: Project
   edits: boolean
-  onLabels: (labels: readonly Label[]) => void
+  onLabels: (labels: readonly Label[], exclusive: boolean) => void
   onProblem: (problem: Problem) => void
 }
 
@@ -27,9 +27,9 @@ export function LabelSetMenu({ project, edits, onLabels, onProblem }: LabelSetMe
   const [copying, setCopying] = useState(false)
   const base = `/api/projects/${project.id}/labels`
 
-  function took({ labels, added, kept }: LabelsTaken): void {
-    onLabels(labels)
-    toasts.say(text.taken(added, kept.length))
+  function took({ labels, added, kept, exclusive, differs }: LabelsTaken): void {
+    onLabels(labels, exclusive)
+    toasts.say(text.taken(added, kept.length), differs ? text.differs(exclusive) : undefined)
   }
   async function importFile(chosen: File | undefined): Promise<void> {
     if (!chosen) return

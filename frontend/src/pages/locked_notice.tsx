@@ -19,7 +19,7 @@ export function LockedNotice({ state, moves, onMove }: LockedNoticeProps) {
       <Icon name="check" />
       <div>
         <h3>{state === 'accepted' ? text.accepted : text.submitted}</h3>
-        <p class="soft">{way === 'in_progress' ? text.takeBackHint : way === 'returned' ? text.returnHint : text.askHint}</p>
+        <p class="soft">{way === 'in_progress' ? text.takeBackHint : way === 'returned' ? text.returnHint : state === 'accepted' ? text.askManagerHint : text.askHint}</p>
         {way && (
           <div class="actions">
             <button type="button" class="button" onClick={() => onMove(way)}>{way === 'in_progress' ? text.takeBack : text.sendBack}</button>

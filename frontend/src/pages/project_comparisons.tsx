@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks'
 import type { Client } from '../api/client.ts'
 import type { Comparison, ComparisonIn, Source } from '../api/comparison_types.ts'
-import type { Project } from '../api/project_types.ts'
+import type { Member, Person, Project } from '../api/project_types.ts'
 import type { Job, Page, Problem } from '../api/types.ts'
 import { comparisonTexts } from '../i18n/comparisons_text.ts'
 import { formatDate } from '../i18n/format.ts'
@@ -14,22 +14,29 @@ import { TableSkeleton } from '../panels/skeleton.tsx'
 import { isOver } from '../panels/uploads.ts'
 import { useApp } from './app_state.ts'
 import { ComparisonForm } from './comparison_form.tsx'
+import { ComparisonManage, DeletedComparison } from './comparison_manage.tsx'
 import { ComparisonTally } from './comparison_tally.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
+import { sliceWords } from './slice_numbers.ts'
+import { useLoaded } from './use_loaded.ts'
 import { usePaged } from './use_paged.ts'
 
 export function ProjectComparisons({ project }: { project: Project }) {
-  const { api } = useApp()
+  const { api, session } = useApp()
   const text = comparisonTexts()
   const [problem, setProblem] = useState<Problem | null>(null)
   const manages = may(project.role, 'manage')
   const base = `/api/projects/${project.id}/comparisons`
+  const me = session.me.value!
+  const members = useLoaded<Page<Member>>((signal) => (manages ? api.get(`/api/projects/${project.id}/members`, { signal }) : Promise.resolve({ data: { items: [], next_cursor: null } })), [project.id, manages])
+  const judges = (members.value?.items ?? []).filter(({ role }) => may(role, 'review')).map(({ user }) => user)
+  const people = judges.some(({ id }) => id === me.id) ? judges : [...judges, me]
   const found = usePaged<Comparison>((cursor, signal) => api.get<Page<Comparison>>(base, { query: { limit: 20, cursor }, signal }), [base])
 
   async function create(wanted: ComparisonIn): Promise<void> {
     const answer = await api.post<Comparison>(base, { json: wanted })
-    setProblem(answer.error ?? null)
+    setProblem(answer.error ? inWords(answer.error) : null)
     if (!answer.error) await found.reload()
   }
   if (found.problem && !found.items) return <ProblemNotice problem={found.problem} onRetry={found.reload} />
@@ -38,22 +45,32 @@ export function ProjectComparisons({ project }: { project: Project }) {
     <div class="stack tab-body">
       {found.items.length === 0 && <p class="soft">{manages ? text.none : text.noneForReaders}</p>}
       {found.items.map((item) => (
-        <ComparisonCard key={item.id} api={api} item={item} manages={manages} onChanged={(next) => found.replace(({ id }) => id === next.id, next)} />
+        <ComparisonCard key={item.id} api={api} item={item} manages={manages} people={people} onChanged={(next) => found.replace(({ id }) => id === next.id, next)} />
       ))}
       {found.more && <button type="button" class="button more" disabled={found.loadingMore} onClick={found.loadMore}>{t().common.loadMore}</button>}
-      {manages && !project.archived && <ComparisonForm project={project} onCreate={create} />}
+      {members.problem && <ProblemNotice problem={members.problem} onRetry={members.reload} />}
+      {manages && !project.archived && <ComparisonForm project={project} people={members.value && people} judges={judges} onCreate={create} />}
       {problem && <ProblemNotice problem={problem} />}
     </div>
   )
 }
 
+/** Slices that cannot be compared, counted as people do. */
+function inWords(problem: Problem): Problem {
+  const slices = problem.context?.['slices']
+  if (problem.code !== 'slices_not_comparable' || !Array.isArray(slices)) return problem
+  const { wrongSlices, wrongSlicesHint, wrongSlicesTitle } = comparisonTexts().cases
+  return { ...problem, title: wrongSlicesTitle, detail: wrongSlices(sliceWords(slices)), hint: wrongSlicesHint }
+}
+
 const sourceName = ({ what, how }: Source): string => comparisonTexts().sources[`${what} ${how}`] ?? what
 
-interface ComparisonCardProps { api: Client; item: Comparison; manages: boolean; onChanged: (item: Comparison) => void }
+interface ComparisonCardProps { api: Client; item: Comparison; manages: boolean; people: readonly Person[]; onChanged: (item: Comparison) => void }
 
-function ComparisonCard({ api, item, manages, onChanged }: ComparisonCardProps) {
+function ComparisonCard({ api, item, manages, people, onChanged }: ComparisonCardProps) {
   const text = comparisonTexts()
   const [problem, setProblem] = useState<Problem | null>(null)
+  const [deleted, setDeleted] = useState(false)
   async function reload(): Promise<void> {
     const answer = await api.get<Comparison>(`/api/comparisons/${item.id}`)
     if (answer.data) onChanged(answer.data)
@@ -68,13 +85,20 @@ function ComparisonCard({ api, item, manages, onChanged }: ComparisonCardProps) 
     if (!answer.error) await reload()
   }
   const { mine, settings } = item
-  const judges = mine !== null && mine.finished_at === null
+  const judges = mine !== null && mine.finished_at === null && item.closed_at === null
   const readers = item.readers
+  if (deleted) {
+    const restored = (next: Comparison) => {
+      setDeleted(false)
+      onChanged(next)
+    }
+    return <DeletedComparison api={api} item={item} onRestored={restored} />
+  }
   return (
     <section class="card pad stack" aria-label={item.name}>
       <div class="page-head">
         <div class="titles">
-          <h2>{item.name}</h2>
+          <h2>{item.name}{item.closed_at !== null && <> <span class="tag">{text.manage.closed}</span></>}</h2>
           <p class="soft">
             {settings ? text.against(sourceName(settings.first), sourceName(settings.second)) : text.hidden} · {formatDate(item.created_at, language.value, new Date())}
           </p>
@@ -92,6 +116,7 @@ function ComparisonCard({ api, item, manages, onChanged }: ComparisonCardProps) 
           {!judges && settings && <ComparisonTally api={api} item={item} manages={manages} first={sourceName(settings.first)} second={sourceName(settings.second)} />}
         </>
       )}
+      {manages && <ComparisonManage api={api} item={item} people={people} onChanged={onChanged} onDeleted={() => setDeleted(true)} />}
     </section>
   )
 }

@@ -24,9 +24,9 @@ export function ProjectLabels({ project, onChanged }: { project: Project; onChan
   const [detailed, setDetailed] = useState<Label | null>(null)
   const { labels } = project
   const edits = may(project.role, 'manage') && !project.archived
-  const put = (next: readonly Label[]) => {
+  const put = (next: readonly Label[], exclusive = project.exclusive_labels) => {
     setProblem(null)
-    onChanged({ ...project, labels: next, label_set_version: project.label_set_version + 1 })
+    onChanged({ ...project, labels: next, exclusive_labels: exclusive, label_set_version: project.label_set_version + 1 })
   }
 
   async function add(label: LabelIn): Promise<void> {
