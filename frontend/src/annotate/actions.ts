@@ -221,7 +221,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'slices.next', label: 'action.next_slice', group: 'slices', keys: ['ArrowDown', 'f'], repeats: true, perform: (a) => a.moveSlices(1) },
   { id: 'slices.first', label: 'action.first_slice', group: 'slices', keys: ['Home'], perform: (a) => a.setSlice(0) },
   { id: 'slices.last', label: 'action.last_slice', group: 'slices', keys: ['End'], perform: (a) => a.setSlice(a.sliceCount.value - 1) },
-  { id: 'slices.play', label: 'action.play', group: 'slices', keys: ['Ctrl+Space'], active: (a) => a.playing.value,
+  { id: 'slices.play', label: 'action.play', group: 'slices', keys: ['Shift+Space', 'Ctrl+Space'], active: (a) => a.playing.value,
     when: (a) => a.sliceCount.value > 1, perform: (a) => a.setPlaying(!a.playing.value) },
   ...numbered(PLANE_KEYS, (n): Action => ({
     id: `slices.plane${n + 1}`, label: 'action.choose_plane', group: 'slices', number: n, keys: [`Shift+Digit${n + 1}`],

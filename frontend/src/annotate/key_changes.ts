@@ -3,6 +3,7 @@
 import type { Client } from '../api/client.ts'
 import type { Me, Problem } from '../api/types.ts'
 import { ACTIONS, type Action } from './actions.ts'
+import { sameChord } from './chords.ts'
 import { keyChanges, keysOf, showKeys, type KeyChanges } from './keymap.ts'
 
 /** Who else has this key. */
@@ -32,11 +33,6 @@ export async function storeKeys(api: Client, changed: KeyChanges): Promise<Probl
   const { error } = await api.patch<Me>('/api/me', { json: { keys: changed }, idempotent: true })
   if (error) showKeys(before)
   return error ?? null
-}
-
-/** 'z' and 'Z' are one key; Shift is said apart. */
-function sameChord(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase()
 }
 
 function withoutUsual(changed: KeyChanges): KeyChanges {

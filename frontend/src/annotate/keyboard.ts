@@ -28,10 +28,13 @@ export function bindKeys(
   const up = (event: KeyboardEvent) => {
     if (event.key === 'Control' || event.key === 'Meta') annotator.askNow()
   }
+  const away = () => annotator.askNow() // the key may come up elsewhere
   target.addEventListener('keydown', down)
+  target.addEventListener('blur', away)
   target.addEventListener('keyup', up)
   return () => {
     target.removeEventListener('keydown', down)
+    target.removeEventListener('blur', away)
     target.removeEventListener('keyup', up)
   }
 }

@@ -3,7 +3,7 @@
 import { signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { ACTIONS, type Action } from './actions.ts'
-import { matches, type KeyPress } from './chords.ts'
+import { chordOf, sameChord, type KeyPress } from './chords.ts'
 
 /** Command id -> its keys, in place of the usual ones. */
 export type KeyChanges = Readonly<Record<string, readonly string[]>>
@@ -21,5 +21,6 @@ export function keysOf(action: Action, among: KeyChanges = changes.value): reado
 }
 
 export function actionFor(press: KeyPress): Action | null {
-  return ACTIONS.find((action) => keysOf(action).some((keys) => matches(keys, press))) ?? null
+  const chord = chordOf(press)
+  return chord === null ? null : ACTIONS.find((action) => keysOf(action).some((keys) => sameChord(keys, chord))) ?? null
 }

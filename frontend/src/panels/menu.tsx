@@ -10,13 +10,15 @@ export interface MenuProps {
   label: string
   buttonClass?: string
   align?: 'left' | 'right'
+  /** One of its items is on that the button stands for. */
+  pressed?: boolean
   disabled?: boolean
   children: ComponentChildren
 }
 
 const MARGIN_PX = 12
 
-export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', disabled = false, children }: MenuProps) {
+export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', pressed = false, disabled = false, children }: MenuProps) {
   const [open, setOpen] = useState(false)
   const [upward, setUpward] = useState(false)
   const anchor = useRef<HTMLDivElement>(null)
@@ -56,7 +58,7 @@ export function Menu({ button, label, buttonClass = 'icon-button', align = 'righ
 
   return (
     <div class="menu-anchor" ref={anchor} onKeyDown={onKeyDown}>
-      <button ref={trigger} type="button" class={buttonClass} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open}
+      <button ref={trigger} type="button" class={`${buttonClass}${pressed ? ' on' : ''}`} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open}
         aria-controls={open ? menuId : undefined} disabled={disabled} onClick={() => setOpen(!open)}>
         {button}
       </button>

@@ -1,14 +1,17 @@
 // Pointer, wheel and touch of the overlay canvas -> the tool host and the view. Keys are annotate/keyboard.ts.
 // One finger or pen is the tool; two fingers pan and zoom.
-import { batch } from '@preact/signals-core'
+import { batch, effect } from '@preact/signals-core'
 
 import { screenPoint } from './camera.ts'
+import { isMac } from './computer.ts'
 import type { ScreenPoint } from './geometry.ts'
 import type { Session } from './session.ts'
 import type { Button, RawPointer, ToolHost } from './tools/host.ts'
 import type { ViewState } from './view_state.ts'
 
-const BUTTONS: Readonly<Record<number, Button>> = { 0: 'left', 1: 'middle', 2: 'right' }
+/** The sixth is the eraser at the other end of a pen. */
+const BUTTONS: Readonly<Record<number, Button>> = { 0: 'left', 1: 'middle', 2: 'right', 5: 'left' }
+const ERASER_HELD = 32
 const WHEEL_PX_PER_SLICE = 60
 const WHEEL_ZOOM_PER_PX = 0.0025
 const BRUSH_STEP = 1.1
@@ -20,23 +23,34 @@ const USUAL_PRESSURE = 0.5
 /** Listens until the returned function is called. */
 export function mountInput(session: Session, view: ViewState, host: ToolHost, canvas: HTMLCanvasElement): () => void {
   const touches = new Map<number, ScreenPoint>()
+  const mac = isMac()
+  let lastPressure = USUAL_PRESSURE
+  let penDown = false // the hand that holds it lies on the screen, too
   let wheelRest = 0
 
   const at = (event: { clientX: number; clientY: number }): ScreenPoint => {
     const box = canvas.getBoundingClientRect()
     return screenPoint(event.clientX - box.left, event.clientY - box.top)
   }
+  /** A pen that is lifted reports none: the stroke ends as it was. */
+  const pressed = ({ pressure }: PointerEvent): number => (pressure > 0 ? (lastPressure = pressure) : lastPressure)
   const raw = (event: PointerEvent, screen: ScreenPoint = at(event)): RawPointer => ({
-    screen, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey,
-    ...(event.pointerType === 'pen' && event.pressure > 0 ? { pressure: event.pressure / USUAL_PRESSURE } : {}),
+    screen, alt: event.altKey || (event.buttons & ERASER_HELD) !== 0 || event.button === 5,
+    ctrl: event.metaKey || (event.ctrlKey && !mac), shift: event.shiftKey,
+    ...(event.pointerType === 'pen' ? { pressure: pressed(event) / USUAL_PRESSURE } : {}),
   })
   const showCursor = () => {
-    canvas.style.cursor = session.canDraw.peek() || host.cursor !== 'none' ? host.cursor : 'not-allowed'
+    canvas.style.cursor = host.cursor
   }
 
   const down = (event: PointerEvent) => {
-    const button = BUTTONS[event.button]
-    if (button === undefined) return
+    const button = mac && event.ctrlKey && event.button === 0 ? 'right' : BUTTONS[event.button]
+    if (button === undefined || (penDown && event.pointerType === 'touch')) return
+    if (event.pointerType === 'pen') {
+      penDown = true
+      if (touches.size > 0) host.cancel() // the hand was there first
+      touches.clear()
+    }
     event.preventDefault()
     canvas.focus({ preventScroll: true })
     canvas.setPointerCapture(event.pointerId)
@@ -52,6 +66,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   }
 
   const move = (event: PointerEvent) => {
+    if (penDown && event.pointerType === 'touch') return
     view.pointerByKeys.value = false
     if (touches.size > 1 && touches.has(event.pointerId)) {
       pinch(event)
@@ -67,6 +82,8 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   }
 
   const up = (event: PointerEvent) => {
+    if (penDown && event.pointerType === 'touch') return
+    if (event.pointerType === 'pen') penDown = false
     const pinching = touches.size > 1
     touches.delete(event.pointerId)
     if (!pinching) host.up(raw(event))
@@ -75,6 +92,8 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   }
 
   const lost = (event: PointerEvent) => {
+    if (penDown && event.pointerType === 'touch') return
+    if (event.pointerType === 'pen') penDown = false
     touches.delete(event.pointerId)
     host.cancel()
     host.leave()
@@ -111,7 +130,9 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   }
 
   const noMenu = (event: Event) => event.preventDefault()
-  const leave = () => host.leave()
+  const leave = (event: PointerEvent) => {
+    if (!penDown || event.pointerType === 'pen') host.leave()
+  }
 
   canvas.style.touchAction = 'none'
   if (canvas.tabIndex < 0) canvas.tabIndex = 0
@@ -120,7 +141,9 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
     ['wheel', wheel], ['contextmenu', noMenu],
   ]
   for (const [type, listener] of listeners) canvas.addEventListener(type, listener as EventListener, { passive: false })
+  const stop = effect(showCursor) // a key may have changed the tool
   return () => {
+    stop()
     for (const [type, listener] of listeners) canvas.removeEventListener(type, listener as EventListener)
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { ACTIONS, actionById, isEnabled } from '../../src/annotate/actions.ts'
 import type { Annotator } from '../../src/annotate/annotator.ts'
-import { formatKeys, matches, type KeyPress } from '../../src/annotate/chords.ts'
+import { chordOf, formatKeys, matches, withKeysOf, type KeyPress } from '../../src/annotate/chords.ts'
 import { bindKeys } from '../../src/annotate/keyboard.ts'
 import { actionFor } from '../../src/annotate/keymap.ts'
 
@@ -40,6 +40,18 @@ test('the customary keys do what people expect', () => {
   }
 })
 
+test('a Mac writes other characters with Alt, other alphabets write no Latin letters, and brackets may need AltGr', () => {
+  const expected: [KeyPress, string][] = [
+    [press('π', { code: 'KeyP', altKey: true }), 'tool.scribble'], [press('≈', { code: 'KeyX', altKey: true }), 'tool.encircle'],
+    [press('¡', { code: 'Digit1', altKey: true }), 'window.preset1'], [press('k', { code: 'KeyK', metaKey: true }), 'case.palette'],
+    [press('и', { code: 'KeyB' }), 'tool.brush'], [press('Я', { code: 'KeyZ', ctrlKey: true, shiftKey: true }), 'edit.redo'],
+    [press('[', { code: 'Digit8', ctrlKey: true, altKey: true }), 'edit.smallerBrush'], [press(' ', { shiftKey: true }), 'slices.play'],
+  ]
+  for (const [event, id] of expected) assert.equal(actionFor(event)?.id, id, JSON.stringify(event))
+  assert.equal(chordOf(press('Dead', { code: 'KeyE', altKey: true })), 'Alt+e', 'an accent that waits for its letter')
+  assert.equal(actionFor(press('ö', { code: 'Semicolon' })), null)
+})
+
 test('modifiers have to be exactly those', () => {
   assert.ok(matches('Ctrl+Shift+z', press('Z', { ctrlKey: true, shiftKey: true })))
   assert.ok(!matches('Ctrl+z', press('Z', { ctrlKey: true, shiftKey: true })))
@@ -48,7 +60,11 @@ test('modifiers have to be exactly those', () => {
 
 test('keys are written as the computer writes them', () => {
   assert.equal(formatKeys('Ctrl+Shift+z', false), 'Ctrl+Shift+Z')
-  assert.equal(formatKeys('Ctrl+Shift+z', true), '⌘⇧Z')
+  assert.equal(formatKeys('Ctrl+Shift+z', true), '⇧⌘Z')
+  assert.equal(formatKeys('Alt+p', true), '⌥P')
+  assert.equal(formatKeys('Alt+Enter', true), '⌥↩')
+  assert.equal(withKeysOf(true, 'Ctrl + click, Alt over it'), '⌘ + click, ⌥ over it')
+  assert.equal(withKeysOf(false, 'Ctrl + click'), 'Ctrl + click')
   assert.equal(formatKeys('Alt+Digit2', false), 'Alt+2')
   assert.equal(formatKeys('ArrowUp', false), '↑')
   assert.equal(formatKeys('+', false), '+')

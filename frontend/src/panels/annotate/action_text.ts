@@ -2,12 +2,14 @@
 
 import { ACTIONS, labelOfKey, type Action, type ActionGroup } from '../../annotate/actions.ts'
 import type { Annotator } from '../../annotate/annotator.ts'
-import { formatKeys } from '../../annotate/chords.ts'
+import { formatKeys, withKeysOf } from '../../annotate/chords.ts'
 import { keysOf } from '../../annotate/keymap.ts'
 import { t } from '../../i18n/text.ts'
+import { isMac } from '../../viewer/computer.ts'
 import { presetName } from './preset_key.ts'
 
-export const isMac = (): boolean => /mac|iphone|ipad/i.test(navigator.platform)
+/** A sentence of the catalogue with the keys as they are written on this computer. */
+export const keysIn = (sentence: string): string => withKeysOf(isMac(), sentence)
 
 export function actionName(action: Action): string {
   const names: Readonly<Record<string, string>> = t().actions

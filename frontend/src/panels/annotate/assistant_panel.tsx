@@ -8,7 +8,7 @@ import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { Sentence } from '../sentence.tsx'
 import { ActionButton, keepFocus } from './action_button.tsx'
-import { actionKey } from './action_text.ts'
+import { actionKey, keysIn } from './action_text.ts'
 
 export interface AssistantPanelProps {
   annotator: Annotator
@@ -74,7 +74,6 @@ function TroubleText({ title, detail }: { title: string; detail: string }) {
 
 /** Below this the model's own estimate says: do not accept without looking twice. */
 const UNSURE_BELOW = 60
-const MANUAL_TOOLS: readonly ToolId[] = ['brush', 'eraser', 'lasso', 'polygon', 'livewire', 'trace', 'scissors']
 
 function Idle({ annotator, state }: { annotator: Annotator; state: AssistantState }) {
   const text = t().annotate
@@ -82,10 +81,11 @@ function Idle({ annotator, state }: { annotator: Annotator; state: AssistantStat
   const tool = annotator.tool.value
   if (annotator.labels.value.length === 0) return null
   if (!annotator.canDraw.value) return <p class="soft">{text.planeReadOnly}</p>
-  if (MANUAL_TOOLS.includes(tool)) return <p class="soft">{text.idleManual}</p>
+  const manual: Partial<Record<ToolId, string>> = text.manual
+  if (manual[tool]) return <p class="soft">{keysIn(manual[tool])}</p>
   if (trouble) return null
   if (tool === 'box') return <Hint title={text.idleBoxTitle} detail={text.idleBox} />
-  if (tool === 'scribble') return <Hint title={text.idleScribbleTitle} detail={text.idleScribble} />
+  if (tool === 'scribble') return <Hint title={text.idleScribbleTitle} detail={keysIn(text.idleScribble)} />
   if (tool === 'encircle') return <Hint title={text.idleEncircleTitle} detail={text.idleEncircle} />
   return <Hint title={text.idleTitle} detail={text.idlePoints} />
 }
@@ -130,7 +130,7 @@ function Proposal({ proposal, annotator, page }: { proposal: ProposalState; anno
         ? <p>{suggested ? text.absentHere : text.foundNothing}</p>
         : suggested ? <p class="soft">{proposal.prompts.length > 0 ? text.editPrompts : text.editAfterwards}</p>
           : percent !== null && percent < UNSURE_BELOW && <p class="soft">{text.unsure}</p>}
-      {!suggested && proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{text.waitingForKey}</p>}
+      {!suggested && proposal.waiting && annotator.assistant.value.kind === 'ready' && <p class="soft">{keysIn(text.waitingForKey)}</p>}
     </>
   )
 }

@@ -3,9 +3,10 @@
 import { useState } from 'preact/hooks'
 import type { ActionGroup } from '../../annotate/actions.ts'
 import { t } from '../../i18n/text.ts'
+import { isMac } from '../../viewer/computer.ts'
 import { Dialog } from '../dialog.tsx'
 import { Icon } from '../icon.tsx'
-import { actionName, helpRows, isMac, type HelpRow } from './action_text.ts'
+import { actionName, helpRows, keysIn, type HelpRow } from './action_text.ts'
 
 const GROUPS: readonly ActionGroup[] = ['tools', 'proposal', 'learning', 'edit', 'rounds', 'labels', 'slices', 'window', 'view', 'case']
 
@@ -15,7 +16,7 @@ export function HelpDialog({ onKeys, onClose }: { onKeys: () => void; onClose: (
   const rows = helpRows(isMac(), actionName)
   const wanted = query.trim().toLowerCase()
   const fits = (row: HelpRow) => wanted === '' || row.name.toLowerCase().includes(wanted) || row.keys.some((key) => key.toLowerCase() === wanted)
-  const mouse: readonly HelpRow[] = Object.values(text.mouseRows).map(([name, gesture]) => ({ name, keys: [gesture] }))
+  const mouse: readonly HelpRow[] = Object.values(text.mouseRows).map(([name, gesture]) => ({ name: keysIn(name), keys: [keysIn(gesture)] }))
   const sections = [
     ...GROUPS.map((group) => ({ id: group as string, title: text.groups[group], rows: (rows.get(group) ?? []).filter(fits) })),
     { id: 'mouse', title: text.mouse, rows: mouse.filter(fits) },

@@ -10,10 +10,11 @@ import { keyChanges, keysOf, type KeyChanges } from '../../annotate/keymap.ts'
 import type { Client } from '../../api/client.ts'
 import type { Problem } from '../../api/types.ts'
 import { t } from '../../i18n/text.ts'
+import { isMac } from '../../viewer/computer.ts'
 import { Dialog } from '../dialog.tsx'
 import { Icon } from '../icon.tsx'
 import { ProblemNotice } from '../problem_notice.tsx'
-import { commandName, isMac } from './action_text.ts'
+import { commandName } from './action_text.ts'
 import { found } from './command_search.ts'
 
 export function KeysDialog({ api, annotator, onClose }: { api: Client; annotator: Annotator; onClose: () => void }) {

@@ -45,8 +45,10 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
   const text = t().annotate
   const button = ([id, icon]: readonly [string, IconName]) =>
     <ActionButton key={id} action={actionById(id)} icon={icon} annotator={annotator} page={page} />
-  const menu = (label: string, icon: IconName, entries: typeof VIEW_MENU) => (
-    <Menu label={label} button={<Icon name={icon} />} align="left">
+  const menu = (label: string, icon: IconName, entries: typeof VIEW_MENU) => {
+    const inHand = entries.find((entry) => entry?.[0] === `tool.${annotator.tool.value}`)
+    return (
+    <Menu label={inHand ? `${label}: ${actionName(actionById(inHand[0]))}` : label} button={<Icon name={inHand?.[1] ?? icon} />} align="left" pressed={inHand !== undefined}>
       {entries.map((entry, index) => {
         if (!entry) return <hr key={index} />
         const action = actionById(entry[0])
@@ -59,7 +61,8 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
         )
       })}
     </Menu>
-  )
+    )
+  }
   return (
     <div class="tool-rail" role="group" aria-label={text.tools} onMouseDown={keepFocus}>
       {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}{menu(text.maskTools, 'edit', EDIT_MENU)}</div>}

@@ -67,7 +67,9 @@ export class ToolHost {
   }
 
   get cursor(): string {
-    return this.#gesture?.tool.cursor === 'grab' ? 'grabbing' : this.#tool.cursor
+    if (this.#gesture?.tool.cursor === 'grab') return 'grabbing'
+    const { id, cursor } = this.#tool
+    return looksOnly(id) || this.#session.canDraw.value ? cursor : 'not-allowed'
   }
 
   /** A button is held down. */
