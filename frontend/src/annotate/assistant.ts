@@ -4,13 +4,12 @@
 import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { ABORTED, OFFLINE, type Client } from '../api/client.ts'
-import type { EncodingsOut, PredictionIn, PredictionOut, Problem, SystemOut } from '../api/types.ts'
-import type { Answer, Draft, PointPrompt, Prompt } from '../viewer/draft.ts'
-import { fromCoco, toCoco } from '../viewer/mask.ts'
-import { cutToLasso, pointsOf } from '../viewer/prompt_shapes.ts'
+import type { EncodingsOut, PredictionOut, Problem, SystemOut } from '../api/types.ts'
+import type { Answer, Draft } from '../viewer/draft.ts'
 import type { Session } from '../viewer/session.ts'
 import type { AssistantState } from './annotator.ts'
 import { Preview } from './preview.ts'
+import { answerOf, questionOf } from './question.ts'
 
 export interface AssistantOptions {
   readonly api: Client
@@ -119,8 +118,7 @@ export class Assistant {
         return
       }
       this.#trouble.value = null
-      const mask = cutToLasso(fromCoco(data.mask), draft.prompts)
-      this.#answer(draft, { mask, score: data.score, model: data.model, learnedPrompt: data.learned_prompt?.id ?? null })
+      this.#answer(draft, answerOf(data, draft))
     })
   }
 
@@ -204,23 +202,4 @@ export class Assistant {
 
 function needsAnswer(draft: Draft | null): draft is Draft {
   return draft !== null && !draft.held && !draft.answered && draft.prompts.length > 0
-}
-
-function questionOf(draft: Draft): PredictionIn {
-  return {
-    slice: draft.slice, label_id: draft.labelId, ...promptsOnWire(draft.prompts),
-    ...(draft.context ? { mask: toCoco(draft.context) } : {}),
-    ...(draft.around.length > 0 ? { around: draft.around } : {}),
-    ...(draft.plain ? { learned_prompt: null } : {}),
-  }
-}
-
-export function promptsOnWire(prompts: readonly Prompt[]): Pick<PredictionIn, 'points' | 'box'> {
-  const box = prompts.find((prompt) => prompt.kind === 'box' || prompt.kind === 'lasso')
-  const points = prompts.flatMap((prompt): PointPrompt[] => {
-    if (prompt.kind === 'point') return [prompt]
-    if (prompt.kind === 'scribble') return [...pointsOf(prompt)]
-    return prompt.kind === 'lasso' ? [{ kind: 'point', x: prompt.x, y: prompt.y, positive: true }] : []
-  }).map(({ x, y, positive }) => ({ x, y, positive }))
-  return { points, ...(box ? { box: [box.x0, box.y0, box.x1, box.y1] as const } : {}) }
 }

@@ -1,6 +1,6 @@
 // Prompts that are drawn: scribbles and outlines around something. The model knows points and a box: what these become for
 // it, and what an outline makes of its answer, is here. Pure.
-import type { LassoPrompt, PointPrompt, Prompt, ScribblePrompt } from './draft.ts'
+import type { BoxPrompt, LassoPrompt, PointPrompt, Prompt, ScribblePrompt } from './draft.ts'
 import type { SlicePoint } from './geometry.ts'
 import { ByteMask, contains, intersection, isEmpty, type Mask } from './mask.ts'
 import { polygonMask } from './polygon.ts'
@@ -34,6 +34,19 @@ function at(points: readonly PlaceXY[], lengths: readonly number[], way: number)
     rest -= length
   }
   return points[points.length - 1]
+}
+
+/** A line as a prompt, kept on the slice. */
+export function scribbleOf(line: readonly SlicePoint[], positive: boolean, rows: number, columns: number): ScribblePrompt {
+  const points = line.map(([x, y]) => [Math.min(columns - 1, Math.max(0, x)), Math.min(rows - 1, Math.max(0, y))] as const)
+  return { kind: 'scribble', points, positive }
+}
+
+/** The voxels whose centres a rectangle touches, cut to the slice; null for one beside the slice, or of one row or column. */
+export function boxOf(from: SlicePoint, to: SlicePoint, rows: number, columns: number): BoxPrompt | null {
+  const x0 = Math.max(0, Math.round(Math.min(from[0], to[0]))), x1 = Math.min(columns - 1, Math.round(Math.max(from[0], to[0])))
+  const y0 = Math.max(0, Math.round(Math.min(from[1], to[1]))), y1 = Math.min(rows - 1, Math.round(Math.max(from[1], to[1])))
+  return x1 > x0 && y1 > y0 ? { kind: 'box', x0, y0, x1, y1 } : null
 }
 
 /** An outline as a prompt: a box around it and its innermost voxel. Null for one that encloses no voxel of the slice. */

@@ -161,13 +161,27 @@ export class Session {
   /** A prompt on the visible slice. It adds to a suggestion's; without one, a first positive point inside an accepted
    *  object of the active label re-opens that object. */
   addPrompt(prompt: Prompt, held: boolean): void {
-    const labelId = this.activeLabelId.value
-    if (!this.canDraw.value || labelId === null || this.view.image.value === null) return
-    const slice = this.view.slice.value
+    const draft = this.draftWith(prompt, held)
+    if (draft === null) return
     this.history.mark()
-    const draft = this.draft.value ?? this.taken() ?? this.#openDraft(slice, labelId, prompt)
-    this.edits.changeDraft(slice, withPrompt(draft, this.#nextDraftId++, prompt, held))
-    this.worked(slice, workOf(prompt))
+    this.edits.changeDraft(draft.slice, draft)
+    this.worked(draft.slice, workOf(prompt))
+  }
+
+  /** What the draft of the visible slice would be with one more prompt; nothing is opened or changed. */
+  draftWith(prompt: Prompt, held = false): Draft | null {
+    const labelId = this.activeLabelId.value
+    if (!this.canDraw.value || labelId === null || this.view.image.value === null) return null
+    const draft = this.draft.value ?? this.taken() ?? this.#openDraft(this.view.slice.value, labelId, prompt)
+    return withPrompt(draft, this.#nextDraftId++, prompt, held)
+  }
+
+  /** What it would be if the prompt in the hand were let go; null while none was moved. */
+  draftInHand(): Draft | null {
+    const grabbed = this.grabbed.value
+    if (grabbed === null || grabbed.prompt === grabbed.grip.prompt) return null
+    const draft = this.draft.value ?? this.taken(), { index, prompt: before } = grabbed.grip
+    return draft?.prompts[index] === before ? withPrompts(draft, this.#nextDraftId++, draft.prompts.with(index, grabbed.prompt)) : null
   }
 
   removePrompt(index: number): void {

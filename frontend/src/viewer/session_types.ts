@@ -106,6 +106,8 @@ export interface OutlineInHand {
   readonly points: readonly SlicePoint[]
   /** Corners that were set, shown as dots. */
   readonly anchors: readonly SlicePoint[]
+  /** Of a scribble: over what does not belong. */
+  readonly away?: boolean
   /** Of a livewire: the ways between its anchors, and the tree of ways from the last one. */
   readonly laid?: { readonly anchors: readonly SlicePoint[]; readonly legs: readonly (readonly SlicePoint[])[]; readonly wire: Wire }
 }

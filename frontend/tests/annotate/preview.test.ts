@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Assistant } from '../../src/annotate/assistant.ts'
 import { proposalOf } from '../../src/viewer/draft.ts'
 import { sameMask, toCoco } from '../../src/viewer/mask.ts'
+import { ToolHost } from '../../src/viewer/tools/host.ts'
 import { LIVER, openSession, over, rectangle, show } from '../viewer/support.ts'
 import { FakeServer, FakeTime, Refusal, settle } from './support.ts'
 
@@ -57,6 +58,53 @@ test('a click there is answered with it at once; another click asks', async () =
   session.addPrompt({ kind: 'point', x: 10, y: 10, positive: false }, false)
   await settle()
   assert.equal(server.count('POST', PREDICT), 3, 'a point that does not belong is another question')
+})
+
+test('a box that is drawn shows its answer while it grows, one question at a time, and has it when the hand lets go', async () => {
+  const { session, server, time } = await start()
+  session.tool.value = 'box'
+  const host = new ToolHost(session)
+  host.down('left', over(session, 6, 6))
+  for (let x = 10; x <= 20; x++) host.move(over(session, x, x - 2))
+  await settle()
+  assert.equal(server.count('POST', PREDICT), 1, 'the first; the newest waits for its turn')
+  assert.ok(sameMask(session.preview.value!.mask, MASK))
+  await time.pass(100)
+  assert.deepEqual(server.asked.at(-1)!.json, { slice: 2, label_id: LIVER, points: [], box: [6, 6, 20, 18] })
+  assert.equal(session.draft.value, null, 'nothing is opened by looking')
+  host.up(over(session, 20, 18))
+  assert.ok(session.draft.value!.answered)
+  assert.deepEqual([session.preview.value, server.count('POST', PREDICT)], [null, 2])
+})
+
+test('scribbles and outlines show theirs, too, and a point that is moved', async () => {
+  const { session, server, time } = await start()
+  const host = new ToolHost(session), wanted: unknown[] = []
+  for (const tool of ['scribble', 'encircle'] as const) {
+    session.tool.value = tool
+    host.down('left', over(session, 6, 6))
+    for (const [x, y] of [[16, 6], [16, 14], [8, 14]]) host.move(over(session, x, y))
+    await time.pass(100)
+    wanted.push(server.asked.at(-1)!.json)
+    assert.notEqual(session.preview.value, null)
+    host.cancel()
+    assert.equal(session.preview.value, null)
+  }
+  const [scribble, outline] = wanted as { points: unknown[]; box?: unknown }[]
+  assert.ok(scribble.points.length > 1 && scribble.box === undefined)
+  assert.deepEqual([outline.points.length, outline.box], [1, [6, 6, 16, 13]])
+  session.addPrompt({ kind: 'point', x: 10, y: 10, positive: true }, false)
+  await settle()
+  session.tool.value = 'point'
+  host.down('left', over(session, 10, 10))
+  host.move(over(session, 20, 10))
+  await time.pass(100)
+  assert.deepEqual((server.asked.at(-1)!.json as { points: unknown }).points, [{ x: 20, y: 10, positive: true }])
+  const before = server.count('POST', PREDICT)
+  host.up(over(session, 20, 10))
+  await settle()
+  assert.ok(session.draft.value!.answered)
+  assert.equal(server.count('POST', PREDICT), before)
 })
 
 test('nothing is asked over accepted voxels, over an open proposal, with another tool, before the slice is read, or when it is not wanted', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { promptsOnWire } from '../../src/annotate/assistant.ts'
+import { promptsOnWire } from '../../src/annotate/question.ts'
 import type { LassoPrompt, ScribblePrompt } from '../../src/viewer/draft.ts'
 import { slicePoint } from '../../src/viewer/geometry.ts'
 import { area, contains } from '../../src/viewer/mask.ts'

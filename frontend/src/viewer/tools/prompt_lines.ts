@@ -1,7 +1,7 @@
 // Prompts that are drawn in one drag: a scribble over what belongs (Alt: over what does not), and an outline around what is
 // meant. A click is a point, as in the other prompt tools; Ctrl held collects without asking yet.
 import type { SlicePoint } from '../geometry.ts'
-import { lassoOf } from '../prompt_shapes.ts'
+import { lassoOf, scribbleOf } from '../prompt_shapes.ts'
 import { near } from './outlines.ts'
 import { addPoint, dragging, grab, removeOrExclude } from './prompts.ts'
 import { movedFar, type PointerInfo, type Tool, type ToolContext, type ToolId } from './tool.ts'
@@ -10,8 +10,8 @@ type Steps = 'idle' | 'pressed' | 'drawing' | 'dragging'
 
 const LEAST_STEP_PX = 3
 
-function setPoints({ session }: ToolContext, points: readonly SlicePoint[]): void {
-  session.outline.value = { slice: session.view.slice.value, points, anchors: [] }
+function setPoints({ session }: ToolContext, points: readonly SlicePoint[], away: boolean): void {
+  session.outline.value = { slice: session.view.slice.value, points, anchors: [], away }
 }
 
 function drawnIn(id: ToolId & ('scribble' | 'encircle'), end: (c: ToolContext, points: readonly SlicePoint[], e: PointerInfo) => void): Tool<Steps> {
@@ -25,7 +25,7 @@ function drawnIn(id: ToolId & ('scribble' | 'encircle'), end: (c: ToolContext, p
       pressed: {
         pointerMove: (c, e) => {
           if (!movedFar(c, e)) return 'pressed'
-          setPoints(c, [c.press.point, e.point])
+          setPoints(c, [c.press.point, e.point], e.alt)
           return 'drawing'
         },
         pointerUp: (c, e) => {
@@ -37,7 +37,7 @@ function drawnIn(id: ToolId & ('scribble' | 'encircle'), end: (c: ToolContext, p
       drawing: {
         pointerMove: (c, e) => {
           const points = c.session.outline.value?.points ?? []
-          if (points.length > 0 && !near(c.session, points[points.length - 1], e.screen, LEAST_STEP_PX)) setPoints(c, [...points, e.point])
+          if (points.length > 0 && !near(c.session, points[points.length - 1], e.screen, LEAST_STEP_PX)) setPoints(c, [...points, e.point], e.alt)
           return 'drawing'
         },
         pointerUp: (c, e) => {
@@ -58,8 +58,7 @@ function drawnIn(id: ToolId & ('scribble' | 'encircle'), end: (c: ToolContext, p
 
 export const scribble = drawnIn('scribble', ({ session }, points, { alt, ctrl }) => {
   const { rows, columns } = session.view.shape.value
-  const inSlice = points.map(([x, y]) => [Math.min(columns - 1, Math.max(0, x)), Math.min(rows - 1, Math.max(0, y))] as const)
-  session.addPrompt({ kind: 'scribble', points: inSlice, positive: !alt }, ctrl)
+  session.addPrompt(scribbleOf(points, !alt, rows, columns), ctrl)
 })
 
 export const encircle = drawnIn('encircle', ({ session }, points, { ctrl }) => {

@@ -3,6 +3,7 @@
 // Left is positive, right click or Alt is negative, in both tools. On a prompt that is there, a drag moves it and the right
 // click or Alt removes it.
 import type { VoxelIndex } from '../geometry.ts'
+import { boxOf } from '../prompt_shapes.ts'
 import { dragged, gripAt } from './grip.ts'
 import { movedFar, type PointerInfo, type Tool, type ToolContext } from './tool.ts'
 
@@ -103,11 +104,8 @@ export const box: Tool<'idle' | 'pressed' | 'drawing' | 'dragging'> = {
   },
 }
 
-/** The voxels whose centres the rectangle touches, cut to the slice; nothing for a rectangle beside the slice. */
 function addBox({ session, press }: ToolContext, { point: to, ctrl }: PointerInfo): void {
   const { rows, columns } = session.view.shape.value
-  const from = press.point
-  const x0 = Math.max(0, Math.round(Math.min(from[0], to[0]))), x1 = Math.min(columns - 1, Math.round(Math.max(from[0], to[0])))
-  const y0 = Math.max(0, Math.round(Math.min(from[1], to[1]))), y1 = Math.min(rows - 1, Math.round(Math.max(from[1], to[1])))
-  if (x1 > x0 && y1 > y0) session.addPrompt({ kind: 'box', x0, y0, x1, y1 }, ctrl)
+  const prompt = boxOf(press.point, to, rows, columns)
+  if (prompt !== null) session.addPrompt(prompt, ctrl)
 }
