@@ -40,6 +40,7 @@ from backend.services.mask_imports import MaskImports
 from backend.services.measurements import Measurements
 from backend.services.networks import Networks
 from backend.services.oidc import Admission, SingleSignOn
+from backend.services.oidc_logout import ProviderLogout
 from backend.services.oidc_provider import Provider
 from backend.services.people import People
 from backend.services.privacy import PrivacyService
@@ -83,6 +84,7 @@ class Services:
     queue: JobQueue
     accounts: Accounts
     single_sign_on: SingleSignOn
+    provider_logout: ProviderLogout
     sessions: Sessions
     people: People
     audit_log: AuditLog
@@ -158,6 +160,7 @@ def build_services(settings: Settings) -> Services:
     annotations = Annotations(db, learning)
     proposals = Proposals(db, annotations)
     limits = LoginLimits(queue.redis)
+    provider = provider_of(settings)
     accounts = Accounts(db, limits, passwords=not settings.oidc_only)
     privacy = PrivacyService(db, secret=settings.privacy_key, folder=settings.data_dir)
     isolation, cleaning = Isolation(), Isolation(CLEANING_PROCESSES)
@@ -169,7 +172,8 @@ def build_services(settings: Settings) -> Services:
         embeddings=embeddings,
         queue=queue,
         accounts=accounts,
-        single_sign_on=SingleSignOn(db, queue.redis, accounts, limits, provider_of(settings), _admission(settings)),
+        single_sign_on=SingleSignOn(db, queue.redis, accounts, limits, provider, _admission(settings)),
+        provider_logout=ProviderLogout(db, queue.redis, provider),
         sessions=Sessions(db),
         people=People(db, accounts),
         audit_log=AuditLog(db),

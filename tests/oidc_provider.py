@@ -28,6 +28,10 @@ FAULTS = (
     "signature unsigned symmetric nonce no_nonce expired not_yet audience other_party issuer no_subject no_token code "
     "down_token userinfo_other answer_issuer new_key"
 ).split()
+LOGOUT_FAULTS = (
+    "signature unsigned symmetric audience issuer expired old future no_events other_event nonce nobody no_jti".split()
+)
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class Provider:
@@ -48,6 +52,8 @@ class Provider:
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "jwks_uri": f"{self.issuer}/keys",
             "end_session_endpoint": f"{self.issuer}/bye",
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -100,6 +106,28 @@ class Provider:
         claims |= wrong.get(fault or "", {})
         if fault in ("no_nonce", "no_subject"):
             del claims[{"no_nonce": "nonce", "no_subject": "sub"}[fault]]
+        return self.signed(claims, fault)
+
+    def logout_token(self, told: dict[str, Any]) -> str:
+        """What tells a client that a session is over. `told`: `sub`, `sid` and the `fault`."""
+        fault, now = told.pop("fault", None), int(time.time())
+        claims: dict[str, Any] = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 120}
+        claims |= {"jti": secrets.token_hex(8), "events": {LOGOUT_EVENT: {}}, **told}
+        wrong: dict[str, dict[str, Any]] = {
+            "audience": {"aud": "another client"},
+            "issuer": {"iss": "https://elsewhere.example.org"},
+            "expired": {"exp": now - 300},
+            "old": {"iat": now - 3600},
+            "future": {"iat": now + 3600},
+            "other_event": {"events": {"urn:another": {}}},
+            "nonce": {"nonce": "of a sign-in"},
+        }
+        claims |= wrong.get(fault or "", {})
+        for name in {"no_events": ["events"], "nobody": ["sub", "sid"], "no_jti": ["jti"]}.get(fault or "", []):
+            claims.pop(name, None)
+        return self.signed(claims, fault, "logout+jwt")
+
+    def signed(self, claims: dict[str, Any], fault: str | None, typ: str = "JWT") -> str:
         if fault in ("unsigned", "symmetric"):
             header = {"alg": "none"} if fault == "unsigned" else {"alg": "HS256", "kid": self.key.kid}
             signed = ".".join(_packed(json.dumps(part).encode()) for part in (header, claims))
@@ -109,7 +137,7 @@ class Provider:
         if fault == "new_key":
             self.key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(4)}, auto_kid=False)
         key = RSAKey.generate_key(2048) if fault == "signature" else self.key
-        return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, key)
+        return jwt.encode({"alg": "RS256", "kid": self.key.kid, "typ": typ}, claims, key)
 
 
 def _packed(part: bytes) -> str:
@@ -142,6 +170,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/tell":
             self.provider.told = json.loads(body)
             self._json(200, {})
+        elif self.path == "/announce":
+            self._json(200, {"logout_token": self.provider.logout_token(json.loads(body))})
         else:
             form = {name: values[0] for name, values in parse_qs(body).items()}
             self._json(*self.provider.token(form, self.headers.get("Authorization", "")))

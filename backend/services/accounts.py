@@ -114,6 +114,14 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A session that is over. `by_provider`: it began at the sign-in service, with this `id_token`."""
+
+    by_provider: bool
+    id_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bootstrap:
     """What `sammed up` prints: a one-time login for the first administrator, None when one has a password already."""
 
@@ -206,13 +214,10 @@ class Accounts:
                 self._need_passwords()
             return self.begin_session(session, user, "link", browser=browser)
 
-    def begin_session(
-        self, session: Session, user: User, via: str, *, browser: str, identity: Identity | None = None
-    ) -> Secret:
+    def begin_session(self, session: Session, user: User, via: str, *, browser: str) -> Secret:
         """A session of this browser for somebody who has proved who they are, in the unit of work of the proof. `via`:
         password, link or oidc, for the log."""
         secret = self._new(session, user.id, "session", name=browser, life=SESSION_LIFE)
-        secret.credential.identity_id = identity.id if identity else None
         audit.record(session, principal_of(user), "session.started", subject=secret.credential.id, via=via)
         return secret
 
@@ -232,11 +237,12 @@ class Accounts:
                 credential.last_used_at = now
             return principal_of(user, credential)
 
-    def logout(self, secret: str) -> bool:
-        """End a session. Returns whether it began with an account of another organisation."""
+    def logout(self, secret: str) -> SignedOut:
+        """End a session."""
         with self._db.begin() as session:
             gone = delete(Credential).where(Credential.secret_hash == secret_hash(secret))
-            return session.scalar(gone.returning(Credential.identity_id)) is not None
+            row = session.execute(gone.returning(Credential.identity_id, Credential.id_token)).one_or_none()
+            return SignedOut(row is not None and row[0] is not None, row[1] if row else None)
 
     def set_password(self, who: Principal, password: str, current: str | None) -> None:
         """Set one's password; the present one is asked for once there is one. Raises BadLogin, WeakPassword,

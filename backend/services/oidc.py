@@ -180,12 +180,15 @@ class SingleSignOn:
                 raise AccountDeactivated(
                     f"{user.name} cannot sign in.", hint="An administrator can activate the account."
                 )
-            secret = self._accounts.begin_session(session, user, "oidc", browser=browser_name, identity=identity)
+            secret = self._accounts.begin_session(session, user, "oidc", browser=browser_name)
+            kept_of_it = secret.credential
+            kept_of_it.identity_id, kept_of_it.provider_session = identity.id, claims.session
+            kept_of_it.id_token = claims.id_token
             return Arrived(secret, kept["next"])
 
-    def logout_url(self, back_to: str) -> str | None:
-        """Where to sign out of the provider, too."""
-        return self._provider.logout_url(back_to) if self._provider else None
+    def logout_url(self, back_to: str, id_token: str | None) -> str | None:
+        """Where to sign out of the provider, too. `id_token`: that began the session."""
+        return self._provider.logout_url(back_to, id_token) if self._provider else None
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _need_provider(self) -> Provider:

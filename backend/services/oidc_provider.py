@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 KNOWN_FOR_S = 3600.0
+NEW_KEYS_S = 60.0
 LEEWAY_S = 60
 SCOPE = "openid email profile"
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
@@ -60,11 +61,14 @@ class BadIdentity(Unauthenticated):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who somebody is, as the provider signed it: the subject, and all that it says about them."""
+    """Who somebody is, as the provider signed it: the subject, and all that it says about them. `session`: what it
+    calls their session there; `id_token`: what it signed."""
 
     issuer: str
     subject: str
     all: Mapping[str, Any]
+    session: str | None
+    id_token: str
 
 
 class Provider:
@@ -80,6 +84,7 @@ class Provider:
         self._metadata: Json | None = None
         self._keys: KeySet | None = None
         self._asked_at = 0.0
+        self._keys_at = 0.0
 
     def authorization_url(self, *, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
         """Where the browser goes to prove who its user is. Raises ProviderUnavailable."""
@@ -104,22 +109,43 @@ class Provider:
             raise _bad("the answer came from another issuer")
         token = self._exchange(code, redirect_uri=redirect_uri, verifier=verifier)
         access_token = token.get("access_token")
-        claims = self._verified(token.get("id_token"), nonce=nonce, access_token=access_token)
+        id_token = token.get("id_token")
+        claims = self._verified(id_token, nonce=nonce, access_token=access_token)
         said = dict(claims)
         endpoint = metadata.get("userinfo_endpoint")
         if "email" not in said and endpoint and isinstance(access_token, str):
             said = self._user_info(endpoint, access_token, claims["sub"]) | said
-        return Claims(metadata["issuer"], claims["sub"], said)
+        sid = claims.get("sid")
+        named = sid if isinstance(sid, str) and 1 <= len(sid) <= 255 else None
+        return Claims(metadata["issuer"], claims["sub"], said, named, str(id_token))
 
-    def logout_url(self, back_to: str) -> str | None:
-        """Where the browser goes to sign out of the provider, too; None where that is not offered or not known now."""
+    def logout_url(self, back_to: str, id_token: str | None) -> str | None:
+        """Where the browser goes to sign out of the provider, too; None where that is not offered or not known now.
+        `id_token`: that began the session, so that nobody is asked whether it shall end."""
         try:
             endpoint = self._discovered().get("end_session_endpoint")
         except ProviderUnavailable:
             return None
         if not isinstance(endpoint, str) or not is_secure(endpoint):
             return None
-        return _with_query(endpoint, {"client_id": self._client_id, "post_logout_redirect_uri": back_to})
+        query = {"client_id": self._client_id, "post_logout_redirect_uri": back_to}
+        return _with_query(endpoint, query | ({"id_token_hint": id_token} if id_token else {}))
+
+    def announced(self, logout_token: str) -> Json:
+        """The claims of a logout token: signed by the provider, for us, now. What they mean: services.oidc_logout.
+        Raises ProviderUnavailable, BadIdentity."""
+        rules = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": self._discovered()["issuer"]},
+            aud={"essential": True, "value": self._client_id},
+            iat={"essential": True},
+        )
+        try:
+            token = self._decoded(logout_token, keys_of_s=NEW_KEYS_S)
+            rules.validate(token.claims)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise _bad(type(error).__name__) from error
+        return dict(token.claims)
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _discovered(self) -> Json:
@@ -143,6 +169,7 @@ class Provider:
                     self._keys = KeySet.import_key_set(_get_json(uri))  # type: ignore[arg-type]
                 except (JoseError, KeyError, TypeError, ValueError) as error:
                     raise _unavailable("its keys cannot be read") from error
+                self._keys_at = self._clock()
             return self._keys
 
     def _exchange(self, code: str, *, redirect_uri: str, verifier: str) -> Json:
@@ -178,12 +205,8 @@ class Provider:
         """The claims of an ID token: signed by the provider, for us, now, and for this very sign-in."""
         if not isinstance(id_token, str):
             raise _bad("there is no ID token")
-        registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         try:
-            try:
-                token = jwt.decode(id_token, self._signing_keys(), registry=registry)
-            except InvalidKeyIdError:  # the provider has a new key
-                token = jwt.decode(id_token, self._signing_keys(again=True), registry=registry)
+            token = self._decoded(id_token)
             claims = CodeIDToken(
                 token.claims,
                 token.header,
@@ -201,6 +224,17 @@ class Provider:
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise _bad("the subject is not a text of 1 to 255 characters")
         return dict(claims)
+
+    def _decoded(self, signed: str, *, keys_of_s: float = 0.0) -> jwt.Token:
+        """What one of the provider's keys has signed. `keys_of_s`: younger keys are not asked for again; anybody could
+        have us ask. Raises JoseError, ValueError."""
+        registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+        try:
+            return jwt.decode(signed, self._signing_keys(), registry=registry)
+        except InvalidKeyIdError:  # the provider has a new key
+            if self._clock() - self._keys_at < keys_of_s:
+                raise
+            return jwt.decode(signed, self._signing_keys(again=True), registry=registry)
 
     def _user_info(self, endpoint: str, access_token: str, subject: str) -> Json:
         """What the provider tells beside the token. It counts only when it is about the same person."""

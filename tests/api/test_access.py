@@ -27,7 +27,16 @@ from tests.services.conftest import new_volume, person
 
 Route = tuple[str, str]
 
-PUBLIC = {"login", "login_once", "get_sign_in_options", "begin_oidc", "finish_oidc", "healthz", "readyz"}
+PUBLIC = {
+    "login",
+    "login_once",
+    "get_sign_in_options",
+    "begin_oidc",
+    "finish_oidc",
+    "end_oidc_sessions",
+    "healthz",
+    "readyz",
+}
 OWN = {
     "get_me",
     "change_me",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +23,7 @@ from backend.services.accounts import PasswordsOff
 from backend.services.oidc_provider import Provider, ProviderUnavailable
 from backend.settings import Settings
 from backend.wiring import Services, build_services
-from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, FAULTS
+from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, FAULTS, LOGOUT_FAULTS
 from tests.operations.installation import free_port
 
 LOCAL = "http://testserver"
@@ -50,6 +52,15 @@ class Place:
 
     def tell(self, **told: Any) -> None:
         httpx.post(f"{self.issuer}/tell", json=told).raise_for_status()
+
+    def announced(self, **told: Any) -> str:
+        """A logout token of the provider."""
+        answer = httpx.post(f"{self.issuer}/announce", json=told).raise_for_status()
+        return str(answer.json()["logout_token"])
+
+    def end(self, **told: Any) -> Any:
+        """The provider tells that a session is over."""
+        return self.browser().post("/api/auth/oidc/logout", data={"logout_token": self.announced(**told)})
 
     def browser(self) -> TestClient:
         return TestClient(create_app(self.services), follow_redirects=False)
@@ -145,11 +156,57 @@ def test_signing_out_leads_to_the_provider(place: Place) -> None:
     left = browser.post("/api/auth/logout", headers={"X-Sammed-CSRF": "1"}).json()["provider_url"]
     assert left.startswith(f"{place.issuer}/bye?")
     query = parse_qs(urlsplit(left).query)
+    claims = json.loads(urlsafe_b64decode(query.pop("id_token_hint")[0].split(".")[1] + "=="))
+    assert claims["sub"] == "sub of leaves@example.org" and claims["iss"] == place.issuer
     assert query == {"client_id": [CLIENT_ID], "post_logout_redirect_uri": [f"{LOCAL}/login"]}
     assert browser.get("/api/me").status_code == 401
     link = place.services.accounts.create_user(place.admin, "bylink@example.org", "By link")
     browser.post("/api/auth/one-time", json={"token": link.value})
     assert browser.post("/api/auth/logout", headers={"X-Sammed-CSRF": "1"}).json() == {"provider_url": None}
+
+
+def test_the_provider_ends_one_session_or_all_of_a_person(place: Place) -> None:
+    told = invited(place, "roams@example.org")
+    browsers = {}
+    for sid in ("desk", "ward", "home"):
+        browsers[sid] = place.browser()
+        place.go(browsers[sid], sub=told["sub"], claims=told["claims"] | {"sid": sid})
+    by_link = place.browser()
+    by_link.post(
+        "/api/auth/one-time", json={"token": place.services.accounts.reset(place.admin, "admin@localhost").value}
+    )
+
+    def signed_in() -> set[str]:
+        return {sid for sid, browser in browsers.items() if browser.get("/api/me").status_code == 200}
+
+    token = place.announced(sid="desk", sub=told["sub"])
+    answer = place.browser().post("/api/auth/oidc/logout", data={"logout_token": token})
+    assert (answer.status_code, answer.content, answer.headers["cache-control"]) == (200, b"", "no-store")
+    assert signed_in() == {"ward", "home"}
+    again = place.browser().post("/api/auth/oidc/logout", data={"logout_token": token})
+    assert (again.status_code, again.json()["code"]) == (400, "oidc_bad_logout")
+    for other in ({"sid": "ward", "sub": "another"}, {"sid": "elsewhere"}):  # nobody here has those
+        assert place.end(**other).status_code == 200 and signed_in() == {"ward", "home"}
+    assert place.end(sid="ward").status_code == 200 and signed_in() == {"home"}
+    assert place.end(sub=told["sub"]).status_code == 200 and signed_in() == set()
+    assert by_link.get("/api/me").status_code == 200
+    with place.services.db.begin() as session:
+        log = sa.select(AuditEvent.detail).where(AuditEvent.action == "session.ended_by_provider")
+        assert list(session.scalars(log)) == [{"count": 1}] * 3
+
+
+def test_what_does_not_prove_a_logout_ends_no_session(place: Place) -> None:
+    told = invited(place, "stays@example.org")
+    browser, courier = place.browser(), place.browser()
+    place.go(browser, sub=told["sub"], claims=told["claims"] | {"sid": "stays"})
+    tokens = {fault: place.announced(sid="stays", sub=told["sub"], fault=fault) for fault in LOGOUT_FAULTS}
+    with place.services.db.begin() as session:
+        kept = session.scalars(sa.select(Credential.id_token).where(Credential.provider_session == "stays")).one()
+    for fault, token in {**tokens, "id token": kept, "nothing": ""}.items():
+        answer = courier.post("/api/auth/oidc/logout", data={"logout_token": token})
+        assert (answer.status_code, answer.json()["code"]) == (400, "oidc_bad_logout"), fault
+        assert browser.get("/api/me").status_code == 200, fault
+    assert place.end(sid="stays", sub=told["sub"]).status_code == 200 and browser.get("/api/me").status_code == 401
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("new_key", "userinfo_other")])

@@ -39,10 +39,10 @@ def login_once(body: OneTimeIn, request: Request, response: Response, s: Service
 
 @router.post("/auth/logout", operation_id="logout")
 def logout(request: Request, response: Response, user: CurrentUser, s: ServicesDep) -> LogoutOut:
-    by_provider = s.accounts.logout(request.cookies.get(SESSION_COOKIE, ""))
+    ended = s.accounts.logout(request.cookies.get(SESSION_COOKIE, ""))
     response.delete_cookie(SESSION_COOKIE)
     back_to = f"{origin_of(request)}/login"
-    return LogoutOut(provider_url=s.single_sign_on.logout_url(back_to) if by_provider else None)
+    return LogoutOut(provider_url=s.single_sign_on.logout_url(back_to, ended.id_token) if ended.by_provider else None)
 
 
 @router.post("/auth/password", operation_id="set_password", status_code=204)

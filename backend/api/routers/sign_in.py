@@ -6,10 +6,11 @@ code of what went wrong. Nothing that the sign-in service says is passed on.
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.api.deps import ServicesDep, origin_of, set_session
@@ -69,6 +70,14 @@ def finish_oidc(request: Request, s: ServicesDep) -> RedirectResponse:
     answer = RedirectResponse(arrived.next, 303)
     set_session(answer, arrived.secret, s)
     return answer
+
+
+@router.post("/oidc/logout", operation_id="end_oidc_sessions", status_code=200, response_class=Response)
+def end_oidc_sessions(s: ServicesDep, logout_token: Annotated[str, Form()] = "") -> Response:
+    """For the sign-in service, not for browsers: a session there is over, and those that it began here (OpenID Connect
+    back-channel logout)."""
+    s.provider_logout.end(logout_token)
+    return Response(headers={"Cache-Control": "no-store"})
 
 
 def _failed(error: AppError) -> RedirectResponse:

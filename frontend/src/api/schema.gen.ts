@@ -202,6 +202,27 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/auth/oidc/logout": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End Oidc Sessions
+         * @description For the sign-in service, not for browsers: a session there is over, and those that it began here (OpenID Connect
+         *     back-channel logout).
+         */
+        readonly post: operations["end_oidc_sessions"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/auth/one-time": {
         readonly parameters: {
             readonly query?: never;
@@ -3090,6 +3111,14 @@ export interface components {
          * @enum {string}
          */
         readonly BlankScope: "slice" | "volume" | "case";
+        /** Body_end_oidc_sessions */
+        readonly Body_end_oidc_sessions: {
+            /**
+             * Logout Token
+             * @default
+             */
+            readonly logout_token?: string;
+        };
         /** Case */
         readonly Case: {
             /** Annotated Slices */
@@ -7180,6 +7209,37 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    readonly end_oidc_sessions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/x-www-form-urlencoded": components["schemas"]["Body_end_oidc_sessions"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
             };
         };
     };

@@ -63,6 +63,7 @@ export const auditEn = {
     'readings.taken_back': 'Took a case back from readers',
     'session.ended': 'Ended a session',
     'session.others_ended': 'Ended all other sessions',
+    'session.ended_by_provider': 'Sessions were ended by the sign-in service',
     'session.started': 'Signed in',
     'tests.given': 'Gave readers a test case',
     'token.created': 'Made a token',

@@ -63,6 +63,7 @@ export const auditZh: AuditTexts = {
     'readings.taken_back': '从阅片者收回了病例',
     'session.ended': '结束了一个会话',
     'session.others_ended': '结束了所有其他会话',
+    'session.ended_by_provider': '登录服务结束了会话',
     'tests.given': '将测试病例分配给阅片者',
     'session.started': '登录',
     'token.created': '创建了令牌',

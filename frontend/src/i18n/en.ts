@@ -76,6 +76,7 @@ export const en = {
     notEqual: 'The two passwords differ.',
     show: 'Show passwords',
     setSubmit: 'Save and continue',
+    beforeSignIn: 'Sign in to open the page that you asked for.',
     afterSignIn: 'You were signed out. Sign in to continue.',
   },
   account: {

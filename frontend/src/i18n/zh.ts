@@ -75,7 +75,8 @@ export const zh: Catalogue = {
     notEqual: '两次输入的密码不同。',
     show: '显示密码',
     setSubmit: '保存并继续',
-    afterSignIn: '您已退出登录，请重新登录以继续。',
+    beforeSignIn: '登录后即可打开您要访问的页面。',
+    afterSignIn: '您的登录已失效，请重新登录以继续。',
   },
   account: {
     title: '账户',

@@ -23,7 +23,7 @@ export interface App {
 export function createApp(view: Window): App {
   const early = createEarly((input, init) => view.fetch(input, init), () => view.performance.now())
   const api = createClient({ fetch: early.fetch, onUnauthenticated: () => session.expired() })
-  const session = createSession(api)
+  const session = createSession(api, view.localStorage)
   return {
     api,
     early,

@@ -9,6 +9,8 @@ export const MIN_PASSWORD_LENGTH = 10
 
 export interface Session {
   readonly me: ReadonlySignal<Me | null | undefined>
+  /** Somebody was signed in in this browser and has not signed out: their session has ended by itself, or was ended. */
+  readonly wasHere: () => boolean
   /** Asks the server who is signed in. A problem other than "nobody" is given back. */
   load(): Promise<Problem | null>
   signIn(email: string, password: string): Promise<Problem | null>
@@ -21,16 +23,21 @@ export interface Session {
   expired(): void
 }
 
-export function createSession(api: Client): Session {
+const HERE = 'sammed.signed-in'
+
+/** `memory`: what the browser keeps between visits. */
+export function createSession(api: Client, memory: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>): Session {
   const me = signal<Me | null | undefined>(undefined)
 
   function take(answer: Result<Me>): Problem | null {
     if (answer.error) return answer.error
     me.value = answer.data
+    memory.setItem(HERE, 'yes')
     return null
   }
   return {
     me,
+    wasHere: () => memory.getItem(HERE) !== null,
     async load() {
       const problem = take(await api.get<Me>('/api/me'))
       if (problem?.status === 401) me.value = null
@@ -53,6 +60,7 @@ export function createSession(api: Client): Session {
       const answer = await api.post<LogoutOut>('/api/auth/logout')
       if (answer.error && answer.error.code === OFFLINE) return { error: answer.error }
       me.value = null
+      memory.removeItem(HERE)
       return { data: answer.data?.provider_url ?? null }
     },
     expired: () => { me.value = null },

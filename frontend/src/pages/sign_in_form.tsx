@@ -20,7 +20,7 @@ export interface SignInFormProps {
 }
 
 export function SignInForm({ linkProblem, cameFrom, failed }: SignInFormProps) {
-  const { api } = useApp()
+  const { api, session } = useApp()
   const options = useLoaded<SignInOptions>((signal) => api.get('/api/auth/options', { signal }), [])
   const [problem, setProblem] = useState<Problem | null>(linkProblem)
   const text = t().login
@@ -33,7 +33,7 @@ export function SignInForm({ linkProblem, cameFrom, failed }: SignInFormProps) {
       <h1>{text.title}</h1>
       {shown
         ? <ProblemNotice problem={shown.code === 'bad_login' ? { ...shown, detail: text.wrong } : shown} />
-        : cameFrom && <p class="soft">{text.afterSignIn}</p>}
+        : cameFrom && <p class="soft">{session.wasHere() ? text.afterSignIn : text.beforeSignIn}</p>}
       {oidc && (
         <a class="button primary wide" href={`${oidc.url}?${new URLSearchParams(cameFrom ? { next: cameFrom } : {})}`}>
           <Icon name="key" />{signInTexts().with(oidc.name)}
