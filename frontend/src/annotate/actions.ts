@@ -2,7 +2,7 @@
 // what it is called (a key of the catalogue), which keys do it, when it can be done, and does it.
 import type { Annotator, MaskEdit, PageCommands, ToolId } from './annotator.ts'
 import { MOST_COMPANIONS } from './companions.ts'
-import type { ObjectEdit } from './drawing.ts'
+import type { Foreseeable, ObjectEdit } from './drawing.ts'
 import { isUnfinished } from './learning.ts'
 import type { Layout } from '../viewer/panes.ts'
 
@@ -20,6 +20,8 @@ export interface Action {
   readonly when?: (annotator: Annotator) => boolean
   /** Pressed in: the tool in hand, a switch that is on. */
   readonly active?: (annotator: Annotator) => boolean
+  /** What can be seen of it on the picture before it is done. */
+  readonly foresees?: Foreseeable
   /** Goes on while the key is held. */
   readonly repeats?: boolean
   readonly perform: (annotator: Annotator, page: PageCommands) => void
@@ -70,16 +72,18 @@ const mayPropose = ({ learning: { label, proposing } }: Annotator) =>
 
 function edit(what: MaskEdit, key: string | null, repeats = false): Action {
   return {
-    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: key === null ? [] : [key], repeats, perform: (a) => a.editMask(what),
+    id: `edit.${what}`, label: `action.${what}_mask`, group: 'edit', keys: key === null ? [] : [key], repeats, foresees: what, perform: (a) => a.editMask(what),
     when: (a) => a.canDraw.value && (a.proposal.value !== null || (a.marks.value[a.slice.value]?.active ?? false)),
   }
 }
 
 const hasMaskHere = (a: Annotator) => a.canDraw.value && (a.marks.value[a.slice.value]?.active ?? false)
 
+const hasGaps = (a: Annotator) => a.labels.value.some((label) => label.active && label.slices > 1 && label.holes.length > 0)
+
 function objects(what: ObjectEdit): Action {
   return {
-    id: `edit.${what}Objects`, label: `action.${what}_objects`, group: 'edit', keys: [], perform: (a) => a.drawing.editObjects(what),
+    id: `edit.${what}Objects`, label: `action.${what}_objects`, group: 'edit', keys: [], foresees: `${what}Objects`, perform: (a) => a.drawing.editObjects(what),
     when: (a) => a.canDraw.value && a.labels.value.some((label) => label.active && label.slices > 0) && (what !== 'split' || a.labels.value.length > 1),
   }
 }
@@ -160,9 +164,9 @@ export const ACTIONS: readonly Action[] = [
     when: (a) => a.canRedo.value, perform: (a) => a.redo() },
   { id: 'edit.clearSlice', label: 'action.clear_slice', group: 'edit', keys: ['Delete'], perform: (a) => a.clearSlice(),
     when: (a) => a.canDraw.value && a.proposal.value === null && (a.marks.value[a.slice.value]?.active ?? false) },
-  { id: 'edit.copyPrevious', label: 'action.copy_previous', group: 'edit', keys: ['Shift+D'], perform: (a) => a.copyFromSlice(-1),
+  { id: 'edit.copyPrevious', label: 'action.copy_previous', group: 'edit', keys: ['Shift+D'], foresees: 'copyPrevious', perform: (a) => a.copyFromSlice(-1),
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value - 1]?.active ?? false) },
-  { id: 'edit.copyNext', label: 'action.copy_next', group: 'edit', keys: ['Shift+F'], perform: (a) => a.copyFromSlice(1),
+  { id: 'edit.copyNext', label: 'action.copy_next', group: 'edit', keys: ['Shift+F'], foresees: 'copyNext', perform: (a) => a.copyFromSlice(1),
     when: (a) => a.canDraw.value && (a.marks.value[a.slice.value + 1]?.active ?? false) },
   { id: 'edit.copyToPrevious', label: 'action.copy_to_previous', group: 'edit', keys: ['Ctrl+ArrowUp'], repeats: true,
     when: (a) => hasMaskHere(a) && a.slice.value > 0, perform: (a) => a.drawing.copyToSlice(-1) },
@@ -182,8 +186,10 @@ export const ACTIONS: readonly Action[] = [
   objects('largest'),
   objects('removeSmall'),
   objects('split'),
-  { id: 'edit.interpolate', label: 'action.interpolate_slices', group: 'edit', keys: ['Shift+I'], when: (a) => a.canInterpolate.value,
+  { id: 'edit.interpolate', label: 'action.interpolate_slices', group: 'edit', keys: ['Shift+I'], foresees: 'interpolate', when: (a) => a.canInterpolate.value,
     perform: (a) => a.interpolate() },
+  { id: 'edit.interpolateAll', label: 'action.interpolate_all', group: 'edit', keys: ['Alt+i'],
+    when: (a) => a.canDraw.value && hasGaps(a), perform: (a) => a.drawing.interpolateAll() },
   { id: 'edit.smallerBrush', label: 'action.smaller_brush', group: 'edit', keys: ['['], repeats: true,
     perform: (a) => a.setBrushRadiusMm(a.brushRadiusMm.value / BRUSH_STEP) },
   { id: 'edit.largerBrush', label: 'action.larger_brush', group: 'edit', keys: [']'], repeats: true,

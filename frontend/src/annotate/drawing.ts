@@ -1,11 +1,13 @@
 // How drawing by hand works just now: shape and manner of the brush, the editable area, and whether labels share voxels.
 import type { ReadonlySignal } from '@preact/signals-core'
 
+import { foreseen, type Foreseeable } from '../viewer/foreseen.ts'
 import { editObjects, type ObjectEdit } from '../viewer/object_edits.ts'
 import type { Session } from '../viewer/session.ts'
-import { copyToSlice } from '../viewer/slice_edits.ts'
+import { copyToSlice, interpolateAll } from '../viewer/slice_edits.ts'
 import { BRUSH_SHAPES, type BrushShape } from '../viewer/strokes.ts'
 
+export type { Foreseeable } from '../viewer/foreseen.ts'
 export type { ObjectEdit } from '../viewer/object_edits.ts'
 export { BRUSH_SHAPES, type BrushShape } from '../viewer/strokes.ts'
 
@@ -53,6 +55,17 @@ export class Drawing {
   /** Copies the active label onto the neighbouring slice and goes there. */
   copyToSlice(step: -1 | 1): void {
     copyToSlice(this.#session, step)
+  }
+
+  /** Fills all gaps between slices of the active label, as one step. */
+  interpolateAll(): void {
+    interpolateAll(this.#session)
+  }
+
+  /** Shows what the mask of the visible slice would be after a command; null: nothing any more. */
+  foresee(what: Foreseeable | null): void {
+    const mask = what && foreseen(this.#session, what)
+    this.#session.foreseen.value = mask && { slice: this.#session.view.slice.peek(), mask }
   }
 
   /** Of the active label in the whole volume, as one step. */

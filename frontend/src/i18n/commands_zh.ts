@@ -46,7 +46,7 @@ export const commandsZh: Pick<Catalogue, 'help' | 'actions'> = {
     'action.addOthers_mask': '并入其他显示标签覆盖的部分', 'action.keepOthers_mask': '只保留其他显示标签也覆盖的部分', 'action.invert_mask': '内外反转：此层其余全部', 'action.subtractOthers_mask': '减去其他标签覆盖的部分', 'action.keepRange_mask': '只保留范围内的数值',
     'tool.point': '点', 'tool.box': '框', 'tool.scribble': '涂线：在所属结构上画一条线', 'tool.encircle': '圈选：粗略圈出目标', 'tool.brush': '画笔', 'tool.eraser': '橡皮擦', 'tool.lasso': '套索', 'tool.polygon': '多边形', 'tool.livewire': '智能勾画：轮廓自动贴合边缘', 'tool.trace': '等值追踪：按下、拖动选择等级、松开', 'tool.scissors': '剪刀：切穿标签的所有层面', 'tool.window': '窗宽窗位', 'tool.pan': '移动',
     'action.move_pointer': '用键盘移动指针', 'action.move_pointer_finely': '微调指针', 'action.press_pointer': '在指针处点击；开始或结束方框或笔画', 'action.press_opposite': '同上，作为负点或橡皮擦', 'action.to_picture': '从面板回到图像',
-    'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_slices': '补全中间层面',
+    'action.fill_mask': '填补空洞', 'action.largest_mask': '仅保留最大区域', 'action.smooth_mask': '平滑轮廓', 'action.interpolate_all': '填补所有层间空缺', 'action.interpolate_slices': '补全中间层面',
     'tool.zoom': '缩放', 'tool.scroll': '翻阅层面', 'tool.probe': '探针与十字线', 'tool.ruler': '长度', 'tool.angle': '角度：拖出一边，再点击另一边', 'tool.bidirectional': '双径：先后拖出两条轴', 'tool.rectangle': '矩形内数值', 'tool.ellipse': '椭圆内数值', 'action.measurements': '测量与标签数值', 'action.import_masks': '导入其他程序的掩膜',
     'action.accept': '接受建议', 'action.reject': '拒绝建议', 'action.remove_prompt': '撤回最后一个点或框', 'action.absent': '此层没有该标签', 'action.label_ends': '标签在此层之前结束：此层及更远处均没有',
     'action.preview': '指针停住时预览单击的结果', 'action.compare_plain': '与原始 SAM 比较', 'action.segment_rest': '分割其余层面', 'action.propagate': '从此层传播',

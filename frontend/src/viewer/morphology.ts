@@ -1,4 +1,4 @@
-// Edits of a mask as a whole: fill holes, keep the largest object, smooth, grow, shrink, and the mask between two masks. Pure.
+// Edits of a mask as a whole: fill holes, keep the largest object, smooth, grow, shrink. Pure.
 import { area, ByteMask, difference, emptyMask, isEmpty, objectAt, xor, type Box, type Mask } from './mask.ts'
 
 export interface PixelMm { readonly row: number; readonly column: number }
@@ -113,26 +113,6 @@ export function withoutSmall(mask: Mask, voxels: number): Mask {
   return kept
 }
 
-/** Shape-based interpolation: the zero line of the signed distances, weighted; `share` is 0 at `a` and 1 at `b`. */
-export function between(a: Mask, b: Mask, share: number, pixelMm: PixelMm): Mask {
-  const { rows, columns } = a
-  const first = new ByteMask(rows, columns).load(a), second = new ByteMask(rows, columns).load(b)
-  const box = grown(union(first.box, second.box), 1, rows, columns)
-  const da = signedDistance(first, box, pixelMm), db = signedDistance(second, box, pixelMm)
-  const result = new ByteMask(rows, columns)
-  result.box = box
-  const width = box.x1 - box.x0 + 1
-  for (let n = 0; n < da.length; n++) {
-    const y = Math.floor(n / width), x = n - y * width
-    result.bytes[(y + box.y0) * columns + x + box.x0] = (1 - share) * da[n] + share * db[n] < 0 ? 1 : 0
-  }
-  return result.toMask()
-}
-
-function union(a: Box, b: Box): Box {
-  return { x0: Math.min(a.x0, b.x0), y0: Math.min(a.y0, b.y0), x1: Math.max(a.x1, b.x1), y1: Math.max(a.y1, b.y1) }
-}
-
 function grown(box: Box, by: number, rows: number, columns: number): Box {
   if (box.x1 < box.x0) return box
   return {
@@ -142,7 +122,7 @@ function grown(box: Box, by: number, rows: number, columns: number): Box {
 }
 
 /** Millimetres to the other side of the outline inside the box: negative inside the mask, positive outside. */
-function signedDistance(mask: ByteMask, box: Box, pixelMm: PixelMm): Float64Array {
+export function signedDistance(mask: ByteMask, box: Box, pixelMm: PixelMm): Float64Array {
   const toInside = squaredDistance(mask, box, pixelMm, 1), toOutside = squaredDistance(mask, box, pixelMm, 0)
   return toInside.map((square, n) => Math.sqrt(square) - Math.sqrt(toOutside[n]))
 }

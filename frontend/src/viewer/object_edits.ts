@@ -11,21 +11,27 @@ export type ObjectEdit = 'largest' | 'removeSmall' | 'split'
 /** Keeps the largest object, removes those smaller than a ball of the brush's size, or gives the second largest object to
  *  the next label of the list (as when two kidneys were drawn as one). One step of the history. */
 export function editObjects(session: Session, what: ObjectEdit): void {
-  const { view, edits, strokes } = session, labelId = editable(session)
-  if (labelId === null || (what === 'split' && session.labels.value.length < 2)) return
-  const [largest, ...others] = objectsOf(edits.masks, labelId)
-  const voxelMm3 = voxelMl(view.volume) * 1000, ballMm3 = (4 / 3) * Math.PI * strokes.radiusMm.value ** 3
-  const isSmall = ({ voxels }: VolumeObject) => voxels * voxelMm3 < ballMm3
-  const leaving = largest === undefined ? [] : what === 'largest' ? others : what === 'removeSmall' ? [largest, ...others].filter(isSmall) : others.slice(0, 1)
-  if (leaving.length === 0) return
+  const { view, edits } = session, labelId = editable(session)
+  const parts = leavingOf(session, what)
+  if (labelId === null || parts.length === 0) return
   edits.history.mark()
-  const parts = leaving.flatMap(({ masks }) => [...masks].map(([slice, flips]) => ({ slice, flips })))
-  edits.change(labelId, merged(parts), 'manual')
+  edits.change(labelId, parts, 'manual')
   if (what === 'split') {
     const other = nextLabel(session, labelId)
     edits.change(other, parts.map(({ slice, flips }) => ({ slice, flips: difference(flips, edits.masks.get(other, slice)) })), 'manual')
   }
   session.worked(view.slice.value, 'stroke')
+}
+
+/** What the active label loses, a part per slice; nothing is changed. */
+export function leavingOf(session: Session, what: ObjectEdit): readonly SliceFlips[] {
+  const { view, edits, strokes } = session, labelId = editable(session)
+  if (labelId === null || (what === 'split' && session.labels.value.length < 2)) return []
+  const [largest, ...others] = objectsOf(edits.masks, labelId)
+  const voxelMm3 = voxelMl(view.volume) * 1000, ballMm3 = (4 / 3) * Math.PI * strokes.radiusMm.value ** 3
+  const isSmall = ({ voxels }: VolumeObject) => voxels * voxelMm3 < ballMm3
+  const leaving = largest === undefined ? [] : what === 'largest' ? others : what === 'removeSmall' ? [largest, ...others].filter(isSmall) : others.slice(0, 1)
+  return merged(leaving.flatMap(({ masks }) => [...masks].map(([slice, flips]) => ({ slice, flips }))))
 }
 
 /** One part per slice. */

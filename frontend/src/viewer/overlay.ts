@@ -97,6 +97,7 @@ function prompts(session: Session, out: Draw[]): void {
   }
   region(session, session.traced.value, color, false, out)
   region(session, session.preview.value, color, true, out)
+  region(session, session.foreseen.value, WHITE, true, out)
   const band = session.rubberBand.value
   if (band) out.push({ kind: 'rect', from: toScreen(view, band.from), to: toScreen(view, band.to), color, dashed: true })
 }

@@ -59,6 +59,8 @@ export class Session {
   readonly outline = signal<OutlineInHand | null>(null)
   /** The region that level tracing shows before it is taken. */
   readonly traced = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
+  /** What the mask of the slice would be after the command that is being chosen. */
+  readonly foreseen = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
   /** What a click under the pointer would give. */
   readonly preview = signal<{ readonly slice: number; readonly mask: Mask } | null>(null)
   /** What is drawn for one label is taken from the others that are shown. */

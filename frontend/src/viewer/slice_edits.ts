@@ -1,12 +1,12 @@
 // Edits of the active label by command: of the visible slice as a whole, by an outline, or of the gap that it lies in.
 // Each is one step of the history and, outside of a draft, one revision.
-import { proposalOf, withStroke } from './draft.ts'
+import { proposalOf, withStroke, type Draft } from './draft.ts'
 import { slicePixelMm, type SlicePoint } from './geometry.ts'
 import { ByteMask, difference, emptyMask, intersection, sameMask, union, xor, type Mask } from './mask.ts'
-import { between, contracted, expanded, filled, largestObject, smoothed, withoutSmall } from './morphology.ts'
+import { between } from './interpolation.ts'
+import { contracted, expanded, filled, largestObject, smoothed, withoutSmall } from './morphology.ts'
 import { polygonMask } from './polygon.ts'
 import type { Session } from './session.ts'
-import type { SliceFlips } from './session_types.ts'
 
 /** The label to edit, or null where nothing may be drawn. */
 export function editable({ canDraw, activeLabelId }: Session): string | null {
@@ -44,19 +44,24 @@ export function copyToSlice(session: Session, step: -1 | 1): void {
 /** Turns the open proposal, else the active label on the visible slice, into what `edit` makes of it; where limits are set,
  *  voxels outside of them stay as they are unless `everywhere`. */
 export function editMask(session: Session, change: (mask: Mask) => Mask, everywhere = false): void {
-  const { view, edits } = session, labelId = editable(session)
-  if (labelId === null || view.image.value === null) return
-  const draft = session.draft.value ?? session.taken(), slice = view.slice.value
-  const edit = (mask: Mask) => (everywhere ? change(mask) : session.limits.kept(mask, change(mask), slice, view.image.value))
+  const planned = edited(session, change, everywhere)
+  if (planned === null) return
+  const { labelId, slice, draft, before, after } = planned, { edits } = session
   edits.history.mark()
-  if (draft !== null) {
-    const before = proposalOf(draft), after = edit(before)
-    if (!sameMask(before, after)) edits.changeDraft(slice, withStroke(draft, before, after))
-  } else {
-    const before = edits.masks.get(labelId, slice)
-    edits.change(labelId, [{ slice, flips: xor(before, edit(before)) }], 'manual')
-  }
+  if (draft === null) edits.change(labelId, [{ slice, flips: xor(before, after) }], 'manual')
+  else if (!sameMask(before, after)) edits.changeDraft(slice, withStroke(draft, before, after))
   session.worked(slice, 'stroke')
+}
+
+interface Edited { readonly labelId: string; readonly slice: number; readonly draft: Draft | null; readonly before: Mask; readonly after: Mask }
+
+/** What an edit would make, and of what; nothing is changed. Null where nothing can be edited. */
+function edited(session: Session, change: (mask: Mask) => Mask, everywhere: boolean): Edited | null {
+  const { view, edits, limits } = session, labelId = editable(session), image = view.image.value
+  if (labelId === null || image === null) return null
+  const draft = session.draft.value ?? session.taken(), slice = view.slice.value
+  const before = draft === null ? edits.masks.get(labelId, slice) : proposalOf(draft)
+  return { labelId, slice, draft, before, after: everywhere ? change(before) : limits.kept(before, change(before), slice, image) }
 }
 
 /** Edits by command, of the proposal or the active label on the visible slice. */
@@ -65,6 +70,17 @@ export type MaskEdit = 'fill' | 'largest' | 'smooth' | 'grow' | 'shrink' | 'remo
 /** Grow and shrink go by one voxel (the longer side of it); what is smaller than the brush is small; the range is the
  *  one that drawing is limited to, else the window's. */
 export function editBy(session: Session, what: MaskEdit): void {
+  editMask(session, editOf(session, what), isEverywhere(what))
+}
+
+/** The mask of the visible slice after such an edit; null where there is none. */
+export function resultOf(session: Session, what: MaskEdit): Mask | null {
+  return edited(session, editOf(session, what), isEverywhere(what))?.after ?? null
+}
+
+const isEverywhere = (what: MaskEdit) => what === 'keepRange'
+
+function editOf(session: Session, what: MaskEdit): (mask: Mask) => Mask {
   const { view, strokes } = session
   const pixelMm = slicePixelMm(view.volume, 0), voxelMm = Math.max(pixelMm.row, pixelMm.column)
   const edits: Readonly<Record<MaskEdit, (mask: Mask) => Mask>> = {
@@ -78,7 +94,7 @@ export function editBy(session: Session, what: MaskEdit): void {
     invert: (mask) => difference(whole(mask), mask),
     keepRange: (mask) => intersection(mask, inRange(session)),
   }
-  editMask(session, edits[what], what === 'keepRange')
+  return edits[what]
 }
 
 function whole({ rows, columns }: Mask): Mask {
@@ -144,14 +160,27 @@ export function gap(session: Session): readonly [below: number, above: number] |
 export function interpolate(session: Session): void {
   const ends = gap(session)
   if (ends === null) return
-  const { view, edits } = session
   const [below, above] = ends, labelId = session.activeLabelId.value!
-  const pixelMm = slicePixelMm(view.volume, 0)
-  const first = edits.masks.get(labelId, below), last = edits.masks.get(labelId, above)
-  const parts: SliceFlips[] = []
-  for (let slice = below + 1; slice < above; slice++) {
-    parts.push({ slice, flips: between(first, last, (slice - below) / (above - below), pixelMm) })
-  }
+  session.edits.history.mark()
+  session.edits.change(labelId, range(below + 1, above).map((slice) => ({ slice, flips: shapeBetween(session, labelId, [below, above], slice) })), 'interpolation')
+}
+
+/** Fills all gaps between slices of the active label, as one revision. Slices of which somebody said that the label is not
+ *  there stay empty. */
+export function interpolateAll(session: Session): void {
+  const { edits } = session, labelId = editable(session)
+  if (labelId === null) return
+  const absent = session.suggestions.declinedOf(labelId)
+  const drawn = edits.masks.slices(labelId).toSorted((a, b) => a - b)
+  const parts = drawn.slice(1).flatMap((above, n) =>
+    range(drawn[n] + 1, above).filter((slice) => absent.get(slice) !== 'absent').map((slice) => ({ slice, flips: shapeBetween(session, labelId, [drawn[n], above], slice) })))
   edits.history.mark()
   edits.change(labelId, parts, 'interpolation')
 }
+
+/** The shape of the label on a slice of a gap, from the slices that bound it. */
+export function shapeBetween({ view, edits }: Session, labelId: string, [below, above]: readonly [number, number], slice: number): Mask {
+  return between(edits.masks.get(labelId, below), edits.masks.get(labelId, above), (slice - below) / (above - below), slicePixelMm(view.volume, 0))
+}
+
+const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)

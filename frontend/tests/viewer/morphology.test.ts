@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { difference, area, emptyMask, isEmpty, sameMask, union, type Mask } from '../../src/viewer/mask.ts'
-import { between, contracted, expanded, filled, largestObject, smoothed, withoutSmall } from '../../src/viewer/morphology.ts'
-import { editBy, editMask, gap, interpolate, type MaskEdit } from '../../src/viewer/slice_edits.ts'
-import { KIDNEY, LIVER, maskOf, openSession, rectangle, rowsOf, show } from './support.ts'
-
-const SQUARE_MM = { row: 1, column: 1 }
+import { contracted, expanded, filled, largestObject, smoothed, withoutSmall } from '../../src/viewer/morphology.ts'
+import { editBy, editMask, type MaskEdit } from '../../src/viewer/slice_edits.ts'
+import { KIDNEY, LIVER, maskOf, openSession, rectangle, rowsOf } from './support.ts'
 
 test('holes are filled; bays are not, and what is open to the edge of the slice is a bay', () => {
   assert.deepEqual(rowsOf(filled(maskOf([
@@ -38,56 +36,6 @@ test('smoothing takes spikes and specks away and leaves a large shape where it i
   assert.ok(area(block) - area(smooth) <= 12 && area(block) - area(smooth) > 0, 'only corners are rounded')
   const speck = rectangle(24, 24, 2, 2, 3, 2)
   assert.ok(isEmpty(smoothed(speck)))
-})
-
-test('between two masks lie shapes between them: ends are the ends, discs grow evenly, moved ones move', () => {
-  const disc = (cx: number, cy: number, r: number) => maskOf(Array.from({ length: 40 }, (_, y) =>
-    Array.from({ length: 40 }, (_, x) => (Math.hypot(x - cx, y - cy) <= r ? '1' : '0')).join('')))
-  const small = disc(20, 20, 5), large = disc(20, 20, 15)
-  assert.ok(sameMask(between(small, large, 0, SQUARE_MM), small))
-  assert.ok(sameMask(between(small, large, 1, SQUARE_MM), large))
-  const middle = area(between(small, large, 0.5, SQUARE_MM))
-  assert.ok(Math.abs(Math.sqrt(middle / Math.PI) - 10) < 0.5, `radius ${Math.sqrt(middle / Math.PI)}`)
-  const moved = between(disc(15, 20, 8), disc(25, 20, 8), 0.5, SQUARE_MM)
-  assert.equal(area(moved) > 0.6 * area(disc(20, 20, 8)), true)
-  assert.ok(rowsOf(moved)[20][20] === '1' && rowsOf(moved)[20][10] === '0' && rowsOf(moved)[20][30] === '0')
-})
-
-test('distances are millimetres: where rows are far apart a shape shrinks along columns first', () => {
-  const wide = rectangle(21, 41, 0, 8, 40, 12), narrow = rectangle(21, 41, 20, 0, 20, 20)
-  const square = rowsOf(between(wide, narrow, 0.5, SQUARE_MM))
-  const tall = rowsOf(between(wide, narrow, 0.5, { row: 10, column: 1 }))
-  const width = (rows: string[]) => [...rows[10]].filter((bit) => bit === '1').length
-  assert.ok(width(tall) > width(square), `${width(tall)} and ${width(square)}`)
-})
-
-test('interpolating fills the gap around the visible slice as one revision, which one undo takes back', () => {
-  const { session, accepted } = openSession()
-  session.edits.replaceMask(LIVER, 0, rectangle(24, 32, 4, 4, 9, 9))
-  session.edits.replaceMask(LIVER, 4, rectangle(24, 32, 4, 4, 19, 19))
-  show(session, 1)
-  assert.deepEqual(gap(session), [0, 4])
-  interpolate(session)
-  assert.equal(accepted.length, 1)
-  assert.deepEqual([accepted[0].origin, ...accepted[0].slices.map(({ slice }) => slice)], ['interpolation', 1, 2, 3])
-  const areas = [0, 1, 2, 3, 4].map((k) => area(session.masks.get(LIVER, k)))
-  assert.deepEqual(areas, areas.toSorted((a, b) => a - b))
-  assert.equal(new Set(areas).size, 5)
-  assert.equal(gap(session), null)
-  session.undo()
-  assert.equal(accepted.length, 2)
-  assert.equal(accepted[1].reverts, accepted[0].id)
-  assert.deepEqual([...session.masks.slices(LIVER)].sort(), [0, 4])
-})
-
-test('there is no gap outside of the outermost slices', () => {
-  const { session } = openSession()
-  session.edits.replaceMask(LIVER, 1, rectangle(24, 32, 4, 4, 9, 9))
-  session.edits.replaceMask(LIVER, 3, rectangle(24, 32, 4, 4, 9, 9))
-  for (const [slice, expected] of [[0, null], [1, null], [2, [1, 3]], [4, null]] as const) {
-    show(session, slice)
-    assert.deepEqual(gap(session), expected)
-  }
 })
 
 test('edits work on the open proposal, else on the label', () => {

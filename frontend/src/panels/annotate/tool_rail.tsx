@@ -1,11 +1,12 @@
 // The tools at the left edge, in groups: prompts and drawing, looking, view, undo, help.
 
+import { useEffect, useState } from 'preact/hooks'
 import { actionById, isEnabled } from '../../annotate/actions.ts'
 import type { Annotator, PageCommands } from '../../annotate/annotator.ts'
 import { t } from '../../i18n/text.ts'
 import { Icon, type IconName } from '../icon.tsx'
 import { Menu } from '../menu.tsx'
-import { ActionButton, keepFocus } from './action_button.tsx'
+import { ActionButton, keepFocus, type ActionProps } from './action_button.tsx'
 import { actionKey, actionName } from './action_text.ts'
 
 const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
@@ -22,7 +23,7 @@ const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['edit.grow', 'plus'], ['edit.shrink', 'minus'], ['edit.removeSmall', 'trash'], ['edit.keepRange', 'window'], ['edit.invert', 'invert'],
   null, ['edit.addOthers', 'compare'], ['edit.subtractOthers', 'reject'], ['edit.keepOthers', 'check'],
   null, ['edit.largestObjects', 'tag'], ['edit.removeSmallObjects', 'trash'], ['edit.splitObjects', 'compare'],
-  null, ['edit.interpolate', 'slices'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
+  null, ['edit.interpolate', 'slices'], ['edit.interpolateAll', 'slices'], ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
   null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
   null, ['edit.clearSlice', 'trash'],
   null, ['proposal.preview', 'eye'],
@@ -51,14 +52,7 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
     <Menu label={inHand ? `${label}: ${actionName(actionById(inHand[0]))}` : label} button={<Icon name={inHand?.[1] ?? icon} />} align="left" pressed={inHand !== undefined}>
       {entries.map((entry, index) => {
         if (!entry) return <hr key={index} />
-        const action = actionById(entry[0])
-        const on = action.active?.(annotator)
-        return (
-          <button key={action.id} type="button" role={on === undefined ? 'menuitem' : 'menuitemcheckbox'} aria-checked={on}
-            disabled={!isEnabled(action, annotator)} onClick={() => action.perform(annotator, page)}>
-            <Icon name={entry[1]} />{actionName(action)}{on && <Icon name="check" size={16} />}<span class="end">{actionKey(action)}</span>
-          </button>
-        )
+        return <RailItem key={entry[0]} action={actionById(entry[0])} icon={entry[1]} annotator={annotator} page={page} />
       })}
     </Menu>
     )
@@ -74,5 +68,29 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
       {mayAnnotate && <div class="rail-group">{button(['edit.undo', 'undo'])}{button(['edit.redo', 'redo'])}</div>}
       <div class="rail-group last">{button(['case.help', 'help'])}</div>
     </div>
+  )
+}
+
+const LOOK_MS = 120
+
+/** What a command would do to the mask is seen on the picture while its item is under the pointer or has the focus. */
+function RailItem({ action, icon, annotator, page }: ActionProps) {
+  const [looking, setLooking] = useState(false)
+  const enabled = isEnabled(action, annotator), { foresees } = action
+  useEffect(() => {
+    if (!looking || !enabled || foresees === undefined) return
+    const waiting = setTimeout(() => annotator.drawing.foresee(foresees), LOOK_MS)
+    return () => {
+      clearTimeout(waiting)
+      annotator.drawing.foresee(null)
+    }
+  }, [looking, enabled, foresees])
+  const on = action.active?.(annotator)
+  return (
+    <button type="button" role={on === undefined ? 'menuitem' : 'menuitemcheckbox'} aria-checked={on} disabled={!enabled}
+      onPointerEnter={() => setLooking(true)} onPointerLeave={() => setLooking(false)} onFocus={() => setLooking(true)} onBlur={() => setLooking(false)}
+      onClick={() => action.perform(annotator, page)}>
+      <Icon name={icon} />{actionName(action)}{on && <Icon name="check" size={16} />}<span class="end">{actionKey(action)}</span>
+    </button>
   )
 }
