@@ -17,6 +17,15 @@ const apiDocs: Plugin = {
   },
 }
 
+/** The catalogue of labels, for programs: `sammed labels catalogue` reads what the page searches. */
+const anatomyCatalogue: Plugin = {
+  name: 'anatomy-catalogue',
+  generateBundle() {
+    const source = readFileSync('src/panels/anatomy_catalogue.json')
+    this.emitFile({ type: 'asset', fileName: 'anatomy_catalogue.json', source })
+  },
+}
+
 const BUDGET_BYTES = 150_000
 
 /** Warns when the script that the annotate page loads before it works (gzip) exceeds the budget. */
@@ -54,7 +63,7 @@ const gzipped: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [apiDocs, scriptBudget, gzipped],
+  plugins: [apiDocs, anatomyCatalogue, scriptBudget, gzipped],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
-from backend import cli_masks
+from backend.cli import app, asking
 from backend.client import Client
 from backend.domain.ids import new_id
 from backend.imaging import masks, wire
@@ -374,21 +374,22 @@ def test_the_command_line_takes_the_same_way(
     zipfile.ZipFile(io.BytesIO(exported.content)).extractall(tmp_path)
     (image,) = tmp_path.glob("*.nii.gz")
     here = Client("http://testserver", TOKEN, transport=client._transport)
-    monkeypatch.setattr(cli_masks, "connected", lambda url, data_dir: nullcontext(here))
+    monkeypatch.setattr(asking, "connected", lambda url, data_dir: nullcontext(here))
 
     def run(*words: str) -> Result:
-        return CliRunner().invoke(cli_masks.masks_app, ["import", case["id"], str(image), *words])
+        return CliRunner().invoke(app, ["masks", "import", case["id"], str(image), *words])
 
     seen = run("--dry-run")
     assert seen.exit_code == 0 and "Left kidney" in seen.output, seen.output
-    done = json.loads(run("--json", "--reader", "command").output)
+    done = json.loads(run("--json", "--reader", "command").stdout)
     assert done["files"][0]["outcome"] == "imported"
     moved = nib.load(image)
     moved.affine[0, 3] += 1.0
     nib.save(nib.Nifti1Image(np.asarray(moved.dataobj), moved.affine), image)
     refused = run()
-    assert isinstance(refused.exception, cli_masks.MasksRefused) and refused.exception.is_bad_input
-    assert refused.exception.code == "mask_needs_resampling"
+    assert refused.exit_code == 2 and "--resample" in refused.stderr
+    (told,) = json.loads(run("--json").stdout)["files"]
+    assert told["problem"]["code"] == "mask_needs_resampling"
 
 
 def test_nothing_to_export(client: TestClient, project: Json) -> None:

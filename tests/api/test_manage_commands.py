@@ -13,8 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from backend import cli_cases, cli_labels, cli_manage, cli_reports, cli_webhooks
-from backend.cli import app
+from backend.cli import app, asking
 from backend.client import Client
 from backend.domain.workflow import Role
 from backend.main import create_app
@@ -40,8 +39,7 @@ def run(here: TestClient, monkeypatch: pytest.MonkeyPatch) -> Run:
     def connected(url: str | None, data_dir: Path | None) -> Iterator[Client]:
         yield Client("http://testserver", TOKEN, transport=here._transport)
 
-    for module in (cli_cases, cli_labels, cli_manage, cli_reports, cli_webhooks):
-        monkeypatch.setattr(module, "connected", connected)
+    monkeypatch.setattr(asking, "connected", connected)
 
     def ask(*words: str, json_: bool = False, fails: bool = False) -> Any:
         done = CliRunner().invoke(app, [*words, *(["--json"] if json_ else [])])
@@ -143,9 +141,9 @@ def test_cases_from_dealing_out_to_the_statistics(run: Run, project: str, servic
     assert {reading["reader"]["name"] for reading in two["readings"]} == {"Ann", "Ben"}
 
     assert run("cases", "state", project, "submitted", "--case", third) == "1 changed"
-    said = run("cases", "comment", third, "The rim is missing.", "--slice", "3", "--send-back", json_=True)
+    said = run("comments", "add", third, "The rim is missing.", "--slice", "3", "--send-back", json_=True)
     assert said["slice"] == 2
-    assert "slice 3\tAdministrator\tThe rim is missing." in run("cases", "comments", third)
+    assert "slice 3\tAdministrator\tThe rim is missing." in run("comments", "list", third)
     assert run("cases", "list", project, "--state", "returned").split("\t")[0] == third
     run("cases", "state", project, "submitted", "--case", third)
     run("cases", "state", project, "accepted", "--case", third)

@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.client import NothingToSend, ServerRefused, _as_one_file, _file_name, _problem
+from backend.client import NothingToSend, ServerRefused
+from backend.client.files import as_one_file
+from backend.client.transport import _file_name, _problem
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_a_folder_travels_as_one_archive(tmp_path: Path) -> None:
     (tmp_path / "series" / "deep").mkdir(parents=True)
     (tmp_path / "series" / "1.dcm").write_bytes(b"one")
     (tmp_path / "series" / "deep" / "2.dcm").write_bytes(b"two")
-    with _as_one_file(tmp_path / "series") as (name, stream), zipfile.ZipFile(stream) as archive:
+    with as_one_file(tmp_path / "series") as (name, stream), zipfile.ZipFile(stream) as archive:
         assert name == "series.zip"
         assert archive.namelist() == ["1.dcm", "deep/2.dcm"]
         assert archive.read("deep/2.dcm") == b"two"
@@ -36,14 +38,14 @@ def test_a_folder_travels_as_one_archive(tmp_path: Path) -> None:
 
 def test_a_file_travels_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_bytes(b"bytes")
-    with _as_one_file(tmp_path / "a.nii") as (name, stream):
+    with as_one_file(tmp_path / "a.nii") as (name, stream):
         assert (name, stream.read()) == ("a.nii", b"bytes")
 
 
 @pytest.mark.parametrize("name", ["empty", "absent"])
 def test_nothing_to_send_is_said(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NothingToSend, match=name), _as_one_file(tmp_path / name):
+    with pytest.raises(NothingToSend, match=name), as_one_file(tmp_path / name):
         pass
 
 

@@ -15,20 +15,28 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backend.cli_base import DataDir, load_settings, login_url, services_here
-from backend.cli_cases import cases_app
-from backend.cli_import import import_
-from backend.cli_labels import labels_app
-from backend.cli_manage import export, people_app, project_app
-from backend.cli_masks import masks_app
-from backend.cli_reports import agreement, log, statistics
-from backend.cli_users import user_app
-from backend.cli_webhooks import webhooks_app
+from backend.cli.account import account_app, status
+from backend.cli.base import EXIT_BAD_INPUT, EXIT_PROBLEM, DataDir, load_settings, login_url, services_here
+from backend.cli.cases import cases_app
+from backend.cli.comments import comments_app
+from backend.cli.comparisons import comparisons_app
+from backend.cli.evaluation import evaluation_app
+from backend.cli.importing import import_
+from backend.cli.jobs import jobs_app
+from backend.cli.labels import labels_app
+from backend.cli.learned import learned_app
+from backend.cli.masks import export, masks_app
+from backend.cli.measurements import measurements_app
+from backend.cli.people import people_app
+from backend.cli.privacy import privacy_app
+from backend.cli.projects import project_app
+from backend.cli.readings import readings_app
+from backend.cli.remote import remote_app
+from backend.cli.reports import agreement, log, statistics
+from backend.cli.users import user_app
+from backend.cli.webhooks import webhooks_app
 from backend.errors import AppError
 from backend.settings import Settings, has_display
-
-EXIT_PROBLEM = 1
-EXIT_BAD_INPUT = 2
 
 app = typer.Typer(
     name="sammed",
@@ -38,18 +46,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(user_app, name="user")
-app.add_typer(project_app, name="project")
-app.add_typer(people_app, name="people")
-app.add_typer(labels_app, name="labels")
-app.add_typer(cases_app, name="cases")
-app.add_typer(webhooks_app, name="webhooks")
-app.add_typer(masks_app, name="masks")
+GROUPS = {
+    "user": user_app,
+    "project": project_app,
+    "people": people_app,
+    "labels": labels_app,
+    "cases": cases_app,
+    "comments": comments_app,
+    "readings": readings_app,
+    "masks": masks_app,
+    "measurements": measurements_app,
+    "privacy": privacy_app,
+    "remote": remote_app,
+    "learned": learned_app,
+    "evaluation": evaluation_app,
+    "comparisons": comparisons_app,
+    "webhooks": webhooks_app,
+    "jobs": jobs_app,
+    "account": account_app,
+}
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 app.command("import")(import_)
-app.command()(export)
-app.command()(statistics)
-app.command()(agreement)
-app.command()(log)
+for _command in (export, statistics, agreement, log, status):
+    app.command()(_command)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""What all commands share: settings, the services of this machine, a client of a running server, what is printed."""
+"""What all commands share: settings, the services of this machine, a client of a running server, what is printed.
+
+Commands that ask a running server are made with `asking.py`.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from backend.client import Client
     from backend.wiring import Services
 
+EXIT_PROBLEM = 1
+EXIT_BAD_INPUT = 2
 TOKEN_LIFE = timedelta(hours=12)
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")]
-Url = Annotated[str | None, typer.Option(help="Server; by default the one on this machine.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="FOLDER", help="Folder of everything that is kept.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-ProjectName = Annotated[str, typer.Argument(help="Name or id of the project.")]
 
 
 class InvalidSettings(Rejected):
@@ -114,26 +118,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_rows(rows: list[list[Any]]) -> None:
+def print_rows(rows: Iterable[Sequence[Any]]) -> None:
     """Tab-separated, for people and for `cut`."""
     for row in rows:
         print("\t".join("" if cell is None else str(cell) for cell in row).rstrip())
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
-    """A bar on standard error, where that is a terminal; called with a fraction in 0..1 and what goes on."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    shown = sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda fraction, message: bar.update(task, completed=fraction, description=message or what)
-
-
-def waited(client: Client, job: dict[str, Any], what: str) -> dict[str, Any]:
-    """A job when it is done, with a bar until then."""
-    with progress_bar(what) as show:
-        return client.wait(job, on_change=lambda now: show(now["progress"], what))

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backend.cli_base import AsJson, DataDir, Url, connected, print_json
+from backend.cli.asking import Url
+from backend.cli.base import EXIT_BAD_INPUT, EXIT_PROBLEM, AsJson, DataDir, connected, print_json
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from backend.bulk.tree import Tree
-
-EXIT_PROBLEM = 1
-EXIT_BAD_INPUT = 2
 
 
 def import_(

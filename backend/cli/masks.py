@@ -1,26 +1,23 @@
-"""`sammed masks`: masks of other programs as the start of an annotation, or as a reading of their own."""
+"""`sammed masks` and `export`: masks of other programs into a case, and the masks of a case out.
+
+What comes in is the start of an annotation, or a reading of its own.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.cli_base import AsJson, DataDir, Url, connected, print_json, print_rows, waited
-from backend.client import ServerRefused
+from backend.cli.asking import CaseId, OutFolder, Told, asks, fetched, group, progress_bar, waited
+from backend.cli.base import EXIT_BAD_INPUT
 
-masks_app = typer.Typer(no_args_is_help=True, help="Masks of other programs, for cases of a running server.")
+if TYPE_CHECKING:
+    from backend.client import Client
 
-
-class MasksRefused(ServerRefused):
-    """A file of masks was not taken in; nothing of it was stored."""
-
-    @property
-    def is_bad_input(self) -> bool:
-        return True
+masks_app = group("Masks of other programs, for cases of a running server.")
 
 
 @masks_app.callback()
@@ -29,8 +26,10 @@ def _group() -> None:
 
 
 @masks_app.command("import")
+@asks
 def masks_import(
-    case: Annotated[str, typer.Argument(help="Id of the case, as in the address of its page.")],
+    client: Client,
+    case: CaseId,
     file: Annotated[Path, typer.Argument(help="DICOM SEG, RTSTRUCT, NIfTI, NRRD, .seg.nrrd, or a zip of them.")],
     map_: Annotated[
         list[str] | None,
@@ -55,10 +54,7 @@ def masks_import(
         bool, typer.Option("--other-patient", help="Patient, study or frame of reference differ on purpose.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and keep nothing.")] = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = None,
-) -> None:
+) -> Told:
     """Take masks from a file into a case: into your own annotation, or as a reading of a program."""
     options: dict[str, Any] = {
         "dry_run": dry_run,
@@ -72,17 +68,17 @@ def masks_import(
         "replace": replace,
         "other_patient": other_patient,
     }
-    with connected(url, data_dir) as client:
-        job = client.import_masks(case, [file, *_beside(file)], options)
-        result = waited(client, job, f"Reading {file.name}")["result"]
-    if as_json:
-        print_json(result)
+    with progress_bar("Sending") as show:
+        job = client.import_masks(case, [file, *_beside(file)], options, on_bytes=show)
+    result = waited(client, job, f"Reading {file.name}")["result"]
+    rows: list[list[Any]] = []
+    aside: list[str] = []
     for told in result["files"]:
-        if not as_json:
-            _say(told)
+        _say(told, rows, aside)
     refused = [told["problem"] for told in result["files"] if told["outcome"] == "refused"]
-    if refused:
-        raise MasksRefused(refused[0])
+    for problem in refused:
+        aside += [f"{problem['title']}: {problem['detail']}", *([problem["hint"]] if problem.get("hint") else [])]
+    return Told(result, rows, aside, EXIT_BAD_INPUT if refused else 0)
 
 
 def _target(text: str) -> dict[str, Any]:
@@ -105,16 +101,29 @@ def _beside(file: Path) -> list[Path]:
     return [sidecar, *(path for path in own if path.is_file())]
 
 
-def _say(told: dict[str, Any]) -> None:
+def _say(told: dict[str, Any], rows: list[list[Any]], aside: list[str]) -> None:
     if told["outcome"] == "ready":
         for need in told["needs"]:
-            print(f"needs --{need['option'].replace('_', '-')}: {need['detail']}")
-        rows = [[s["number"], s["name"], f"{s['volume_ml']:.2f} ml", s["label_id"] or "-"] for s in told["segments"]]
-        print_rows(rows)
+            rows.append([f"needs --{need['option'].replace('_', '-')}: {need['detail']}"])
+        rows += [[s["number"], s["name"], f"{s['volume_ml']:.2f} ml", s["label_id"] or "-"] for s in told["segments"]]
     for label in told.get("labels", []):
-        print(f"{label['label']}\t{len(label['slices'])} slices")
+        rows.append([label["label"], f"{len(label['slices'])} slices"])
         if label["kept"]:
             kept = f"{len(label['kept'])} slices drawn before stay as they are (--replace)"
-            print(f"{label['label']}: {kept}", file=sys.stderr)
+            aside.append(f"{label['label']}: {kept}")
     if told.get("skipped"):
-        print(f"skipped, no label of this code or name: {', '.join(told['skipped'])}", file=sys.stderr)
+        aside.append(f"skipped, no label of this code or name: {', '.join(told['skipped'])}")
+
+
+@asks
+def export(
+    client: Client,
+    case: CaseId,
+    format: Annotated[
+        str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, png or coco.")
+    ] = "nifti",
+    out: OutFolder = Path("."),
+) -> Told:
+    """Download the masks of a case."""
+    job = waited(client, client.start_export(case, format), "Writing")
+    return fetched("Downloading", lambda on_bytes: client.download(job["id"], out, on_bytes=on_bytes))

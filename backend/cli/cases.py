@@ -1,0 +1,188 @@
+"""`sammed cases`: finding, assigning, changing and deciding about the cases of a project of a running server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from backend.cli.asking import CaseId, ProjectName, Told, asks, group, id_of
+from backend.cli.base import EXIT_PROBLEM
+
+if TYPE_CHECKING:
+    from backend.client import Client
+
+cases_app = group("Cases of a project of a running server.")
+
+State = Annotated[str | None, typer.Option(help="Only cases in this state, such as `submitted`.")]
+Assignee = Annotated[
+    str | None, typer.Option(help="Only cases of this person (e-mail), of `nobody`, or of people who have `left`.")
+]
+Chosen = Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")]
+Search = Annotated[str | None, typer.Option(help="Only cases whose names hold this.")]
+PRIORITIES = {"high": 1, "normal": 0, "low": -1}
+
+
+@cases_app.command("list")
+@asks
+def cases_list(
+    client: Client,
+    project: ProjectName,
+    state: State = None,
+    assignee: Assignee = None,
+    search: Search = None,
+    label: Annotated[str | None, typer.Option(help="Only cases where somebody drew this label.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only open cases whose due date is past.")] = False,
+) -> Told:
+    """List the cases of a project, the newest first."""
+    project_id = id_of(client, project)
+    found = client.cases(
+        project_id,
+        state=state,
+        assignee=_assignee(client, project_id, assignee),
+        search=search,
+        overdue=overdue,
+        label_id=client.label_id(project_id, label) if label else None,
+    )
+    listed = list(found)
+    return Told(listed, [[case["id"], case["name"], case["state"], _whose(case)] for case in listed])
+
+
+@cases_app.command("show")
+@asks
+def cases_show(client: Client, case: CaseId) -> Told:
+    """Tell about one case: who has it, its images, and the time that it took."""
+    found = client.case(case)
+    effort = client.effort(case)
+    rows = [["id", found["id"]], ["name", found["name"]], ["state", found["state"]], ["whose", _whose(found)]]
+    named = {priority: name for name, priority in PRIORITIES.items()}
+    rows += [["priority", named.get(found["priority"], found["priority"])], ["due", found["due_on"]]]
+    rows += [["gold", "yes"]] if found["gold"] else []
+    rows += [["accepted masks of", found["result_by"]["name"]]] if found["result_by"] else []
+    rows += [["annotated slices", found["annotated_slices"]], ["seconds", f"{effort['seconds']:.0f}"]]
+    for volume in found["volumes"]:
+        size = " x ".join(str(n) for n in volume["shape_kji"])
+        rows.append(["volume", volume["id"], volume["name"], volume["modality"], size, volume["text_risk"]])
+    return Told({**found, "effort": effort}, rows)
+
+
+@cases_app.command("mine")
+@asks
+def cases_mine(client: Client) -> Told:
+    """List one's own queue in all projects, the most urgent first."""
+    found = list(client.work())
+    return Told(
+        found, [[one["case"]["id"], one["project_name"], one["case"]["name"], one["case"]["state"]] for one in found]
+    )
+
+
+@cases_app.command("assign")
+@asks
+def cases_assign(
+    client: Client,
+    project: ProjectName,
+    to: Annotated[list[str], typer.Option(help="E-mail address; with several, cases are dealt out evenly.")],
+    readers: Annotated[int, typer.Option(min=1, help="So many of them read each case; from 2 on blind.")] = 1,
+    case: Chosen = None,
+    state: State = None,
+    assignee: Assignee = None,
+    search: Search = None,
+) -> Told:
+    """Assign cases: those named, or all that match."""
+    project_id = id_of(client, project)
+    people = [client.member_id(project_id, email) for email in to]
+    chosen = _chosen(client, project_id, case, state, assignee, search)
+    return _said(client.change_cases(project_id, **chosen, assign_to=people, readers=readers))
+
+
+@cases_app.command("change")
+@asks
+def cases_change(
+    client: Client,
+    project: ProjectName,
+    priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
+    due: Annotated[str | None, typer.Option(help="Due date as YYYY-MM-DD, or `none`.")] = None,
+    gold: Annotated[bool | None, typer.Option("--gold/--no-gold", help="What readers are tested against.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Hide gold cases in this person's queue; repeatable.")] = None,
+    unassign: Annotated[bool, typer.Option("--unassign", help="Take them from whoever has them.")] = False,
+    case: Chosen = None,
+    state: State = None,
+    assignee: Assignee = None,
+    search: Search = None,
+) -> Told:
+    """Change priority, due date or what is gold: of the cases named, or of all that match."""
+    if priority is not None and priority not in PRIORITIES:
+        raise typer.BadParameter(f"'{priority}' is not high, normal or low.", param_hint="--priority")
+    change: dict[str, Any] = {"clear_due": True} if due == "none" else {"due_on": due} if due else {}
+    change |= {} if priority is None else {"priority": PRIORITIES[priority]}
+    change |= {} if gold is None else {"gold": gold}
+    change |= {"assign_to": []} if unassign else {}
+    project_id = id_of(client, project)
+    if test:
+        change["test"] = [client.member_id(project_id, email) for email in test]
+    return _said(
+        client.change_cases(project_id, **_chosen(client, project_id, case, state, assignee, search), **change)
+    )
+
+
+@cases_app.command("rename")
+@asks
+def cases_rename(client: Client, case: CaseId, name: Annotated[str, typer.Argument(help="Its new name.")]) -> Told:
+    """Give a case another name."""
+    made = client.change_case(case, name=name)
+    return Told(made, f"{made['name']} is renamed")
+
+
+@cases_app.command("state")
+@asks
+def cases_state(
+    client: Client,
+    project: ProjectName,
+    new_state: Annotated[str, typer.Argument(help="assigned, in_progress, submitted, accepted, returned or new.")],
+    case: Chosen = None,
+    state: State = None,
+    assignee: Assignee = None,
+    search: Search = None,
+) -> Told:
+    """Move cases on: those named, or all that match."""
+    project_id = id_of(client, project)
+    return _said(
+        client.change_cases(project_id, **_chosen(client, project_id, case, state, assignee, search), state=new_state)
+    )
+
+
+def _whose(case: dict[str, Any]) -> str | None:
+    """Who has it; of a case that is read blind, its readers."""
+    if case["readings"]:
+        return ", ".join(f"{one['reader']['email']} {one['state']}" for one in case["readings"])
+    return case["assignee"]["email"] if case["assignee"] else None
+
+
+def _assignee(client: Client, project_id: str, assignee: str | None) -> str | None:
+    return assignee if assignee in (None, "nobody", "left") else client.member_id(project_id, assignee)
+
+
+def _chosen(
+    client: Client,
+    project_id: str,
+    cases: list[str] | None,
+    state: str | None,
+    assignee: str | None,
+    search: str | None,
+) -> dict[str, Any]:
+    if cases:
+        return {"cases": cases}
+    return {"filter": {"state": state, "assignee": _assignee(client, project_id, assignee), "search": search}}
+
+
+def _said(changed: dict[str, Any]) -> Told:
+    """Each reason once, with the cases that it holds back."""
+    by_reason: dict[str, list[str]] = {}
+    for refused in changed["refused"]:
+        by_reason.setdefault(refused["detail"], []).append(refused["name"])
+    aside = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        aside.append(f"unchanged: {', '.join(names[:3])}{more}: {reason}")
+    code = EXIT_PROBLEM if changed["refused"] and not changed["changed"] else 0
+    return Told(changed, f"{changed['changed']} changed", aside, code)
