@@ -41,7 +41,10 @@ def comparisons_create(
     second: Annotated[str, typer.Option(help="The other source, likewise.")],
     reader: Annotated[list[str], typer.Option(help="E-mail address of who judges; repeatable.")],
     label: Annotated[list[str] | None, typer.Option(help="Name of a label; repeatable. All without.")] = None,
-    case: Annotated[list[str] | None, typer.Option(help="Id of an accepted case; repeatable. All without.")] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(help="Id of an accepted case, or ID=SLICES, such as 0190…=5,10-20; repeatable. All without."),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="So many slices are shown at most.")] = 40,
     boxes: Annotated[bool, typer.Option("--boxes", help="What is computed is asked with boxes, not points.")] = False,
     points: Annotated[int, typer.Option(min=1, max=20, help="Of what is computed: points of each kind.")] = 3,
@@ -54,6 +57,7 @@ def comparisons_create(
     settings: dict[str, Any] = {"first": _source(first, "--first"), "second": _source(second, "--second")}
     settings |= {"prompts": "boxes" if boxes else "points", "points": points, "support": support}
     settings |= {"seed": seed, "model": model}
+    chosen = [_case(text) for text in case or []]
     made = client.create_comparison(
         project_id,
         name,
@@ -61,7 +65,8 @@ def comparisons_create(
         label_ids=[client.label_id(project_id, one) for one in label or []]
         or [one["id"] for one in client.labels(project_id)],
         reader_ids=[client.member_id(project_id, email) for email in reader],
-        case_ids=case,
+        case_ids=[case_id for case_id, _ in chosen] or None,
+        slices={case_id: slices for case_id, slices in chosen if slices} or None,
         pairs=pairs,
     )
     if made["job"]:
@@ -76,11 +81,47 @@ def comparisons_show(client: Client, comparison: ComparisonId) -> Told:
     """Tell how far a comparison and its readers are."""
     found = client.comparison(comparison)
     rows = [["name", found["name"]], ["state", found["state"]], ["pairs", found["pairs"]]]
+    rows += [["closed", found["closed_at"]]] if found["closed_at"] else []
     rows += [["left out, both the same", found["identical"]]] if found["identical"] else []
     for one in found["readers"]:
         done = "finished" if one["finished_at"] else f"{one['judged']} of {found['pairs']}"
         rows.append([one["reader"]["email"], done])
     return Told(found, rows)
+
+
+@comparisons_app.command("readers")
+@asks
+def comparisons_readers(
+    client: Client,
+    comparison: ComparisonId,
+    reader: Annotated[list[str], typer.Argument(help="E-mail addresses of who judges, too.")],
+) -> Told:
+    """Let more people judge the same pairs."""
+    project_id = client.comparison(comparison)["project_id"]
+    found = client.add_comparison_readers(comparison, [client.member_id(project_id, email) for email in reader])
+    return Told(found, f"{len(found['readers'])} readers")
+
+
+@comparisons_app.command("close")
+@asks
+def comparisons_close(client: Client, comparison: ComparisonId) -> Told:
+    """End the judging: its readers see the tally of what was said. There is no way back."""
+    return Told(client.close_comparison(comparison), "closed")
+
+
+@comparisons_app.command("delete")
+@asks
+def comparisons_delete(client: Client, comparison: ComparisonId) -> Told:
+    """Take a comparison out of every list and tally."""
+    client.delete_comparison(comparison)
+    return Told({"id": comparison}, f"deleted; `sammed comparisons restore {comparison}` brings it back")
+
+
+@comparisons_app.command("restore")
+@asks
+def comparisons_restore(client: Client, comparison: ComparisonId) -> Told:
+    """Bring a deleted comparison back."""
+    return Told(client.restore_comparison(comparison), "restored")
 
 
 @comparisons_app.command("tally")
@@ -112,3 +153,16 @@ def _source(text: str, option: str) -> dict[str, str]:
     if what not in tuple(MaskSource) or how not in ("", "stored", "computed"):
         raise typer.BadParameter(f"'{text}' is none of {SOURCES}", param_hint=option)
     return {"what": what, "how": how or "stored"}
+
+
+def _case(text: str) -> tuple[str, list[int]]:
+    """The id of a case and the slices chosen of it, from 0; none: any."""
+    case_id, _, chosen = text.partition("=")
+    slices: list[int] = []
+    try:
+        for part in filter(None, chosen.split(",")):
+            first, _, last = part.partition("-")
+            slices += range(int(first) - 1, int(last or first))
+    except ValueError as error:
+        raise typer.BadParameter(f"'{chosen}' is no list of slices such as 5,10-20.", param_hint="--case") from error
+    return case_id, slices

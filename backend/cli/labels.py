@@ -203,7 +203,9 @@ def _structure(client: Client, name: str) -> dict[str, Any]:
 
 def _taken(taken: dict[str, Any]) -> Told:
     kept = f", there already: {', '.join(taken['kept'])}" if taken["kept"] else ""
-    return Told(taken, f"{taken['added']} added{kept}")
+    differs = "They were meant to " + ("overlap" if taken["exclusive"] else "exclude each other")
+    aside = [f"{differs}; this project stays as it is."] if taken["differs"] else []
+    return Told(taken, f"{taken['added']} added{kept}", aside)
 
 
 def _coded(label: dict[str, Any]) -> str | None:
