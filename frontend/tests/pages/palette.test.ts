@@ -44,7 +44,7 @@ test('none looks grey', () => {
 })
 
 test('the command line begins with the same colours', () => {
-  const source = readFileSync(new URL('../../../backend/cli_manage.py', import.meta.url), 'utf8')
-  const colors = [...source.split('_COLORS = (')[1].split(')')[0].matchAll(/"(#[0-9a-f]{6})"/g)].map((match) => match[1])
+  const source = readFileSync(new URL('../../../backend/cli/labels.py', import.meta.url), 'utf8')
+  const colors = [...source.split('COLORS = (')[1].split(')')[0].matchAll(/"(#[0-9a-f]{6})"/g)].map((match) => match[1])
   assert.deepEqual(colors, LABEL_PALETTE.slice(0, colors.length))
 })
