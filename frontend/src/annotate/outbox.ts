@@ -143,6 +143,11 @@ export class Outbox {
     this.#wake?.()
   }
 
+  /** All that the server is known to have, with their labels. */
+  get annotations(): readonly (readonly [labelId: string, annotationId: string])[] {
+    return [...this.#heads].map(([labelId, { annotationId }]) => [labelId, annotationId])
+  }
+
   annotationId(labelId: string): string | null {
     return this.#heads.get(labelId)?.annotationId ?? null
   }

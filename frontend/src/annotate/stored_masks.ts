@@ -34,8 +34,8 @@ export class StoredMasks {
   /** Masks that the caller changes, with what still waits for the server on top. */
   async load(annotations: readonly AnnotationOut[]): Promise<void> {
     const { outbox, session: { masks, edits } } = this.#options
-    await outbox.open(annotations)
-    await this.show(annotations)
+    await outbox.open(annotations) // may begin annotations, which are shown, too
+    await Promise.all(outbox.annotations.map(([labelId, annotationId]) => this.#loadLabel(annotationId, labelId)))
     const unsent = await outbox.unsent()
     batch(() => {
       for (const { labelId, revision } of unsent) {

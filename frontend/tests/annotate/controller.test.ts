@@ -126,6 +126,29 @@ test('what waited when the last page went away is shown although the server is b
   assert.equal(second.labels.value[0].voxels, 18)
 })
 
+test('a label that was first drawn without a connection is shown when the next page has sent it', async (t) => {
+  const { server } = world()
+  const drawn: { flips?: unknown } = {}
+  server.on('POST', /api\/annotations$/, () => ({ id: 'a2', volume_id: 'v', label_id: 'kidney', head: null, sequence: 0, slices: [] }))
+    .on('POST', /a2\/revisions$/, ({ json }) => {
+      drawn.flips = (json as RevisionIn).slices[0].flips
+      return json
+    })
+    .on('GET', /a2\/masks$/, () => ({ head: 'r9', sequence: 1, slices: { 3: drawn.flips } }))
+  const storage = new MemoryStorage()
+  const first = await open(server, { storage: () => storage })
+  server.reachable = false
+  first.setActiveLabel('kidney')
+  first.editMask('addOthers')
+  await settle()
+  first.close()
+  server.reachable = true
+  const second = await open(server, { storage: () => storage })
+  t.after(() => second.close())
+  assert.equal(second.saving.value.kind, 'saved')
+  assert.equal(second.labels.value[1].voxels, 9)
+})
+
 test('who may only look draws nothing and asks for nothing', async (t) => {
   const { server, revisions } = world()
   const annotator = await open(server, { readOnly: true })
