@@ -1,6 +1,7 @@
 """Masks and polygons: the outline of a mask, half-way between the pixels inside and those outside, and polygons filled.
 
-A pixel belongs to the mask exactly when its centre lies inside a polygon: nothing is lost by the way there and back.
+A pixel belongs to the mask when its centre lies inside a polygon or on it. Our outlines pass no centre, so nothing is
+lost by the way there and back; programs that draw with OpenCV (rt-utils) lead theirs through the outermost pixels.
 A hole is joined to the outline around it by a cut of no width ("keyhole"), because the closed polygons of RTSTRUCT
 know no holes. Pixels that touch at a corner only are not joined.
 """
@@ -19,6 +20,9 @@ from backend.imaging.masks import BoolMask
 Polygon = NDArray[np.float64]
 """[n, 2] (row, column), pixel centres at whole numbers; the last corner is not the first one again."""
 
+ON_OUTLINE = 0.02
+"""Of a pixel: a centre so near to an outline lies on it. Writers round millimetres to hundredths."""
+
 
 def outlines(mask: BoolMask) -> list[Polygon]:
     """The polygons of a mask [rows, columns], one for each part that hangs together by its sides."""
@@ -36,11 +40,12 @@ def outlines(mask: BoolMask) -> list[Polygon]:
 
 
 def filled(polygons: Iterable[Polygon], shape_hw: tuple[int, int]) -> BoolMask:
-    """[rows, columns]: the pixels whose centres lie inside an odd number of the polygons, or rather of their turns: an
-    inner polygon is a hole, and a cut there and back is none. Of a centre on an edge, the side with the lower row or
-    column counts as inside, so that polygons that touch share no pixel."""
+    """[rows, columns]: the pixels whose centres lie inside an odd number of the polygons, or rather of their turns (an
+    inner polygon is a hole, and a cut there and back is none), and those whose centres lie on one, be it around a hole.
+    A polygon of one or two corners is the pixels that it passes."""
     rows, columns = shape_hw
     toggles = np.zeros((rows, columns + 1), dtype=np.uint8)
+    passed = np.zeros((rows, columns), dtype=np.bool_)
     for polygon in polygons:
         ends = np.roll(polygon, -1, axis=0)
         upward = (polygon[:, 0] > ends[:, 0])[:, np.newaxis]
@@ -52,7 +57,28 @@ def filled(polygons: Iterable[Polygon], shape_hw: tuple[int, int]) -> BoolMask:
         slope = (high[edge, 1] - low[edge, 1]) / (high[edge, 0] - low[edge, 0])
         column = np.clip(np.ceil(low[edge, 1] + (row - low[edge, 0]) * slope), 0, columns).astype(np.int64)
         np.bitwise_xor.at(toggles, (row, column), 1)
-    return np.bitwise_xor.accumulate(toggles[:, :-1], axis=1).astype(np.bool_)
+        is_steep = np.abs(ends - polygon)[:, 0] >= np.abs(ends - polygon)[:, 1]
+        _pass(passed, polygon[is_steep], ends[is_steep])
+        _pass(passed.T, polygon[~is_steep][:, ::-1], ends[~is_steep][:, ::-1])
+    return np.bitwise_xor.accumulate(toggles[:, :-1], axis=1).astype(np.bool_) | passed
+
+
+def _pass(passed: BoolMask, starts: Polygon, ends: Polygon) -> None:
+    """Marks the pixels [rows, columns] whose centres lie on edges that cross as many rows as columns or more."""
+    low, high = np.minimum(starts[:, 0], ends[:, 0]), np.maximum(starts[:, 0], ends[:, 0])
+    first = np.clip(np.ceil(low - ON_OUTLINE), 0, passed.shape[0]).astype(np.int64)
+    count = np.clip(np.floor(high + ON_OUTLINE) + 1, 0, passed.shape[0]).astype(np.int64) - first
+    edge = np.repeat(np.arange(len(starts)), np.maximum(count, 0))
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    way = (ends - starts)[edge]
+    share = np.clip((row - starts[edge, 0]) / np.where(way[:, 0] == 0, 1, way[:, 0]), 0, 1)
+    nearest = np.rint(starts[edge, 1] + share * way[:, 1])
+    centres = np.column_stack([row, nearest])
+    square = np.maximum((way**2).sum(axis=1), 1e-12)
+    along = np.clip(((centres - starts[edge]) * way).sum(axis=1) / square, 0, 1)
+    away = np.linalg.norm(starts[edge] + along[:, np.newaxis] * way - centres, axis=1)
+    on = (away <= ON_OUTLINE) & (nearest >= 0) & (nearest < passed.shape[1])
+    passed[row[on], nearest[on].astype(np.int64)] = True
 
 
 def _with_holes(ring: Polygon, holes: list[Polygon]) -> Polygon:

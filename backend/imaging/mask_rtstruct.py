@@ -1,7 +1,6 @@
 """Reading RTSTRUCT: the contours of a structure set become masks on the grid of the volume that they were drawn on.
 
-A pixel belongs to a region when its centre lies inside (`imaging/contours.py`), the rule by which our own export is
-written. Contours of one region on one slice are combined by XOR, so that holes are right however they are written: by a
+A pixel belongs to a region when its centre lies inside or on the contour (`imaging/contours.py`). Contours of one region on one slice are combined by XOR, so that holes are right however they are written: by a
 cut of no width, by an inner contour, by CLOSEDPLANAR_XOR. Contours that lie between the slices can be taken to the
 nearest one, which is resampling; contours that cross slices are refused.
 """
@@ -100,8 +99,8 @@ def _region(number: int, roi: Dataset, item: Dataset | None, grid: VolumeGeometr
         points_mm = np.array([float(value) for value in contour.ContourData or ()], dtype=np.float64)
         if points_mm.size % 3 or not np.isfinite(points_mm).all():
             raise CorruptMaskFile(f"Contour {n} of '{name}' is not made of points in space.", hint="Save it again.")
-        if points_mm.size < 9:
-            continue  # a point or a line closed upon itself holds no pixel
+        if not points_mm.size:
+            continue
         corners = np.round(grid.index_kji(points_mm.reshape(-1, 3)), PLACES)
         if np.ptp(corners[:, 0]) > 2 * PLANE_TOLERANCE:
             raise ContoursAcrossSlices(

@@ -68,3 +68,25 @@ def test_a_hole_is_one_however_it_is_written() -> None:
     assert filled_by_us([square + 100, square - 100], (16, 16)).sum() == 0
     whole = filled_by_us([np.array([(-9, -9), (-9, 99), (99, 99), (99, -9)], float)], (16, 16))
     assert whole.all()
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.floats(0.1, 0.9), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_outlines_through_the_outermost_pixels_are_the_mask(
+    rows: int, columns: int, share: float, is_rounded: bool, seed: int
+) -> None:
+    """As OpenCV draws them, and with it rt-utils: a pixel alone is one corner, a hole's outline runs around it."""
+    generator = np.random.default_rng(seed)
+    mask = generator.random((rows, columns)) < share
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [ring[:, 0, ::-1].astype(np.float64) for ring in found]
+    if is_rounded:  # to hundredths of millimetres
+        polygons = [ring + generator.uniform(-0.01, 0.01, ring.shape) for ring in polygons]
+    np.testing.assert_array_equal(filled_by_us(polygons, (rows, columns)), mask)
+    beyond = np.pad(mask, 3)
+    shifted = filled_by_us([ring - 2 for ring in polygons], (rows, columns))
+    np.testing.assert_array_equal(shifted, beyond[5 : 5 + rows, 5 : 5 + columns])
+
+
+def test_a_corner_or_a_line_between_centres_is_no_pixel() -> None:
+    assert filled_by_us([np.array([(2.4, 3.0)]), np.array([(1.5, 0.0), (1.5, 9.0)])], (4, 10)).sum() == 0
