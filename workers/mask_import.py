@@ -16,7 +16,7 @@ from uuid import UUID
 
 import numpy as np
 
-from backend.db.tables import Job
+from backend.db.tables import Job, VolumeRow
 from backend.domain.jobs import JobMessage
 from backend.domain.mask_import import (
     MaskImportPayload,
@@ -28,7 +28,6 @@ from backend.errors import AppError
 from backend.imaging import masks
 from backend.imaging.archive import ArchiveLimits, expand
 from backend.imaging.geometry import VolumeGeometry
-from backend.imaging.mask_files import read_mask_file
 from backend.imaging.mask_placing import Fit, MaskDoesNotFit, compare, place
 from backend.imaging.mask_types import MaskFile, Segment, faults_told
 from backend.imaging.outcomes import Fault, Ignored, SourceFile
@@ -44,8 +43,10 @@ from workers.mask_matching import (
     is_left_out,
     needs_of,
     new_label_of,
+    other_images,
     target_of,
 )
+from workers.mask_series import known_uid, read_given
 from workers.mask_upload import Given, paired
 
 
@@ -88,7 +89,7 @@ class MaskImport:
             for n, file in enumerate(given):
                 progress(n / len(given), JobMessage.PLACING_MASKS, done=n, of=len(given))
                 outcomes.append(self._one(job, payload, place, n, file))
-        return {"dry_run": payload.options.dry_run, "volume_id": str(place.volume.id), "files": outcomes}
+        return {"dry_run": payload.options.dry_run, "files": outcomes}
 
     def clean_up(self, job: Job) -> None:
         """Nothing of the upload is kept."""
@@ -124,12 +125,12 @@ class MaskImport:
         options = payload.options
         told: dict[str, Any] = {"file": number, "upload": given.upload, "name": given.name}
         try:
-            grid = VolumeGeometry.from_json(place.volume.geometry)
-            file = read_mask_file(given.source, grid, threshold=options.threshold, sidecar=given.sidecar)
+            volume, file = read_given(given, place, options)
+            told |= {"volume_id": str(volume.id), "series": volume.name}
             if not options.dry_run and is_left_out(file.segments, number, options):
                 return told | {"outcome": "left_out"}
-            fit = compare(file.geometry, grid)
-            differs = differences(file.belongs_to, place)
+            fit = compare(file.geometry, VolumeGeometry.from_json(volume.geometry))
+            differs = differences(file.belongs_to, volume, place)
             chosen = [Found(segment, target_of(segment, number, place.labels, options)) for segment in file.segments]
             for found in chosen:
                 if options.dry_run or found.target is not None:
@@ -137,24 +138,35 @@ class MaskImport:
                         _read(found, fit)
             read = [found for found in chosen if options.dry_run or found.target is not None]
             voxels, outside = sum(found.voxels for found in read), sum(found.outside for found in read)
-            needs = needs_of(file, fit, differs, voxels, outside)
+            needs = needs_of(file, fit, self._others(payload, place, file, differs), voxels, outside)
             told |= _described(file, fit, differs, needs)
             if options.dry_run:
-                drawn = self._services.mask_imports.drawn(payload, place.volume.id)
-                told["segments"] = [_proposed(found, place, drawn) for found in chosen]
+                drawn = self._services.mask_imports.drawn(payload, volume.id)
+                told["segments"] = [_proposed(found, fit, drawn) for found in chosen]
                 return told | {"outcome": "ready"}
             check_needs(needs, options)
-            told["labels"] = self._store(job, payload, place, number, given, file, fit, differs, chosen)
+            told["labels"] = self._store(job, payload, volume, number, given, file, fit, differs, chosen)
             told["skipped"] = [found.segment.name for found in chosen if found.target is None]
             return told | {"outcome": "imported"}
         except AppError as error:
             return told | {"outcome": "refused", "problem": error.to_problem()}
 
+    def _others(
+        self, payload: MaskImportPayload, place: ImportPlace, file: MaskFile, differs: Sequence[str]
+    ) -> AppError | None:
+        """What is wrong with a file of other images; nothing where it names the case's."""
+        if not differs:
+            return None
+        said = file.belongs_to
+        studies = [said.study_uid, known_uid(place)(said.study_uid)]
+        other = self._services.mask_imports.other_case(payload, studies) if "study" in differs else None
+        return other_images(differs, said, place, other)
+
     def _store(
         self,
         job: Job,
         payload: MaskImportPayload,
-        place: ImportPlace,
+        volume: VolumeRow,
         number: int,
         given: Given,
         file: MaskFile,
@@ -194,7 +206,7 @@ class MaskImport:
             )
             for target, parts in by_target.items()
         ]
-        stored = self._services.mask_imports.store(job, payload, number, wanted)
+        stored = self._services.mask_imports.store(job, payload, volume.id, number, wanted)
         return [
             {
                 "label_id": str(mask.label.id),
@@ -237,7 +249,7 @@ def _described(file: MaskFile, fit: Fit, differs: Sequence[str], needs: Sequence
     }
 
 
-def _proposed(found: Found, place: ImportPlace, drawn: Mapping[UUID, Mapping[int, str]]) -> dict[str, Any]:
+def _proposed(found: Found, fit: Fit, drawn: Mapping[UUID, Mapping[int, str]]) -> dict[str, Any]:
     segment, target = found.segment, found.target
     kept: list[int] = []
     if isinstance(target, UUID):
@@ -252,7 +264,7 @@ def _proposed(found: Found, place: ImportPlace, drawn: Mapping[UUID, Mapping[int
         else None,
         "voxels": found.voxels,
         "outside": found.outside,
-        "volume_ml": inside.total() * VolumeGeometry.from_json(place.volume.geometry).voxel_volume_mm3 / 1000,
+        "volume_ml": inside.total() * fit.volume.voxel_volume_mm3 / 1000,
         "slices": len(found.by_slice),
         "drawn_before": len(kept),
         "label_id": str(target) if isinstance(target, UUID) else None,

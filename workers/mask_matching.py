@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from backend.db.tables import LabelRow
+from backend.db.tables import LabelRow, VolumeRow
 from backend.domain.mask_import import (
     MaskOptions,
     MaskReachesOutside,
@@ -17,15 +17,19 @@ from backend.domain.mask_import import (
     SegmentTarget,
 )
 from backend.errors import AppError
-from backend.imaging.geometry import VolumeGeometry
-from backend.imaging.mask_files import read_mask_file
 from backend.imaging.mask_placing import Fit
 from backend.imaging.mask_types import Belonging, MaskFile, Segment
 from backend.services.mask_imports import ImportPlace
+from workers.mask_series import drawn_on, holds_images, known_uid, read_given, series_uid_of
 from workers.mask_upload import Given
 
 LONGEST_NAME = 64
-SAID_OF_DIFFERENCES = {"frame": "frame of reference", "study": "study", "patient": "patient"}
+SAID_OF_DIFFERENCES = {
+    "frame": "frame of reference",
+    "series": "series",
+    "study": "study",
+    "patient": "patient",
+}
 OPTION_OF: Mapping[type[AppError], str] = {
     OtherPatient: "other_patient",
     NeedsResampling: "resample",
@@ -48,10 +52,9 @@ def check_targets(given: Sequence[Given], place: ImportPlace, options: MaskOptio
     wanted = {target.segment for target in options.targets if target.file is None}
     if not wanted:
         return
-    grid = VolumeGeometry.from_json(place.volume.geometry)
     for file in given:
         try:
-            read = read_mask_file(file.source, grid, threshold=options.threshold, sidecar=file.sidecar)
+            _, read = read_given(file, place, options)
         except AppError:
             return  # its own outcome says why; what it holds is not known
         wanted -= {key for segment in read.segments for key in (segment.name, str(segment.number))}
@@ -104,32 +107,47 @@ def new_label_of(segment: Segment) -> NewLabel:
 
 
 # -- what is asked before anything is stored --------------------------------------------------------------------------
-def differences(said: Belonging, place: ImportPlace) -> list[str]:
-    """In what the file and the case differ where both say something: frame, study, patient. What the file says counts
-    as it stands, and as the project's pseudonyms make it."""
-    pseudonyms = place.pseudonyms
-    uid = pseudonyms.uid if pseudonyms else str
-    patient = pseudonyms.patient if pseudonyms else str
+def differences(said: Belonging, volume: VolumeRow, place: ImportPlace) -> list[str]:
+    """In what the file and the volume differ where both say something: frame, series, study, patient. What the file
+    says counts as it stands, and as the project's pseudonyms make it. Masks that name the volume's own images lie in
+    its frame of reference: some programs invent one (rt-utils)."""
+    uid = known_uid(place)
+    patient = place.pseudonyms.patient if place.pseudonyms else str
     pairs = (
-        ("frame", said.frame_of_reference_uid, place.volume.series.get("frame_of_reference_uid"), uid),
+        ("frame", said.frame_of_reference_uid, volume.series.get("frame_of_reference_uid"), uid),
         ("study", said.study_uid, place.study.get("study_instance_uid"), uid),
         ("patient", said.patient_id, place.study.get("patient_id"), patient),
     )
-    return [name for name, theirs, ours, same in pairs if theirs and ours and ours not in (theirs, same(theirs))]
+    differs = [name for name, theirs, ours, same in pairs if theirs and ours and ours not in (theirs, same(theirs))]
+    is_drawn_on = volume in drawn_on(said, place)
+    if is_drawn_on and "frame" in differs and holds_images(said, volume, place):
+        differs.remove("frame")
+    if said.names_images and series_uid_of(volume) and not is_drawn_on:
+        differs.append("series")
+    return differs
 
 
-def needs_of(file: MaskFile, fit: Fit, differs: Sequence[str], voxels: int, outside: int) -> list[AppError]:
+def other_images(differs: Sequence[str], said: Belonging, place: ImportPlace, other_case: UUID | None) -> OtherPatient:
+    """What is wrong with a file that names other images. `other_case`: the case of the project that it names."""
+    found = drawn_on(said, place)
+    what = " and ".join(SAID_OF_DIFFERENCES[name] for name in differs)
+    detail = f"The file names another {what} than the case."
+    hint = "Choose the case that the masks were drawn on, or say that it is meant."
+    if list(differs) == ["series"]:
+        detail = "The file refers to images that are in no series of the case."
+        if found:
+            detail = f"The file was drawn on another series of the case: {', '.join(volume.name for volume in found)}."
+            hint = "Choose that series, or say that this one is meant."
+    if other_case is not None:
+        detail = f"The file names another {what} than the case: those of another case of this project."
+        hint = "Import it there."
+    return OtherPatient(detail, hint=hint, context={"case_id": str(other_case)} if other_case else None)
+
+
+def needs_of(file: MaskFile, fit: Fit, others: AppError | None, voxels: int, outside: int) -> list[AppError]:
     """What somebody has to allow before the file is taken in, each as the error that it is otherwise. `outside` of the
     voxels of its masks lie outside the volume."""
-    needs: list[AppError] = []
-    if differs:
-        what = " and ".join(SAID_OF_DIFFERENCES[name] for name in differs)
-        needs.append(
-            OtherPatient(
-                f"The file names another {what} than the case.",
-                hint="Choose the case that the masks were drawn on, or say that it is meant.",
-            )
-        )
+    needs = [others] if others else []
     if file.off_planes:
         needs.append(NeedsResampling(file.off_planes, hint="Resampling takes each slice from the nearest contours."))
     if not fit.is_exact:

@@ -49,7 +49,7 @@ class MaskOptions(_Frozen):
     """How masks are taken in. Nothing is resampled, cut, drawn over or taken from another patient unless it is said."""
 
     dry_run: bool = Field(default=False, description="Say what would happen and keep nothing")
-    volume_id: UUID | None = Field(default=None, description="Required where the case has several volumes")
+    volume_id: UUID | None = Field(default=None, description="Else the one that the file was drawn on")
     reader: str | None = Field(
         default=None,
         max_length=120,
@@ -61,7 +61,7 @@ class MaskOptions(_Frozen):
     resample: bool = Field(default=False, description="Take the nearest voxels of masks on another grid")
     crop: bool = Field(default=False, description="Leave out what lies outside the volume")
     replace: bool = Field(default=False, description="Draw over slices that have a mask already")
-    other_patient: bool = Field(default=False, description="Patient, study or frame of reference differ on purpose")
+    other_patient: bool = Field(default=False, description="The images of the file are others on purpose")
 
 
 class MaskImportPayload(_Frozen):
@@ -90,7 +90,8 @@ class MaskReachesOutside(Rejected):
 
 
 class OtherPatient(Rejected):
-    """The file says another patient, study or frame of reference than the case, and nobody said that it is meant."""
+    """The file says another patient, study, series or frame of reference than the case, and nobody said that it is
+    meant."""
 
     code = "mask_of_another_patient"
     title = "The masks are of other images"

@@ -15,25 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import CodedTerm
 from backend.imaging.mask_nrrd import read_nrrd
+from backend.imaging.mask_references import belonging_of, read_header
 from backend.imaging.mask_rtstruct import read_rtstruct
 from backend.imaging.mask_seg import SEG_CLASSES, read_seg
 from backend.imaging.mask_types import (
     INTEGERS,
+    Belonging,
     CorruptMaskFile,
     MaskFile,
     NotAMaskFile,
     Segment,
+    SliceOf,
     check_count,
     check_size,
     faults_told,
     label_map,
+    no_slice,
 )
 from backend.imaging.masks import BoolMask
 from backend.imaging.nifti import is_nifti, read_nifti
@@ -50,39 +52,52 @@ class Sidecar:
 
 
 def read_mask_file(
-    file: SourceFile, grid: VolumeGeometry, *, threshold: float = 0.5, sidecar: Sidecar | None = None
+    file: SourceFile,
+    grid: VolumeGeometry,
+    *,
+    threshold: float = 0.5,
+    sidecar: Sidecar | None = None,
+    slice_of: SliceOf = no_slice,
 ) -> MaskFile:
-    """The segments of a file, told by its content; `grid` is that of the volume that they are for. In a fractional
-    DICOM SEG a voxel belongs to a segment where its fraction is at least `threshold` (above 0, at most 1). Raises
-    NotAMaskFile, CorruptMaskFile, TooManySegments, MaskFileTooLarge, ContoursAcrossSlices and what `read_nifti`
-    raises."""
-    with file.path.open("rb") as opened:
-        start = opened.read(348)
-    if start[:4] == b"NRRD":
+    """The segments of a file, told by its content; `grid` is that of the volume that they are for, `slice_of` finds its
+    images. In a fractional DICOM SEG a voxel belongs to a segment where its fraction is at least `threshold` (above 0,
+    at most 1). Raises NotAMaskFile, CorruptMaskFile, TooManySegments, MaskFileTooLarge, ContoursAcrossSlices and what
+    `read_nifti` raises."""
+    start = _start(file)
+    if _is_nrrd(start):
         return read_nrrd(file.path, file.name)
-    if start[:2] == b"\x1f\x8b" or is_nifti(start):
+    if _may_be_nifti(start):
         return _nifti(file, sidecar or Sidecar({}))
+    header = read_header(file)
     with faults_told(file.name):
-        return _dicom(file, grid, threshold)
-
-
-def _dicom(file: SourceFile, grid: VolumeGeometry, threshold: float) -> MaskFile:
-    try:
-        header = dcmread(file.path, stop_before_pixels=True)
-        kind = header.get("SOPClassUID")
-    except (InvalidDicomError, EOFError) as error:
-        raise NotAMaskFile(
-            f"'{file.name}' is neither DICOM nor NIfTI nor NRRD.",
-            hint="Save the masks as DICOM SEG, RTSTRUCT, .nii.gz or .seg.nrrd.",
-        ) from error
-    if kind in SEG_CLASSES:
-        return read_seg(file.path, file.name, header, threshold)
-    if kind == RTStructureSetStorage:
-        return read_rtstruct(header, file.name, grid)
+        if header.get("SOPClassUID") in SEG_CLASSES:
+            return read_seg(file, header, grid, threshold, slice_of)
+        if header.get("SOPClassUID") == RTStructureSetStorage:
+            return read_rtstruct(header, file, grid)
     raise NotAMaskFile(
         f"'{file.name}' is a DICOM object of another kind ({header.get('Modality', '') or 'unknown'}).",
         hint="Save the masks as DICOM SEG, RTSTRUCT, NIfTI or .seg.nrrd.",
     )
+
+
+def whose(file: SourceFile) -> Belonging:
+    """Whose images a file of masks was drawn on; formats other than DICOM do not say. Raises NotAMaskFile,
+    CorruptMaskFile, MaskFileTooLarge."""
+    start = _start(file)
+    return Belonging() if _is_nrrd(start) or _may_be_nifti(start) else belonging_of(file, read_header(file))
+
+
+def _start(file: SourceFile) -> bytes:
+    with file.path.open("rb") as opened:
+        return opened.read(348)
+
+
+def _is_nrrd(start: bytes) -> bool:
+    return start[:4] == b"NRRD"
+
+
+def _may_be_nifti(start: bytes) -> bool:
+    return start[:2] == b"\x1f\x8b" or is_nifti(start)
 
 
 # -- NIfTI ------------------------------------------------------------------------------------------------------------

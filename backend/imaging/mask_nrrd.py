@@ -28,6 +28,7 @@ from backend.imaging.mask_types import (
     equal,
     label_map,
 )
+from backend.imaging.reasons import reason_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -48,7 +49,7 @@ def read_nrrd(path: Path, name: str) -> MaskFile:
             _check_data(nrrd.read_header(file), file, name)
         voxels, header = nrrd.read(str(path), index_order="C")
     except (EOFError, OSError, OverflowError, TypeError, ValueError, KeyError, zlib.error, nrrd.NRRDError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise CorruptMaskFile(f"'{name}' cannot be read: {reason}", hint="Save the masks again.") from error
     signs = SIGNS_TO_LPS.get(str(header.get("space", "")).lower())
     directions = np.asarray(header.get("space directions", ()), dtype=np.float64)

@@ -1,14 +1,15 @@
 """Reading RTSTRUCT: the contours of a structure set become masks on the grid of the volume that they were drawn on.
 
-A pixel belongs to a region when its centre lies inside or on the contour (`imaging/contours.py`). Contours of one region on one slice are combined by XOR, so that holes are right however they are written: by a
-cut of no width, by an inner contour, by CLOSEDPLANAR_XOR. Contours that lie between the slices can be taken to the
-nearest one, which is resampling; contours that cross slices are refused.
+A pixel belongs to a region when its centre lies inside or on the contour (`imaging/contours.py`). Contours of one
+region on one slice are combined by XOR, so that holes are right however they are written: by a cut of no width, by an
+inner contour, by CLOSEDPLANAR_XOR. Contours that lie between the slices can be taken to the nearest one, which is
+resampling; contours that cross slices are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from pydicom.dataset import Dataset
 from backend.imaging.contours import Polygon, filled
 from backend.imaging.geometry import FloatArray, VolumeGeometry
 from backend.imaging.labels import CodedTerm
-from backend.imaging.mask_seg import belonging_of
+from backend.imaging.mask_references import belonging_of
 from backend.imaging.mask_types import (
     Belonging,
     ContoursAcrossSlices,
@@ -31,6 +32,7 @@ from backend.imaging.mask_types import (
     check_size,
 )
 from backend.imaging.masks import BoolMask
+from backend.imaging.outcomes import SourceFile
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "")
 PLANE_TOLERANCE = 0.05
@@ -47,7 +49,7 @@ class _Region:
     """place along the slices -> contours there; whole numbers where all of them lie on slices"""
 
 
-def read_rtstruct(header: Dataset, name: str, grid: VolumeGeometry) -> MaskFile:
+def read_rtstruct(header: Dataset, file: SourceFile, grid: VolumeGeometry) -> MaskFile:
     """The regions of a structure set with this header. Its grid is the volume's, made larger by whole voxels where
     contours lie outside. Raises NotAMaskFile, CorruptMaskFile, ContoursAcrossSlices, TooManySegments and
     MaskFileTooLarge."""
@@ -65,9 +67,9 @@ def read_rtstruct(header: Dataset, name: str, grid: VolumeGeometry) -> MaskFile:
         else:
             found.append(region)
     colors = {region.number: _color(drawn[region.number]) for region in found}
-    belongs_to = _belonging(header, [rois[region.number] for region in found])
+    belongs_to = _belonging(file, header, [rois[region.number] for region in found])
     if not found:
-        raise NotAMaskFile(f"'{name}' holds no closed contour.", hint="Points and lines are no masks.")
+        raise NotAMaskFile(f"'{file.name}' holds no closed contour.", hint="Points and lines are no masks.")
     check_count(len(found))
     start, whole = _grid(found, grid)
     return MaskFile(
@@ -157,12 +159,12 @@ def _mask(region: _Region, start_kji: tuple[int, int, int], shape_kji: tuple[int
 
 
 # -- what a region says -----------------------------------------------------------------------------------------------
-def _belonging(header: Dataset, rois: Sequence[Dataset]) -> Belonging:
+def _belonging(file: SourceFile, header: Dataset, rois: Sequence[Dataset]) -> Belonging:
     frames = {str(roi.get("ReferencedFrameOfReferenceUID") or "") for roi in rois} - {""}
     if len(frames) > 1:
         raise CorruptMaskFile("The regions lie in several frames of reference.", hint="Save them one by one.")
-    said = belonging_of(header)
-    return Belonging(next(iter(frames), said.frame_of_reference_uid), said.study_uid, said.patient_id)
+    said = belonging_of(file, header)
+    return replace(said, frame_of_reference_uid=next(iter(frames), said.frame_of_reference_uid))
 
 
 def _color(item: Dataset) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from backend.errors import AppError, Rejected
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import CodedTerm
 from backend.imaging.masks import BoolMask
+from backend.imaging.reasons import reason_of
 
 MAX_SEGMENTS = 255
 """As many labels as a project can have values for."""
@@ -78,11 +79,29 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """Whose images the masks were drawn on, as a DICOM file says; "" where it does not. Never log the patient."""
+    """Whose images the masks were drawn on, as a DICOM file says; "" and nothing where it does not. Never log the
+    patient. `series_uids` and `image_uids` (SOP Instance UIDs) are what it refers to."""
 
     frame_of_reference_uid: str = ""
     study_uid: str = ""
     patient_id: str = field(default="", repr=False)
+    series_uids: frozenset[str] = frozenset()
+    image_uids: frozenset[str] = frozenset()
+
+    @property
+    def names_images(self) -> bool:
+        return bool(self.series_uids or self.image_uids)
+
+
+class SliceOf(Protocol):
+    """The slice of the volume that an image became: of its SOP Instance UID, as the file of masks says it, and its
+    frame from 1 (None: the only one). None where the volume does not hold it."""
+
+    def __call__(self, sop_instance_uid: str, frame: int | None) -> int | None: ...
+
+
+def no_slice(sop_instance_uid: str, frame: int | None) -> None:
+    """Of a volume whose images are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +120,14 @@ class MaskFile:
 @contextmanager
 def faults_told(name: str) -> Iterator[None]:
     """A damaged file makes a parser raise anything at all, with words that may quote values: inside, that becomes
-    CorruptMaskFile."""
+    CorruptMaskFile with what of it can be shown."""
     try:
         yield
     except AppError:
         raise
     except Exception as error:
         raise CorruptMaskFile(
-            f"'{name}' is damaged: it cannot be read ({type(error).__name__}).", hint="Save the masks again."
+            f"'{name}' is damaged and cannot be read: {reason_of(error)}.", hint="Save the masks again."
         ) from error
 
 

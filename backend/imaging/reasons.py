@@ -17,4 +17,4 @@ def reason_of(error: BaseException) -> str:
     said = lines[0] if lines else ""
     for part in (_QUOTED, _PATHS, _NUMBERS):
         said = part.sub("…", said)
-    return said[:200].strip() or type(error).__name__
+    return said[:200].strip() if said.strip(" ….") else type(error).__name__

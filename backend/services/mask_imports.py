@@ -16,7 +16,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, Job, LabelRow, Project, Revision, RevisionSlice, User, VolumeRow
+from backend.db.tables import (
+    Annotation,
+    Case,
+    Job,
+    LabelRow,
+    Original,
+    Project,
+    Revision,
+    RevisionSlice,
+    User,
+    VolumeRow,
+)
 from backend.domain.annotation import Code, Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind
@@ -34,7 +45,7 @@ from backend.domain.workflow import Action
 from backend.imaging import masks
 from backend.imaging.pseudonyms import Pseudonyms
 from backend.services import audit, programs
-from backend.services.access import Principal, principal_of, require, require_case, require_unlocked
+from backend.services.access import Principal, principal_of, require, require_case, require_unlocked, seen_case_ids
 from backend.services.annotations import Annotations, current_masks
 from backend.services.imports import Upload, named_apart
 from backend.services.jobs import Jobs
@@ -46,12 +57,17 @@ from backend.stores.objects import Objects
 
 @dataclass(frozen=True, slots=True)
 class ImportPlace:
-    """Where masks go: the volume, the labels of its project, what is known of whose images it holds."""
+    """Where masks go: the volumes that may be meant, the labels of the project, what is known of whose images they are.
+    `images`: of each volume of the case, (SOP Instance UID, frame from 1 or None) -> slice."""
 
-    volume: VolumeRow
+    volumes: Sequence[VolumeRow]
     labels: Sequence[LabelRow]
     study: Mapping[str, Any]
     pseudonyms: Pseudonyms | None
+    images: Mapping[UUID, Mapping[tuple[str, int | None], int]]
+
+    def image_uids(self, volume_id: UUID) -> frozenset[str]:
+        return frozenset(uid for uid, _ in self.images[volume_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ class MaskImports:
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.ANNOTATE)
             _check(session, who, case, options)
-            _volume(session, case, options.volume_id)
+            volumes_of(session, case, options.volume_id)
             payload = MaskImportPayload(
                 project_id=case.project_id,
                 case_id=case.id,
@@ -129,11 +145,27 @@ class MaskImports:
         with self._db.begin() as session:
             case = session.get_one(Case, payload.case_id)
             project = session.get_one(Project, case.project_id)
+            volumes = _volumes(session, case)
             return ImportPlace(
-                _volume(session, case, payload.options.volume_id),
+                volumes,
                 labels_of(session, case.project_id),
                 dict(case.study),
                 self._privacy.pseudonyms_within(session, project),
+                {volume.id: _images(session, volume) for volume in volumes},
+            )
+
+    def other_case(self, payload: MaskImportPayload, study_uids: Sequence[str]) -> UUID | None:
+        """Another case of the project, which who imports sees, of one of these studies."""
+        with self._db.begin() as session:
+            who = principal_of(session.get_one(User, payload.user_id))
+            seen = seen_case_ids(session, who, payload.project_id)
+            return session.scalar(
+                select(Case.id).where(
+                    Case.project_id == payload.project_id,
+                    Case.id != payload.case_id,
+                    Case.study_key.in_(study_uids),
+                    Case.id.in_(seen),
+                )
             )
 
     def drawn(self, payload: MaskImportPayload, volume_id: UUID) -> dict[UUID, dict[int, str]]:
@@ -148,17 +180,17 @@ class MaskImports:
             return {row.label_id: found[row.id] for row in rows}
 
     def store(
-        self, job: Job, payload: MaskImportPayload, file_number: int, wanted: Sequence[WantedMask]
+        self, job: Job, payload: MaskImportPayload, volume_id: UUID, file_number: int, wanted: Sequence[WantedMask]
     ) -> list[StoredMask]:
-        """Store all labels of a file, or none. Slices that have a mask stay as they are unless replacing was asked.
-        A job that runs again after its worker was lost finds what it stored. Raises what `submit` raises, and
-        InvalidLabel, ResultOfReader."""
+        """Store all labels of a file on a volume, or none. Slices that have a mask stay as they are unless replacing
+        was asked. A job that runs again after its worker was lost finds what it stored. Raises what `submit` raises,
+        and InvalidLabel, ResultOfReader."""
         options, queued = payload.options, []
         with self._db.begin() as session:
             who = principal_of(session.get_one(User, payload.user_id))
             case = require_case(session, who, payload.case_id, Action.ANNOTATE)
             _check(session, who, case, options)
-            volume = _volume(session, case, options.volume_id)
+            (volume,) = volumes_of(session, case, volume_id)
             author = who
             if options.reader is not None:
                 author = principal_of(programs.program(session, case.project_id, options.reader))
@@ -254,17 +286,32 @@ def _check(session: Session, who: Principal, case: Case, options: MaskOptions) -
         require(session, who, case.project_id, Action.MANAGE)
 
 
-def _volume(session: Session, case: Case, volume_id: UUID | None) -> VolumeRow:
-    volumes = session.scalars(
+def volumes_of(session: Session, case: Case, volume_id: UUID | None) -> Sequence[VolumeRow]:
+    """The volumes of a case, or the one that was named. Raises NoImportTarget."""
+    volumes = _volumes(session, case)
+    chosen = [volume for volume in volumes if volume_id in (None, volume.id)]
+    if not chosen:
+        raise NoImportTarget(
+            "The case has no such volume.", hint=f"Name one of them: {', '.join(str(volume.id) for volume in volumes)}."
+        )
+    return chosen
+
+
+def _volumes(session: Session, case: Case) -> Sequence[VolumeRow]:
+    return session.scalars(
         select(VolumeRow).where(VolumeRow.case_id == case.id).order_by(VolumeRow.created_at, VolumeRow.id)
     ).all()
-    chosen = [volume for volume in volumes if volume_id in (None, volume.id)]
-    if len(chosen) != 1:
-        raise NoImportTarget(
-            f"The case has {len(volumes)} volumes." if volume_id is None else "The case has no such volume.",
-            hint=f"Name one of them: {', '.join(str(volume.id) for volume in volumes)}.",
-        )
-    return chosen[0]
+
+
+def _images(session: Session, volume: VolumeRow) -> dict[tuple[str, int | None], int]:
+    known = session.scalars(select(Original.instance).where(Original.volume_id == volume.id))
+    return {
+        (instance["sop_instance_uid"], place["frame_number"]): place["slice_index"]
+        for instance in known
+        if instance
+        for place in instance["slices"]
+        if "tile" not in place
+    }
 
 
 def _labels(

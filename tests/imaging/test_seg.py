@@ -25,6 +25,7 @@ from backend.imaging.outcomes import SourceFile
 from backend.imaging.phantom import LIVER, ORGANS, Phantom, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.imaging.seg import LabelsOverlap, SegAbout, SegSummary, SourceSlice, write_seg
+from tests.dcmqi import read_with_dcmqi
 
 SHAPE, SPACING = (16, 48, 56), (16.0, 8.0, 7.0)
 ABOUT = SegAbout(
@@ -297,6 +298,28 @@ def test_a_label_map_holds_all_labels_of_a_slice_in_one_frame(
     if shutil.which("dciodvfy"):  # of 2022: it does not know this object, whose segments begin with the background
         known = {"Error - Information Object Not found"}
         assert {c for c in complaints(path) if "SegmentNumber not monotonically increasing" not in c} == known
+
+
+@pytest.mark.parametrize("as_label_map", [False, True])
+def test_dcmqi_reads_the_same_voxels_names_and_codes(
+    phantom: Phantom, series: list[Path], tmp_path: Path, as_label_map: bool
+) -> None:
+    """A reader without Python: it knows label maps, too."""
+    path, geometry = tmp_path / "m.dcm", phantom.volume.geometry
+    sources = [SourceSlice(file) for file in series]
+    write_seg(path, sources, geometry, ORGANS, phantom.mask, ABOUT, as_label_map=as_label_map)
+    found = read_with_dcmqi(path, tmp_path / "read")
+    assert [said["SegmentLabel"] for said, _, _ in found] == [organ.name for organ in ORGANS]
+    for organ, (said, image, mask) in zip(ORGANS, found, strict=True):
+        assert organ.code is not None
+        assert said["SegmentedPropertyTypeCodeSequence"]["CodeValue"] == organ.code.value
+        assert all(abs(a - b) <= 1 for a, b in zip(said["recommendedDisplayRGBValue"], organ.rgb, strict=True))
+        whole = np.zeros(geometry.shape_kji, bool)
+        start = geometry.index_kji([image.TransformIndexToPhysicalPoint((0, 0, 0))])[0]
+        np.testing.assert_allclose(start, np.rint(start), atol=1e-4)
+        k, j, i = (int(n) for n in np.rint(start))
+        whole[k : k + mask.shape[0], j : j + mask.shape[1], i : i + mask.shape[2]] = mask
+        np.testing.assert_array_equal(whole, phantom.mask(organ))
 
 
 def test_labels_that_overlap_make_no_label_map(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
