@@ -7725,7 +7725,7 @@ export interface operations {
                         readonly new_labels?: boolean;
                         /**
                          * Other Patient
-                         * @description Patient, study or frame of reference differ on purpose
+                         * @description The images of the file are others on purpose
                          * @default false
                          */
                         readonly other_patient?: boolean;
@@ -7791,7 +7791,7 @@ export interface operations {
                         readonly threshold?: number;
                         /**
                          * Volume Id
-                         * @description Required where the case has several volumes
+                         * @description Else the one that the file was drawn on
                          */
                         readonly volume_id?: string | null;
                     };
