@@ -19,6 +19,7 @@ class ExportJobIn(Schema):
     kind: Literal["export"]
     case_id: UUID
     format: ExportFormat
+    annotator_id: UUID | None = Field(default=None, description="Whose masks; null: one's own")
 
 
 class JobProblem(BaseModel):

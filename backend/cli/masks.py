@@ -6,23 +6,27 @@ What comes in is the start of an annotation, or a reading of its own.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.cli.asking import CaseId, OutFolder, Told, asks, fetched, group, progress_bar, waited
+from backend.cli.asking import CaseId, OutFolder, ProjectName, Told, asks, fetched, group, id_of, progress_bar, waited
 from backend.cli.base import EXIT_BAD_INPUT
+from backend.errors import Conflict
 
 if TYPE_CHECKING:
     from backend.client import Client
 
-masks_app = group("Masks of other programs, for cases of a running server.")
+masks_app = group("Masks of cases of a running server: those of other programs in, accepted ones out.")
 
 
-@masks_app.callback()
-def _group() -> None:
-    """Makes `masks` a group of commands although it has one."""
+class NotAccepted(Conflict):
+    """The accepted masks are wanted of a case that is not accepted."""
+
+    code = "not_accepted"
+    title = "This case is not accepted"
 
 
 @masks_app.command("import")
@@ -115,15 +119,69 @@ def _say(told: dict[str, Any], rows: list[list[Any]], aside: list[str]) -> None:
         aside.append(f"skipped, no label of this code or name: {', '.join(told['skipped'])}")
 
 
+Format = Annotated[str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, png or coco.")]
+
+
+@masks_app.command("export")
+@asks
+def masks_export(
+    client: Client,
+    project: ProjectName,
+    format: Format = "nifti",
+    out: OutFolder = Path("."),
+    label: Annotated[str | None, typer.Option(help="Only cases where somebody drew this label.")] = None,
+) -> Told:
+    """Download the accepted masks of all accepted cases of a project, each case into a folder of its own."""
+    from backend.client import ServerRefused
+
+    project_id = id_of(client, project)
+    label_id = client.label_id(project_id, label) if label else None
+    cases = list(client.cases(project_id, state="accepted", label_id=label_id))
+    done, without = [], []
+    with progress_bar("Writing") as show:
+        for n, case in enumerate(cases):
+            try:
+                job = client.wait(_export(client, case, format))
+            except ServerRefused as refusal:
+                if refusal.code != "nothing_to_export":
+                    raise
+                without.append(case["name"])
+            else:
+                path = client.download(job["id"], out / _folder(case, cases))
+                done.append({"case_id": case["id"], "case": case["name"], "path": str(path)})
+            show(n + 1, len(cases))
+    aside = [f"without masks: {', '.join(without)}"] if without else []
+    return Told({"exported": done, "without_masks": without}, [[one["path"]] for one in done], aside)
+
+
 @asks
 def export(
     client: Client,
     case: CaseId,
-    format: Annotated[
-        str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, png or coco.")
-    ] = "nifti",
+    format: Format = "nifti",
+    of: Annotated[
+        str | None,
+        typer.Option(help="Masks of this reader (e-mail address) or program; `accepted`: what was accepted."),
+    ] = None,
     out: OutFolder = Path("."),
 ) -> Told:
-    """Download the masks of a case."""
-    job = waited(client, client.start_export(case, format), "Writing")
-    return fetched("Downloading", lambda on_bytes: client.download(job["id"], out, on_bytes=on_bytes))
+    """Download your masks of a case, or those of others."""
+    if of == "accepted":
+        job = _export(client, client.case(case), format)
+    else:
+        job = client.start_export(case, format, annotator_id=client.find_reader(case, of) if of else None)
+    done = waited(client, job, "Writing")
+    return fetched("Downloading", lambda on_bytes: client.download(done["id"], out, on_bytes=on_bytes))
+
+
+def _export(client: Client, case: dict[str, Any], format: str) -> dict[str, Any]:
+    """The job that writes the masks with which a case was accepted. Raises NotAccepted."""
+    if case["result_by"] is None:
+        raise NotAccepted(f"{case['name']} is {case['state']}.", hint="--of names whose masks you want, too.")
+    return client.start_export(case["id"], format, annotator_id=case["result_by"]["id"])
+
+
+def _folder(case: dict[str, Any], cases: list[dict[str, Any]]) -> str:
+    """Named as the case is; with the end of its id where others are called the same."""
+    name = re.sub(r"[^\w .()+-]", "_", case["name"]).strip(". ") or "case"
+    return name if sum(other["name"] == case["name"] for other in cases) == 1 else f"{name} {case['id'][-6:]}"

@@ -94,10 +94,11 @@ class Cases(Server):
             data = {"options": json.dumps(options)}
             return self._json("POST", f"/api/cases/{case_id}/masks", files=files, data=data)
 
-    def export(self, case_id: str, format: str, folder: Path) -> Path:
-        """Download the masks of a case into `folder`; the server names the file. Returns its path. For large cases
-        `start_export`."""
-        return self._save(f"/api/cases/{case_id}/export", folder, f"{case_id}.{format}", format=format)
+    def export(self, case_id: str, format: str, folder: Path, *, annotator_id: str | None = None) -> Path:
+        """Download somebody's masks of a case, by default the caller's, into `folder`; the server names the file.
+        Returns its path. For large cases `start_export`."""
+        path = f"/api/cases/{case_id}/export"
+        return self._save(path, folder, f"{case_id}.{format}", format=format, annotator_id=annotator_id)
 
     # -- measurements -------------------------------------------------------------------------------------------------
     def measurements(self, case_id: str) -> list[Json]:

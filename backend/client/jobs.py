@@ -40,9 +40,10 @@ class Jobs(Server):
             raise ServerRefused(job.get("problem") or {"code": job["state"], "detail": f"The job was {job['state']}."})
         return job
 
-    def start_export(self, case_id: str, format: str) -> Json:
-        """The job that exports the masks of a case; `download` fetches what it made."""
-        return self._json("POST", "/api/jobs", json={"kind": "export", "case_id": case_id, "format": format})
+    def start_export(self, case_id: str, format: str, *, annotator_id: str | None = None) -> Json:
+        """The job that exports somebody's masks of a case, by default the caller's; `download` fetches what it made."""
+        body = {"kind": "export", "case_id": case_id, "format": format, "annotator_id": annotator_id}
+        return self._json("POST", "/api/jobs", json=body)
 
     def download(self, job_id: str, folder: Path, *, on_bytes: OnBytes = ignore) -> Path:
         """Download what a job made into `folder`; the server names the file. Returns its path."""

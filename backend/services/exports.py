@@ -85,11 +85,22 @@ class Exports:
         self._objects = objects
         self._jobs = jobs
 
-    def submit(self, who: Principal, case_id: UUID, format: str) -> Job:
-        """A job that exports the caller's annotations of a case."""
+    def submit(self, who: Principal, case_id: UUID, format: str, annotator_id: UUID | None = None) -> Job:
+        """A job that exports somebody's annotations of a case; without `annotator_id` the caller's. Raises
+        NothingToExport where somebody else drew nothing."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.EXPORT)
-            payload = ExportPayload(case_id=case.id, format=format, annotator_id=who.id)
+            if annotator_id not in (None, who.id):
+                require_case(session, who, case_id, Action.REVIEW)
+                drawn = select(Annotation.id).join(VolumeRow, VolumeRow.id == Annotation.volume_id)
+                if (
+                    session.scalar(drawn.where(VolumeRow.case_id == case.id, Annotation.annotator_id == annotator_id))
+                    is None
+                ):
+                    raise NothingToExport(
+                        "This person drew nothing on this case.", hint="The case's page lists who drew on it."
+                    )
+            payload = ExportPayload(case_id=case.id, format=format, annotator_id=annotator_id or who.id)
             job = self._jobs.add(session, who, JobKind.EXPORT, payload, project_id=case.project_id, id=new_id())
         self._jobs.dispatch(job)
         return job

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-from fastapi.testclient import TestClient
-from typer.testing import CliRunner
 
-from backend.cli import app, asking
-from backend.client import Client
+from backend.db.tables import VolumeRow
 from backend.domain.workflow import Role
-from backend.main import create_app
 from backend.wiring import Services
 from tests.api.conftest import TOKEN
+from tests.commands import Run, commands
 from tests.services.conftest import new_volume
 
-Run = Callable[..., Any]
 PEOPLE = {"ann": Role.ANNOTATOR, "ben": Role.ANNOTATOR, "rosa": Role.REVIEWER}
 
 
-@pytest.fixture(scope="module")
-def here(services: Services) -> Iterator[TestClient]:
-    with TestClient(create_app(services)) as client:
-        yield client
-
-
 @pytest.fixture
-def run(here: TestClient, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`run("labels", "list", "Livers")`: what it prints, with `json_` what its JSON says, `fails`: its outcome."""
-
-    @contextmanager
-    def connected(url: str | None, data_dir: Path | None) -> Iterator[Client]:
-        yield Client("http://testserver", TOKEN, transport=here._transport)
-
-    monkeypatch.setattr(asking, "connected", connected)
-
-    def ask(*words: str, json_: bool = False, fails: bool = False) -> Any:
-        done = CliRunner().invoke(app, [*words, *(["--json"] if json_ else [])])
-        assert (done.exit_code != 0) is fails, f"{done.output}\n{done.exception!r}"
-        if fails:
-            return done
-        return json.loads(done.stdout) if json_ else done.stdout.strip()
-
-    return ask
+def run(services: Services, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return commands(monkeypatch, services, TOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +73,15 @@ def test_labels(run: Run, project: str, tmp_path: Path) -> None:
 
     file = tmp_path / "labels.json"
     run("labels", "export", project, "--out", str(file))
-    run("project", "create", "Another", "--label", "Tumour")
+    run("project", "create", "Another", "--label", "Tumour", "--label", "left kidney")
+    kidney = run("labels", "list", "Another", json_=True)[1]
+    assert (kidney["name"], kidney["code"]["value"], kidney["group"]) == ("Left kidney", "18639004", "Abdomen")
+    run("labels", "remove", "Another", "Left kidney")
+    assert "Right kidney\t#b96653\tSCT 9846003" in run("labels", "catalogue", "kidney right")
+    run("labels", "add", "Another", "Spleen")
+    run("labels", "remove", "Another", "Spleen")
+    unknown = run("labels", "add", "Another", "Kidny", fails=True)
+    assert unknown.exception.code == "not_in_the_catalogue" and unknown.exception.is_bad_input
     assert run("labels", "import", "Another", str(file)) == "1 added, there already: Tumour"
     assert run("labels", "copy", "Another", "--from", project) == "0 added, there already: Tumour, Whole liver"
     run("labels", "remove", "Another", "Tumour")
@@ -144,6 +123,15 @@ def test_cases_from_dealing_out_to_the_statistics(run: Run, project: str, servic
     said = run("comments", "add", third, "The rim is missing.", "--slice", "3", "--send-back", json_=True)
     assert said["slice"] == 2
     assert "slice 3\tAdministrator\tThe rim is missing." in run("comments", "list", third)
+    run("comments", "answer", said["first"]["id"], "It is there now.")
+    assert run("comments", "resolve", said["first"]["id"]) == "resolved"
+    assert run("comments", "list", third, "--open") == ""
+    run("comments", "resolve", said["first"]["id"], "--reopen")
+    assert len(run("comments", "list", third, "--open").splitlines()) == 2
+    placed = run("comments", "add", third, "Here.", "--slice", "2", "--at", "3,4.5", json_=True)
+    assert placed["place"] == {"x": 3.0, "y": 4.5}
+    beyond = run("comments", "add", third, "Where?", "--slice", "99", fails=True)
+    assert beyond.exception.code == "no_such_place" and "slices" in beyond.exception.detail
     assert run("cases", "list", project, "--state", "returned").split("\t")[0] == third
     run("cases", "state", project, "submitted", "--case", third)
     run("cases", "state", project, "accepted", "--case", third)
@@ -169,11 +157,81 @@ def test_cases_from_dealing_out_to_the_statistics(run: Run, project: str, servic
     assert "label.created" in run("log", project)
 
 
+def test_people_and_ones_own_account(run: Run, project: str, services: Services) -> None:
+    invited = run("people", "invite", "new@command.org", "--project", project, "--role", "reviewer", json_=True)
+    assert invited["link"].startswith("http://testserver/login?token=")
+    assert run("people", "invite", "new@command.org", "--project", project) == (
+        "new@command.org has an account and is a member now"
+    )
+    assert "new@command.org\tnew\tannotator" in run("project", "members", project)
+    assert run("people", "link", "new@command.org", json_=True)["link"] != invited["link"]
+    run("people", "change", "new@command.org", "--name", "Nora", "--admin")
+    assert "new@command.org\tNora\t0 open cases\tadministrator, invited" in run("people", "list", "--search", "nora")
+    run("people", "deactivate", "new@command.org")
+    assert "deactivated" in run("people", "list", "--search", "nora")
+    run("people", "activate", "new@command.org")
+
+    secret = run("account", "token", "reading", "--days", "2", "--scope", "read")
+    mine = run("account", "tokens", json_=True)
+    (token,) = (one for one in mine if one["name"] == "reading")
+    assert token["scope"] == "read" and secret not in str(mine)
+    run("account", "revoke", token["id"])
+    assert "reading" not in run("account", "tokens")
+    services.accounts.set_password(services.accounts.administrator(), "a long enough password", None)
+    services.accounts.login("admin@localhost", "a long enough password", address="here", browser="Netscape")
+    assert "Netscape" in run("account", "sessions")
+    assert run("account", "end") == "1 sessions ended"
+    assert run("account", "sessions", json_=True) == []
+    assert run("account", "show").startswith("admin@localhost")
+    assert "workers" in run("status", fails=True).output, "no worker runs here"
+
+
+def test_a_manager_invites_who_is_no_administrator(
+    services: Services, monkeypatch: pytest.MonkeyPatch, project: str
+) -> None:
+    admin = services.accounts.administrator()
+    secret = services.accounts.create_user(admin, "mia@command.org", "Mia")
+    mia = services.accounts.authenticate(services.accounts.login_once(secret.value, browser="").value, kind="session")
+    run = commands(monkeypatch, services, services.accounts.create_token(mia, "mine", None).value)
+    made = run("project", "create", "Of Mia", "--label", "Liver", json_=True)
+    assert run("people", "invite", "someone@command.org", "--project", made["id"], json_=True)["link"]
+    run("people", "invite", "ann@command.org", "--project", "Of Mia")
+    assert len(run("project", "members", "Of Mia").splitlines()) == 3
+    assert run("people", "list", fails=True).exit_code == 1
+    run("project", "change", "Of Mia", "--archive")
+    assert made["id"] in run("project", "list", "--archived") and made["id"] not in run("project", "list")
+    assert ["archived", "yes"] in [line.split("\t") for line in run("project", "show", "Of Mia").splitlines()]
+    run("project", "change", "Of Mia", "--unarchive")
+
+
+def test_text_and_pseudonyms(run: Run, project: str, services: Services, tmp_path: Path) -> None:
+    volume_id = UUID(run("cases", "list", project, json_=True)[0]["volumes"][0]["id"])
+    with services.db.begin() as session:
+        session.get_one(VolumeRow, volume_id).text_risk = "ultrasound"
+    (risk,) = run("privacy", "text", project, json_=True)
+    assert (risk["id"], risk["text_risk"]) == (str(volume_id), "ultrasound")
+    assert run("privacy", "checked", risk["id"]) == "checked"
+    assert run("privacy", "text", project) == ""
+    run("privacy", "checked", risk["id"], "--undo")
+    assert risk["page"] in run("privacy", "text", project)
+    outside = run("privacy", "blank", risk["id"], "--box", "0,0,999,999", fails=True)
+    assert outside.exit_code == 1 and outside.exception.is_bad_input
+    assert run("privacy", "blank", risk["id"], "--box", "0,0", fails=True).exit_code == 2
+    assert run("privacy", "who", project, "P-UNKNOWN", fails=True).exception.is_bad_input
+    table = Path(run("privacy", "key", project, "--out", str(tmp_path)))
+    assert table.read_text(encoding="utf-8").startswith("pseudonym,kind,since")
+    assert run("remote", "list", project) == ""
+    assert run("remote", "search", project, "pacs", fails=True).exception.is_bad_input
+
+
 def test_webhooks(run: Run, project: str) -> None:
     secret = run("webhooks", "add", project, "https://example.org/hook", "--event", "comment.added")
     assert len(secret) > 20
     (hook,) = run("webhooks", "list", project, json_=True)
     assert (hook["url"], hook["events"], hook["disabled_at"]) == ("https://example.org/hook", ["comment.added"], None)
+    assert run("webhooks", "events", hook["id"], "--event", "export.ready") == "export.ready"
+    assert run("webhooks", "disable", hook["id"]) == "off"
+    assert run("webhooks", "list", project).endswith("off")
     assert run("webhooks", "enable", hook["id"]) == "on"
     delivery = run("webhooks", "ping", hook["id"])
     assert delivery in run("webhooks", "deliveries", hook["id"])

@@ -34,6 +34,7 @@ PAGE_ONLY = {
     "logout": SIGN_IN,
     "begin_oidc": SIGN_IN,
     "finish_oidc": SIGN_IN,
+    "end_oidc_sessions": "the sign-in service calls it",
     "set_password": SIGN_IN,
     "change_me": "keys, patterns and learning of one's own annotate page",
     "create_annotation": PICTURES,

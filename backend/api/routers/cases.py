@@ -93,9 +93,13 @@ def change_case(case_id: UUID, body: CasePatch, user: CurrentUser, s: ServicesDe
 
 @router.get("/cases/{case_id}/export", operation_id="export_case", response_class=StreamingResponse)
 async def export_case(
-    case_id: UUID, user: CurrentUser, s: ServicesDep, format: ExportFormat = "nifti"
+    case_id: UUID,
+    user: CurrentUser,
+    s: ServicesDep,
+    format: ExportFormat = "nifti",
+    annotator_id: UUID | None = None,
 ) -> StreamingResponse:
-    """The caller's annotations of a case as one file (a zip where there are several). For large cases start a job of
-    kind `export` and download its result."""
-    job = await finished(s, user, lambda: s.exports.submit(user, case_id, format))
+    """Somebody's annotations of a case, by default the caller's, as one file (a zip where there are several). For large
+    cases start a job of kind `export` and download its result."""
+    job = await finished(s, user, lambda: s.exports.submit(user, case_id, format, annotator_id))
     return download_response(s, user, job.id)

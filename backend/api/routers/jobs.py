@@ -42,7 +42,7 @@ def start_job(body: JobIn, user: CurrentUser, s: ServicesDep) -> Job:
     """Queue background work. A new job of `learn_prompt`, `auto_segment` or `propagate` takes the place of the caller's
     older one of that kind for the same volume and label."""
     if isinstance(body, ExportJobIn):
-        return Job.of(s.exports.submit(user, body.case_id, body.format))
+        return Job.of(s.exports.submit(user, body.case_id, body.format, body.annotator_id))
     if isinstance(body, EvaluateJobIn):
         return Job.of(s.evaluations.start(user, body.to_payload()))
     return Job.of(s.learning.start(user, body.to_payload(user.id)))

@@ -405,8 +405,8 @@ export interface paths {
         };
         /**
          * Export Case
-         * @description The caller's annotations of a case as one file (a zip where there are several). For large cases start a job of
-         *     kind `export` and download its result.
+         * @description Somebody's annotations of a case, by default the caller's, as one file (a zip where there are several). For large
+         *     cases start a job of kind `export` and download its result.
          */
         readonly get: operations["export_case"];
         readonly put?: never;
@@ -3979,6 +3979,11 @@ export interface components {
          * @description POST /api/jobs with kind `export`.
          */
         readonly ExportJobIn: {
+            /**
+             * Annotator Id
+             * @description Whose masks; null: one's own
+             */
+            readonly annotator_id?: string | null;
             /**
              * Case Id
              * Format: uuid
@@ -7596,6 +7601,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 readonly format?: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "png" | "coco";
+                readonly annotator_id?: string | null;
             };
             readonly header?: never;
             readonly path: {
