@@ -19,6 +19,8 @@ class Origin(StrEnum):
     """Who or what drew the change."""
 
     MANUAL = "manual"
+    ACROSS = "across"
+    """by hand, in another plane than the acquisition plane: the slices that it crosses are not done by that"""
     SAM = "sam"
     ASSIST = "assist"
     AUTO = "auto"

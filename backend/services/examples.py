@@ -119,7 +119,8 @@ def newest_prompt(session: Session, scope: Scope) -> LearnedPromptRow | None:
 
 
 def _examples(scope: Scope) -> Subquery:
-    """Rows of Example. Undoing does not change who drew what it leaves."""
+    """Rows of Example. Undoing does not change who drew what it leaves; what was drawn in another plane makes no
+    example of a slice that it crosses, for it shows a line or two of what would be there."""
     age = func.row_number().over(
         partition_by=(Revision.annotation_id, RevisionSlice.slice_index), order_by=Revision.sequence.desc()
     )
@@ -138,7 +139,7 @@ def _examples(scope: Scope) -> Subquery:
             Annotation.volume_id.in_(scope.volume_ids()),
             Annotation.label_id == scope.label_id,
             Annotation.annotator_id == scope.annotator_id,
-            Revision.origin != Origin.UNDO,
+            Revision.origin.not_in([Origin.UNDO, Origin.ACROSS]),
         )
         .subquery()
     )

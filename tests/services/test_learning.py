@@ -185,6 +185,16 @@ def test_examples_are_what_a_person_drew_or_corrected(services: Services, annota
     assert len({frame.source.embedding_key for frame in plan.frames}) == SHAPE_KJI[0]
 
 
+def test_what_was_drawn_across_the_slices_alone_makes_no_examples(services: Services, annotator: Annotator) -> None:
+    drawn = annotator.draw(0, Origin.MANUAL)
+    annotator.draw(0, Origin.ACROSS, seed=4)  # corrected in another plane, it still is one
+    annotator.draw(1, Origin.ACROSS)
+    annotator.draw(2)
+    plan = services.learning.plan(annotator.learn(), "sammed-small", INFO)
+    assert set(plan.examples) == {0, 2} and plan.examples[0].revision_id == drawn
+    assert set(plan.annotated) == {0, 1, 2}
+
+
 def test_an_undone_change_leaves_the_example_it_went_back_to(services: Services, annotator: Annotator) -> None:
     annotator.draw(0)
     second = annotator.draw(0, seed=4)

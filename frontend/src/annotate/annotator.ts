@@ -198,6 +198,8 @@ export interface Annotator extends Windowed {
   readonly tool: ReadonlySignal<ToolId>
   /** Whether prompts and the brush work here: true in the acquisition plane with an active label. */
   readonly canDraw: ReadonlySignal<boolean>
+  /** Whether brush and eraser do: in every plane. */
+  readonly canPaint: ReadonlySignal<boolean>
   readonly brushRadiusMm: ReadonlySignal<number>
   /** Drawing only touches voxels whose value lies in this range. */
   readonly threshold: ReadonlySignal<readonly [low: number, high: number] | null>

@@ -4967,7 +4967,7 @@ export interface components {
          * @description Who or what drew the change.
          * @enum {string}
          */
-        readonly Origin: "manual" | "sam" | "assist" | "auto" | "propagation" | "interpolation" | "import" | "undo" | "review";
+        readonly Origin: "manual" | "across" | "sam" | "assist" | "auto" | "propagation" | "interpolation" | "import" | "undo" | "review";
         /** Page[Annotation] */
         readonly Page_Annotation_: {
             /** Items */

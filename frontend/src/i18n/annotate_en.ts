@@ -47,7 +47,7 @@ export const annotateEn = {
     axial: 'Axial',
     coronal: 'Coronal',
     sagittal: 'Sagittal',
-    planeReadOnly: 'This plane is for looking. Annotate in the acquisition plane.',
+    planeReadOnly: 'In this plane brush and eraser draw. Everything else draws in the acquisition plane.',
     saved: 'Saved',
     savedDetail: 'Every accepted change is stored on the server and kept in the history.',
     saving: 'Saving',
@@ -161,7 +161,7 @@ export const annotateEn = {
     restore: 'Go back to this',
     change: (slices: readonly number[], voxels: string) => `${slices.length === 1 ? `slice ${slices[0]}` : `${slices.length} slices`}, ${voxels} voxels`,
     origins: {
-      manual: 'Drawn by hand', sam: 'Assistant, accepted', assist: 'Learned prompt, accepted', auto: 'Automatic, accepted', propagation: 'Propagated',
+      manual: 'Drawn by hand', across: 'Drawn in another plane', sam: 'Assistant, accepted', assist: 'Learned prompt, accepted', auto: 'Automatic, accepted', propagation: 'Propagated',
       interpolation: 'Interpolated', import: 'Imported', undo: 'Undone or restored', review: 'In review',
     },
   },

@@ -47,7 +47,7 @@ export const annotateZh: Pick<Catalogue, 'annotate' | 'measurements' | 'history'
     axial: '轴位',
     coronal: '冠状位',
     sagittal: '矢状位',
-    planeReadOnly: '此平面仅供查看。请在采集平面中标注。',
+    planeReadOnly: '在此平面可用画笔和橡皮擦。其他工具请在采集平面中使用。',
     saved: '已保存',
     savedDetail: '每次接受的修改都已存到服务器并保留在历史中。',
     saving: '正在保存',
@@ -159,7 +159,7 @@ export const annotateZh: Pick<Catalogue, 'annotate' | 'measurements' | 'history'
     restore: '回到此版本',
     change: (slices, voxels) => `${slices.length === 1 ? `第 ${slices[0]} 层` : `${slices.length} 层`}，${voxels} 个体素`,
     origins: {
-      manual: '手动绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅',
+      manual: '手动绘制', across: '在其他平面绘制', sam: '助手，已接受', assist: '学习到的提示，已接受', auto: '自动，已接受', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审阅',
     },
   },
 }

@@ -255,7 +255,7 @@ export const teamEn = {
     newestHint: 'Slices whose newest mask came about this way',
     changed: 'Changed',
     changedHint: 'What hands changed afterwards, in voxels of what the model had drawn',
-    ways: { manual: 'By hand', sam: 'Clicks, plain model', assist: 'Clicks, learned prompt', auto: 'Proposals, accepted', propagation: 'Propagation', interpolation: 'Interpolation', import: 'Imported', undo: 'Undone or restored', review: 'Review' },
+    ways: { manual: 'By hand', across: 'By hand, in another plane', sam: 'Clicks, plain model', assist: 'Clicks, learned prompt', auto: 'Proposals, accepted', propagation: 'Propagation', interpolation: 'Interpolation', import: 'Imported', undo: 'Undone or restored', review: 'Review' },
     person: 'Person',
     label: 'Label',
     byPerson: 'By person',

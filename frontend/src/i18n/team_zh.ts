@@ -254,7 +254,7 @@ export const teamZh: TeamTexts = {
     newestHint: '最新掩膜由此方式得到的层面',
     changed: '改动',
     changedHint: '之后手工改动的体素，占模型所勾画体素的比例',
-    ways: { manual: '手工绘制', sam: '点击（原始模型）', assist: '点击（学到的提示）', auto: '接受的建议', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审核' },
+    ways: { manual: '手工绘制', across: '在其他平面手工绘制', sam: '点击（原始模型）', assist: '点击（学到的提示）', auto: '接受的建议', propagation: '传播', interpolation: '插值', import: '导入', undo: '撤销或恢复', review: '审核' },
     person: '人员',
     label: '标签',
     byPerson: '按人员',

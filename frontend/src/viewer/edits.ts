@@ -4,7 +4,7 @@ import { batch, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import type { Draft } from './draft.ts'
 import { History, type Direction } from './history.ts'
-import { LabelMasks } from './label_masks.ts'
+import { LabelMasks, reaches } from './label_masks.ts'
 import { difference, intersection, isEmpty, sameMask, union, xor, type Mask } from './mask.ts'
 import type { Accepted, Change, Decision, MaskChange, SliceFlips, SliceTurn, SuggestionChange } from './session_types.ts'
 import { Suggestions, type Decline, type Suggestion } from './suggestions.ts'
@@ -161,7 +161,7 @@ export class Edits {
   }
 
   #replayMask(change: MaskChange, direction: Direction): void {
-    this.#goTo(change.parts.map(({ slice }) => slice))
+    this.#goTo(change.parts.map(({ slice }) => slice), change.parts)
     const slices = change.parts.map((part) => this.#turnedBack(change.labelId, part, direction)).filter(({ flips }) => !isEmpty(flips))
     if (slices.length === 0) return
     const id = this.#options.newId()
@@ -181,10 +181,10 @@ export class Edits {
     return { slice, flips: xor(current, kept), after: kept }
   }
 
-  /** A change that nobody sees is no undo: looks at one of the slices unless one is on the screen. */
-  #goTo(slices: readonly number[]): void {
-    const { view } = this.#options
-    if (view.axis.value === 0 && slices.includes(view.slice.value)) return
+  /** A change that nobody sees is no undo: looks at one of the slices unless some of it is on the screen. */
+  #goTo(slices: readonly number[], flipped: readonly SliceFlips[] = []): void {
+    const { view } = this.#options, axis = view.axis.value
+    if (axis === 0 ? slices.includes(view.slice.value) : flipped.some(({ flips }) => reaches(flips, axis, view.slice.value))) return
     view.setAxis(0)
     view.setSlice(slices[Math.floor(slices.length / 2)])
   }

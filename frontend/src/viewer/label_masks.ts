@@ -83,6 +83,13 @@ export function addRow(target: ByteMask, k: number, mask: Mask, axis: 1 | 2, ind
   if (x1 >= 0) target.box = boxUnion(target.box, { x0, y0: k, x1, y1: k })
 }
 
+/** Whether a mask of an acquisition slice holds anything on its row `index` (axis 1) or its column `index` (axis 2). */
+export function reaches(mask: Mask, axis: 1 | 2, index: number): boolean {
+  let found = false
+  eachInside(mask, axis, index, () => { found = true })
+  return found
+}
+
 /** Visits what a mask holds on its row `index` (axis 1, visiting columns) or its column `index` (axis 2, visiting rows). */
 function eachInside({ rows, columns, toggles }: Mask, axis: 1 | 2, index: number, visit: (x: number) => void): void {
   for (let n = 0; n < toggles.length; n += 2) {

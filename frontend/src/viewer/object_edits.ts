@@ -1,6 +1,7 @@
 // Edits of the active label as objects of the whole volume, by command. Each is one step of the history.
+import { merged } from './across.ts'
 import { voxelMl } from './geometry.ts'
-import { difference, union, type Mask } from './mask.ts'
+import { difference } from './mask.ts'
 import { objectsOf, type VolumeObject } from './objects.ts'
 import type { Session } from './session.ts'
 import type { SliceFlips } from './session_types.ts'
@@ -32,16 +33,6 @@ export function leavingOf(session: Session, what: ObjectEdit): readonly SliceFli
   const isSmall = ({ voxels }: VolumeObject) => voxels * voxelMm3 < ballMm3
   const leaving = largest === undefined ? [] : what === 'largest' ? others : what === 'removeSmall' ? [largest, ...others].filter(isSmall) : others.slice(0, 1)
   return merged(leaving.flatMap(({ masks }) => [...masks].map(([slice, flips]) => ({ slice, flips }))))
-}
-
-/** One part per slice. */
-function merged(parts: readonly SliceFlips[]): readonly SliceFlips[] {
-  const bySlice = new Map<number, Mask>()
-  for (const { slice, flips } of parts) {
-    const there = bySlice.get(slice)
-    bySlice.set(slice, there ? union(there, flips) : flips)
-  }
-  return [...bySlice].map(([slice, flips]) => ({ slice, flips }))
 }
 
 /** After the last one comes the first. */

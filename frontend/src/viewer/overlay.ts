@@ -7,6 +7,7 @@ import { ByteMask, type Mask } from './mask.ts'
 import { figuresOf, linesOf, type Figures, type Measuring } from './measuring.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
+import { paints } from './tools/host.ts'
 import type { ViewState } from './view_state.ts'
 
 /** Small while nobody has touched them, raised for the newest and for the one under the pointer. */
@@ -53,8 +54,8 @@ export function drawOverlay(session: Session, view: ViewState = session.view): r
   measurements(session, view, out)
   if (view === session.view) {
     prompts(session, out)
-    brush(session, out)
   }
+  brush(session, view, out)
   keyboardPointer(view, out)
   linkedPointer(view, out)
   return out
@@ -113,10 +114,9 @@ function region(session: Session, shown: { readonly slice: number; readonly mask
   }
 }
 
-function brush(session: Session, out: Draw[]): void {
-  const { view } = session
+function brush(session: Session, view: ViewState, out: Draw[]): void {
   const tool = session.tool.value
-  if (!session.canDraw.value || (tool !== 'brush' && tool !== 'eraser')) return
+  if (!session.canPaint.value || !paints(tool)) return
   const at = view.pointer.value // read last: nothing else is drawn again for a pointer that moves
   if (!at) return
   const radius = session.strokes.radiusMm.value * view.view.value.camera.zoom // round in millimetres, so round on the screen

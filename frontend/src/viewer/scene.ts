@@ -1,9 +1,9 @@
 // From the session to what must be drawn for the slice of one pane: filled layers and outlines. Keeps decoded masks and traced
 // outlines until they are stale, and reuses their bytes while scrolling. No canvas.
+import { copyCrossing } from './across.ts'
 import { parseColor, type MaskLayer } from './compose.ts'
 import { traceRings, type Rings } from './contour.ts'
 import { proposalOf, type Draft } from './draft.ts'
-import type { Axis } from './geometry.ts'
 import type { Hatch } from './hatch.ts'
 import { addRow, type LabelMasks } from './label_masks.ts'
 import { boxUnion, ByteMask, difference, EMPTY_BOX, type Box } from './mask.ts'
@@ -101,7 +101,7 @@ export class Scene {
     const session = this.#session, axis = this.#view.axis.value
     const draft = axis === 0 ? session.drafts.value.get(this.#view.slice.value) ?? null : null
     const painting = session.strokes.inProgress
-    const stroke = axis === 0 && painting?.slice === this.#view.slice.value ? painting : null
+    const stroke = painting?.axis === axis && painting.slice === this.#view.slice.value ? painting : null
     const painted = stroke && this.#painted(stroke)
     for (const label of session.labels.value) {
       if (!session.isVisible(label.id)) continue
@@ -137,11 +137,11 @@ export class Scene {
     const { masks } = this.#session
     const base = draft?.labelId === id ? draft.base : null
     const axis = this.#view.axis.value, index = this.#view.slice.value
-    const painted = axis !== 0 && id === this.#session.activeLabelId.value ? this.#paintedAcross(false) : null
+    const painted = id === this.#session.activeLabelId.value ? this.#paintedAcross(false) : null
     return this.#cached(id, [axis, index, masks.version(id), base, painted?.version], (mask) => {
       if (base === null) masks.loadInto(mask, id, axis, index)
       else mask.load(difference(masks.get(id, index), base))
-      if (painted !== null) replaceRow(mask, painted.slice, painted.work, axis, index)
+      if (painted !== null) copyCrossing(painted.work, painted.axis, painted.slice, mask, axis, index)
     })
   }
 
@@ -171,17 +171,17 @@ export class Scene {
       const shown = this.#cached(`drafts ${labelId}`, [axis, index, drafts, painted?.version], (mask) => {
         mask.clear()
         for (const draft of drafts.values()) if (draft.labelId === labelId) addRow(mask, draft.slice, proposalOf(draft), axis, index)
-        if (painted !== null && drafts.get(painted.slice)?.labelId === labelId) replaceRow(mask, painted.slice, painted.work, axis, index)
+        if (painted !== null && drafts.get(painted.slice)?.labelId === labelId) copyCrossing(painted.work, 0, painted.slice, mask, axis, index)
       })
       drawn.outline(shown, this.#color(labelId), 'draft')
     }
   }
 
   /** The stroke that is being painted into a draft or into a label, for the planes across it. */
-  #paintedAcross(inDraft: boolean): { readonly slice: number; readonly work: ByteMask; readonly version: number } | null {
+  #paintedAcross(inDraft: boolean): Pick<Painting, 'axis' | 'slice' | 'work'> & { readonly version: number } | null {
     const stroke = this.#session.strokes.inProgress
-    if (stroke === null || (stroke.draft !== null) !== inDraft) return null
-    return { slice: stroke.slice, work: stroke.work, version: this.#session.masksVersion.value }
+    if (stroke === null || stroke.axis === this.#view.axis.value || (stroke.draft !== null) !== inDraft) return null
+    return { axis: stroke.axis, slice: stroke.slice, work: stroke.work, version: this.#session.masksVersion.value }
   }
 
   #color(labelId: string): string {
@@ -203,13 +203,6 @@ export class Scene {
     }
     return shown
   }
-}
-
-/** Acquisition slice `k` as it is being painted, in a slice across it. */
-function replaceRow(target: ByteMask, k: number, work: ByteMask, axis: Axis, index: number): void {
-  const { columns, bytes } = target
-  for (let x = 0; x < columns; x++) bytes[k * columns + x] = work.bytes[axis === 1 ? index * work.columns + x : x * work.columns + index]
-  target.box = boxUnion(target.box, { x0: 0, y0: k, x1: columns - 1, y1: k })
 }
 
 function ringsOf(shown: Shown): Rings {

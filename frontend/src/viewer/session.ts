@@ -104,9 +104,10 @@ export class Session {
 
   /** What is shown in place of the masks of now. */
   readonly earlier = computed(() => (this.flipped.value ? this.before.value : null))
-  /** Prompts and brush work in the acquisition plane, on a label that is seen as it is now, for those who may annotate. */
-  readonly canDraw = computed(() =>
-    !this.#readOnly && this.view.axis.value === 0 && this.activeLabelId.value !== null && this.earlier.value === null)
+  /** Brush and eraser work in all planes, on a label that is seen as it is now, for those who may annotate. */
+  readonly canPaint = computed(() => !this.#readOnly && this.activeLabelId.value !== null && this.earlier.value === null)
+  /** Everything else that draws or asks needs the acquisition plane. */
+  readonly canDraw = computed(() => this.canPaint.value && this.view.axis.value === 0)
   /** The draft of the visible slice. */
   readonly draft = computed<Draft | null>(() =>
     this.view.axis.value === 0 ? this.drafts.value.get(this.view.slice.value) ?? null : null)

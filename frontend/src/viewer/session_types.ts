@@ -38,7 +38,7 @@ export interface SliceTurn extends SliceFlips { readonly before: Mask; readonly 
 export interface Accepted {
   readonly id: string
   readonly labelId: string
-  readonly origin: 'sam' | 'assist' | 'manual' | 'interpolation' | 'undo'
+  readonly origin: 'sam' | 'assist' | 'manual' | 'across' | 'interpolation' | 'undo'
   readonly slices: readonly SliceFlips[]
   readonly prompts: readonly Prompt[]
   readonly model: string | null

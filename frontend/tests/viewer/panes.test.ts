@@ -27,7 +27,7 @@ test('a click in any pane brings all panes to that place in the patient, in all 
       const { point } = sliceOf(wanted, side.axis.value)
       const raw: RawPointer = { screen: toScreen(side.view.value, point), alt: false, ctrl: false, shift: false }
       const host = new ToolHost(session, side) // a drawing tool is in hand: beside the main pane it moves the crosshair
-      session.tool.value = 'brush'
+      session.tool.value = 'polygon'
       host.down('left', raw)
       host.up(raw)
       assert.deepEqual([...session.view.position.value], [...wanted])

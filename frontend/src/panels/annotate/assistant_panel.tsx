@@ -80,8 +80,8 @@ function Idle({ annotator, state }: { annotator: Annotator; state: AssistantStat
   const trouble = ['no_worker', 'offline', 'failed'].includes(state.kind)
   const tool = annotator.tool.value
   if (annotator.labels.value.length === 0) return null
-  if (!annotator.canDraw.value) return <p class="soft">{text.planeReadOnly}</p>
-  const manual: Partial<Record<ToolId, string>> = text.manual
+  const manual: Partial<Record<ToolId, string>> = text.manual, paints = annotator.canPaint.value && (tool === 'brush' || tool === 'eraser')
+  if (!annotator.canDraw.value && !paints) return <p class="soft">{text.planeReadOnly}</p>
   if (manual[tool]) return <p class="soft">{keysIn(manual[tool])}</p>
   if (trouble) return null
   if (tool === 'box') return <Hint title={text.idleBoxTitle} detail={text.idleBox} />

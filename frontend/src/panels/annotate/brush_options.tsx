@@ -13,7 +13,7 @@ import { ownKeys } from './own_keys.ts'
 
 export function BrushOptions({ annotator }: { annotator: Annotator }) {
   const tool = annotator.tool.value
-  if ((tool !== 'brush' && tool !== 'eraser') || !annotator.canDraw.value) return null
+  if ((tool !== 'brush' && tool !== 'eraser') || !annotator.canPaint.value) return null
   const text = t().annotate, { drawing } = annotator
   const radius = annotator.brushRadiusMm.value
   const threshold = annotator.threshold.value

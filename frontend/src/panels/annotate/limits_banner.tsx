@@ -13,7 +13,7 @@ export function LimitsBanner({ annotator }: { annotator: Annotator }) {
   const inside = annotator.labels.value.find(({ id }) => id === drawing.inside.value)
   const range = annotator.threshold.value
   const exclusive = drawing.exclusive.value && !drawing.alwaysExclusive
-  if (!annotator.canDraw.value || (!inside && range === null && !exclusive)) return null
+  if (!annotator.canPaint.value || (!inside && range === null && !exclusive)) return null
   const number = (value: number) => formatNumber(value, language.value, Number.isInteger(value) ? 0 : 2)
   return (
     <div class="limits" role="status" onMouseDown={keepFocus}>

@@ -45,6 +45,13 @@ export function looksOnly(id: ToolId): boolean {
   return LOOKING.has(id)
 }
 
+const PAINTING: ReadonlySet<ToolId> = new Set(['brush', 'eraser'])
+
+/** Brush and eraser, which work in every pane. */
+export function paints(id: ToolId): boolean {
+  return PAINTING.has(id)
+}
+
 export class ToolHost {
   readonly #session: Session
   readonly #view: ViewState
@@ -63,13 +70,13 @@ export class ToolHost {
   /** What the left button does here. */
   get #tool(): Tool {
     const id = this.#session.tool.value
-    return TOOLS[this.#draws || LOOKING.has(id) ? id : 'probe']
+    return TOOLS[this.#draws || looksOnly(id) || (paints(id) && this.#session.canPaint.value) ? id : 'probe']
   }
 
   get cursor(): string {
     if (this.#gesture?.tool.cursor === 'grab') return 'grabbing'
     const { id, cursor } = this.#tool
-    return looksOnly(id) || this.#session.canDraw.value ? cursor : 'not-allowed'
+    return looksOnly(id) || (paints(id) ? this.#session.canPaint : this.#session.canDraw).value ? cursor : 'not-allowed'
   }
 
   /** A button is held down. */

@@ -8,8 +8,8 @@ function painter(id: ToolId & ('brush' | 'eraser')): Tool<Painting> {
     id, initial: 'idle', cursor: 'none', // the overlay draws the disc
     on: {
       idle: {
-        pointerDown: ({ session }, e) =>
-          session.strokes.begin(e.point, (id === 'eraser') !== e.alt, e.pressure) ? 'painting' : 'idle',
+        pointerDown: ({ session, view }, e) =>
+          session.strokes.begin(e.point, (id === 'eraser') !== e.alt, e.pressure, view) ? 'painting' : 'idle',
       },
       painting: {
         pointerMove: ({ session }, e) => {
