@@ -13,12 +13,15 @@ Times of day stay, as the option for dates asks that distances in time remain: t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pydicom
 from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
@@ -27,7 +30,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from backend.errors import AppError, CorruptDicom
-from backend.imaging.dicom.elements import text, unheard
+from backend.imaging.dicom.elements import kind_of, text, unheard
 from backend.imaging.dicom.mosaic import layout_only
 from backend.imaging.dicom.rewriting import save_changed
 from backend.imaging.pseudonyms import Identity, Pseudonyms, moved
@@ -71,18 +74,36 @@ KEPT_META = (
 BORN = frozenset({Tag("PatientBirthDate"), Tag("PatientBirthTime")})
 PATIENT = frozenset({Tag("PatientID"), Tag("PatientName")})
 
-REMOVE, EMPTY, DUMMY, INSIDE = "remove", "empty", "dummy", "inside"
+ABOUT_PATIENT = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
+ABOUT_STUDY = ("StudyInstanceUID", "AccessionNumber", "StudyDate", "StudyTime", "StudyDescription")
+ABOUT = (*ABOUT_PATIENT, *ABOUT_STUDY)
+"""What the key keeps of whom and what a pseudonym stands for."""
+
+
+class Deed(Enum):
+    """What becomes of an element. NAME: it holds the pseudonym. INSIDE: the items of a sequence are cleaned. MOVE is
+    for dates, RENAME for UIDs."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+    EMPTY = "empty"
+    DUMMY = "dummy"
+    NAME = "name"
+    MOVE = "move"
+    RENAME = "rename"
+    INSIDE = "inside"
+
 
 _DEED_OF = {
-    "X_TAGS": REMOVE,
-    "Z_TAGS": EMPTY,
-    "Z_D_TAGS": EMPTY,
-    "X_Z_TAGS": EMPTY,
-    "X_D_TAGS": EMPTY,
-    "X_Z_D_TAGS": EMPTY,
-    "X_Z_U_STAR_TAGS": INSIDE,
-    "U_TAGS": INSIDE,
-    "D_TAGS": DUMMY,
+    "X_TAGS": Deed.REMOVE,
+    "Z_TAGS": Deed.EMPTY,
+    "Z_D_TAGS": Deed.EMPTY,
+    "X_Z_TAGS": Deed.EMPTY,
+    "X_D_TAGS": Deed.EMPTY,
+    "X_Z_D_TAGS": Deed.EMPTY,
+    "X_Z_U_STAR_TAGS": Deed.KEEP,
+    "U_TAGS": Deed.KEEP,
+    "D_TAGS": Deed.DUMMY,
 }
 _DEEDS = {Tag(*tag): deed for category, deed in _DEED_OF.items() for tag in _TABLE[category] if len(tag) == 2}
 _REPEATING = [tag for tag in _TABLE["X_TAGS"] if len(tag) == 4]  # group, element, and the masks of both
@@ -103,31 +124,56 @@ def deidentify(source: Path, target: Path, pseudonyms: Pseudonyms) -> list[Ident
     return identities
 
 
-def _deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> list[Identity]:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose image it is: their pseudonym, by how many days their dates move, and what the key says of them."""
+
+    name: str
+    days: int
+    identities: tuple[Identity, ...]
+
+
+def subject_of(dataset: Dataset, pseudonyms: Pseudonyms) -> Subject:
+    """By the elements named in ABOUT."""
     patient = text(dataset, "PatientID")
     if not patient:
         patient = "\0".join(text(dataset, name) for name in ("PatientName", "PatientBirthDate")).strip("\0")
     patient = patient or text(dataset, "StudyInstanceUID")
     name = pseudonyms.patient(patient)
     study = text(dataset, "StudyInstanceUID")
-    identities = [
-        Identity(name, "patient", _said(dataset, ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")))
-    ]
+    identities = [Identity(name, "patient", _said(dataset, ABOUT_PATIENT))]
     if study:
-        about = ("StudyInstanceUID", "AccessionNumber", "StudyDate", "StudyTime", "StudyDescription")
-        identities.append(Identity(pseudonyms.uid(study), "study", _said(dataset, about)))
-    layout = layout_only(dataset)
-    _Cleaning(pseudonyms, name, pseudonyms.days(patient)).clean(dataset)
-    dataset.update(layout)
+        identities.append(Identity(pseudonyms.uid(study), "study", _said(dataset, ABOUT_STUDY)))
+    return Subject(name, pseudonyms.days(patient), tuple(identities))
+
+
+def mark(dataset: Dataset, name: str, *, keep_uids: bool, has_layout: bool) -> None:
+    """Say in a clean data set whose it is now, and what was done to it."""
     dataset.PatientID = dataset.PatientName = name
-    codes = ["113100", "113107"] + ["113110"] * pseudonyms.keep_uids + ["113111"] * bool(layout)
+    codes = ["113100", "113107"] + ["113110"] * keep_uids + ["113111"] * has_layout
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = METHOD
     dataset.DeidentificationMethodCodeSequence = Sequence(_coded(code) for code in codes)
     dataset.LongitudinalTemporalInformationModified = "MODIFIED"
+
+
+def clean_meta(meta: FileMetaDataset, pseudonyms: Pseudonyms) -> None:
+    for element in list(meta):
+        if element.keyword not in KEPT_META:
+            del meta[element.tag]
+    if "MediaStorageSOPInstanceUID" in meta:
+        meta.MediaStorageSOPInstanceUID = UID(pseudonyms.uid(str(meta.MediaStorageSOPInstanceUID)))
+
+
+def _deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> list[Identity]:
+    subject = subject_of(dataset, pseudonyms)
+    layout = layout_only(dataset)
+    Cleaning(pseudonyms, subject.name, subject.days).clean(dataset)
+    dataset.update(layout)
+    mark(dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout))
     dataset.preamble = b"\0" * 128 if getattr(dataset, "preamble", None) else None
-    _clean_meta(dataset.file_meta, pseudonyms)
-    return identities
+    clean_meta(dataset.file_meta, pseudonyms)
+    return list(subject.identities)
 
 
 def _said(dataset: Dataset, names: Iterable[str]) -> dict[str, str]:
@@ -140,15 +186,7 @@ def _coded(code: str) -> Dataset:
     return item
 
 
-def _clean_meta(meta: FileMetaDataset, pseudonyms: Pseudonyms) -> None:
-    for element in list(meta):
-        if element.keyword not in KEPT_META:
-            del meta[element.tag]
-    if "MediaStorageSOPInstanceUID" in meta:
-        meta.MediaStorageSOPInstanceUID = UID(pseudonyms.uid(str(meta.MediaStorageSOPInstanceUID)))
-
-
-class _Cleaning:
+class Cleaning:
     """One pass through a data set and all its sequences."""
 
     def __init__(self, pseudonyms: Pseudonyms, patient: str, days: int) -> None:
@@ -158,34 +196,48 @@ class _Cleaning:
 
     def clean(self, dataset: Dataset) -> None:
         for tag in list(dataset.keys()):
-            if tag.is_private or _is_removed_repeating(tag):
-                del dataset[tag]
-                continue
-            kind = dataset.get_item(tag).VR or _kind_of(tag)
-            deed = _DEEDS.get(tag)
-            if kind == "UI":
-                if not self._pseudonyms.keep_uids:
+            kind = dataset.get_item(tag).VR or kind_of(int(tag))
+            match deed_of(int(tag), kind, self._pseudonyms.keep_uids):
+                case Deed.REMOVE:
+                    del dataset[tag]
+                case Deed.EMPTY:
+                    dataset[tag] = DataElement(tag, kind, [] if kind == "SQ" else None)
+                case Deed.DUMMY:
+                    dataset[tag] = DataElement(tag, kind, _dummy(kind))
+                case Deed.NAME:
+                    dataset[tag] = DataElement(tag, kind, self._patient)
+                case Deed.MOVE:
+                    dataset[tag] = DataElement(tag, kind, _each(dataset[tag].value, self._moved))
+                case Deed.RENAME:
                     dataset[tag] = DataElement(tag, "UI", _each(dataset[tag].value, self._pseudonyms.uid))
-            elif kind in ("DA", "DT") and tag not in BORN:
-                dataset[tag] = DataElement(tag, kind, _each(dataset[tag].value, self._moved))
-            elif tag in PATIENT:
-                dataset[tag] = DataElement(tag, kind, self._patient)
-            elif kind == "TM" and tag not in BORN:
-                continue
-            elif deed == REMOVE:
-                del dataset[tag]
-            elif deed == EMPTY:
-                dataset[tag] = DataElement(tag, kind, [] if kind == "SQ" else None)
-            elif kind == "SQ":
-                for item in dataset[tag].value:
-                    self.clean(item)
-            elif deed == DUMMY:
-                dataset[tag] = DataElement(tag, kind, _dummy(kind))
-            elif (kind in TEXTS and tag not in TECHNICAL) or (kind == "OB" and tag not in BYTES):
-                del dataset[tag]
+                case Deed.INSIDE:
+                    for item in dataset[tag].value:
+                        self.clean(item)
 
     def _moved(self, value: str) -> str:
         return moved(value, self._days)
+
+
+@lru_cache(maxsize=20_000)
+def deed_of(number: int, kind: str, keep_uids: bool) -> Deed:
+    """What becomes of an element, by its tag and value representation."""
+    tag = Tag(number)
+    deed = _DEEDS.get(tag, Deed.KEEP)
+    if tag.is_private or _is_removed_repeating(tag):
+        return Deed.REMOVE
+    if kind == "UI":
+        return Deed.KEEP if keep_uids else Deed.RENAME
+    if kind in ("DA", "DT") and tag not in BORN:
+        return Deed.MOVE
+    if tag in PATIENT:
+        return Deed.NAME
+    if kind == "TM" and tag not in BORN:
+        return Deed.KEEP
+    if kind == "SQ" and deed not in (Deed.REMOVE, Deed.EMPTY):
+        return Deed.INSIDE
+    if deed is Deed.KEEP and ((kind in TEXTS and tag not in TECHNICAL) or (kind == "OB" and tag not in BYTES)):
+        return Deed.REMOVE
+    return deed
 
 
 def _is_removed_repeating(tag: BaseTag) -> bool:
@@ -193,14 +245,6 @@ def _is_removed_repeating(tag: BaseTag) -> bool:
     return tag.group >> 8 in (0x50, 0x60) and any(
         tag.group & masks[0] == group and tag.element & masks[1] == element for group, element, *masks in _REPEATING
     )
-
-
-def _kind_of(tag: BaseTag) -> str:
-    """The value representation that an implicit file does not state."""
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"
 
 
 def _each(value: Any, change: Any) -> Any:

@@ -1,5 +1,6 @@
 """DICOM objects on their way in: they stream into the object store, are identified by their first bytes, and where the
-project wants it, cleaned by other processes while more arrive. What is kept of them: `dicom_store.py`."""
+project wants it, cleaned while more arrive: usual ones before they touch the disk, by copying bytes, and all others by
+other processes. What is kept of them: `dicom_store.py`."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from backend.domain.ids import new_id
 from backend.errors import CorruptDicom, Relayed
 from backend.imaging.cleaning import CleanObject, clean_objects
 from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_object_info
-from backend.imaging.pseudonyms import Pseudonyms
-from backend.services.dicom_index import NewInstance
+from backend.imaging.dicom.places import NotPlain
+from backend.imaging.pseudonyms import Identity, Pseudonyms
+from backend.imaging.splicing import spliced
 from backend.services.imports import UploadTooLarge
 from backend.services.isolation import DecoderFailed, Isolation
 from backend.stores.objects import Objects
@@ -44,9 +46,16 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class Arrived:
+    """An object that lies under `key` in the store, once it has been written. `sent` is what it is called by its
+    sender, `info` what is to be kept of it; None where its clean copy comes of the cleaning."""
+
     key: str
-    new: NewInstance
+    sent: ObjectInfo
+    info: ObjectInfo | None
+    size_bytes: int
+    sha256: Callable[[], str]
+    identities: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,11 @@ class Cleaning:
         self.pseudonyms = pseudonyms
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[tuple[str, Path, Path]] = []
-        self._written: list[Future[None]] = []
+        self._written: list[Future[str]] = []
         self._begun: list[tuple[list[tuple[str, Path, Path]], Callable[[], list[CleanObject | None]]]] = []
         self._count = 0
 
-    def add(self, key: str, written: Future[None] | None) -> None:
+    def add(self, key: str, written: Future[str] | None) -> None:
         """An object has arrived, and is in the store when it has been written."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sammed-clean-")
@@ -135,13 +144,13 @@ class Reception:
         writers: Executor,
         cleaning: Cleaning | None = None,
     ) -> None:
-        """With `cleaning`, nothing but the clean copies is to be kept. Objects are written by `writers` while more
-        arrive."""
+        """With `cleaning`, nothing but clean copies is to be kept: made here where that is a matter of copying bytes,
+        by other processes else. Objects are written by `writers` while more arrive."""
         self.cleaning = cleaning
         self._writers = writers
-        self._writing: list[tuple[Future[None], int]] = []
+        self._writing: list[tuple[Future[str], int]] = []
         self._held: list[bytes] = []
-        self.received: list[Received] = []
+        self.arrived: list[Arrived] = []
         self.refused: list[Refused] = []
         self._objects = objects
         self._study_uid = study_uid
@@ -150,22 +159,23 @@ class Reception:
         self._folder = f"uploads/{new_id()}"
         self._bytes = 0
         self._count = 0
+        self._size = 0
+        # of an object that is too large to be held
         self._writer: Any = None
         self._digest = hashlib.sha256()
         self._start = b""
-        self._size = 0
 
     @property
     def count(self) -> int:
         """Objects that have arrived whole."""
-        return len(self.received) + len(self.refused)
+        return len(self.arrived) + len(self.refused)
 
     def start(self, name: str = "") -> None:
         """Begin an object. Names are not looked at."""
         if self._count >= self._max_files:
             raise UploadTooLarge(f"The request has more than {self._max_files} objects.", hint="Send it in parts.")
         self._count += 1
-        self._digest, self._held, self._size = hashlib.sha256(), [], 0
+        self._held, self._size = [], 0
 
     def write(self, data: bytes) -> None:
         self._bytes += len(data)
@@ -175,51 +185,73 @@ class Reception:
                 hint="Send it in parts; SAMMED_UPLOAD_MAX_BYTES sets the limit.",
             )
         self._size += len(data)
-        self._digest.update(data)
         if self._writer is not None:
+            self._digest.update(data)
             self._writer.write(data)
             return
         self._held.append(data)
-        if self._size > HELD_BYTES:  # too large to be held
-            self._start, self._held = b"".join(self._held), []
+        if self._size > HELD_BYTES:
+            whole, self._held = b"".join(self._held), []
+            self._start, self._digest = whole[:START_BYTES], hashlib.sha256(whole)
             self._writer = self._objects.open_writer(self._key())
-            self._writer.write(self._start)
-            self._start = self._start[:START_BYTES]
+            self._writer.write(whole)
 
     def end(self) -> None:
         """The object is complete: look what it is."""
-        written: Future[None] | None = None
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        else:
-            content, self._held = b"".join(self._held), []
-            self._start = content[:START_BYTES]
-            written = self._writers.submit(self._objects.put_bytes, self._key(), content)
-            self._writing.append((written, len(content)))
-            self._keep_up()
+        large, self._writer = self._writer, None
+        if large is not None:
+            large.close()
+        content, self._held = b"".join(self._held), []
         try:
-            info = read_object_info(self._start, attributes=self.cleaning is None)
+            sent = read_object_info(
+                self._start if large is not None else content[:START_BYTES], attributes=self.cleaning is None
+            )
+            if self._study_uid is not None and sent.study_uid != self._study_uid:
+                self.refused.append(Refused(sent, Failure.OTHER_STUDY))
+                return
+            if large is not None:
+                self._arrived_large(sent)
+            else:
+                self._arrived(sent, content)
         except CorruptDicom:
             self.refused.append(Refused(None, Failure.NOT_UNDERSTOOD))
-            return
-        if self._study_uid is not None and info.study_uid != self._study_uid:
-            self.refused.append(Refused(info, Failure.OTHER_STUDY))
-            return
+
+    def _arrived_large(self, sent: ObjectInfo) -> None:
         if self.cleaning is not None:
+            self.cleaning.add(self._key(), None)
+        info = sent if self.cleaning is None else None
+        self.arrived.append(Arrived(self._key(), sent, info, self._size, self._digest.hexdigest))
+
+    def _arrived(self, sent: ObjectInfo, content: bytes) -> None:
+        """Raises CorruptDicom for what has no identity when it is clean."""
+        info: ObjectInfo | None = sent
+        identities: tuple[Identity, ...] = ()
+        if self.cleaning is not None:
+            try:
+                clean = spliced(content, self.cleaning.pseudonyms)
+            except NotPlain:
+                info = None
+            else:
+                content, identities = b"".join(clean.pieces), clean.identities
+                info = read_object_info(content[:START_BYTES])
+        written = self._writers.submit(self._write_whole, self._key(), content)
+        self._writing.append((written, len(content)))
+        if self.cleaning is not None and info is None:
             self.cleaning.add(self._key(), written)
-        self.received.append(Received(self._key(), NewInstance(info, self._digest.hexdigest(), self._size)))
+        self.arrived.append(Arrived(self._key(), sent, info, len(content), written.result, identities))
+        while sum(size for _, size in self._writing) > HELD_BYTES:  # what is not written yet stays small
+            future, _ = self._writing.pop(0)
+            future.result()
+
+    def _write_whole(self, key: str, content: bytes) -> str:
+        """-> sha256 hex"""
+        self._objects.put_bytes(key, content)
+        return hashlib.sha256(content).hexdigest()
 
     def written(self) -> None:
         """Returns when all that has arrived is in the object store. Raises ObjectsUnavailable."""
         writing, self._writing = self._writing, []
         for future, _ in writing:
-            future.result()
-
-    def _keep_up(self) -> None:
-        """What is not written yet stays small."""
-        while sum(size for _, size in self._writing) > HELD_BYTES:
-            future, _ = self._writing.pop(0)
             future.result()
 
     def discard(self) -> None:

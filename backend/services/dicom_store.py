@@ -112,20 +112,20 @@ class DicomStore:
         if self._privacy.pseudonyms(project_id) != before:
             raise PrivacyChanged("What becomes of patients' names was changed meanwhile.", hint="Send it again.")
         cleaned = reception.cleaning.results() if reception.cleaning else {}
-        for item in reception.received:
-            new = item.new
-            if reception.cleaning is None:
-                if not self._objects.exists(f"originals/{new.sha256}"):
-                    self._objects.move(item.key, f"originals/{new.sha256}")
+        for item in reception.arrived:
+            if item.info is not None:
+                new = NewInstance(item.info, item.sha256(), item.size_bytes)
+                found.update({identity.pseudonym: identity for identity in item.identities})
+                self._objects.adopt(item.key, f"originals/{new.sha256}")
             else:
                 clean = cleaned[item.key]
                 if clean is None:
-                    refused.append(Refused(item.new.info, Failure.NOT_UNDERSTOOD))
+                    refused.append(Refused(item.sent, Failure.NOT_UNDERSTOOD))
                     continue
                 found.update({identity.pseudonym: identity for identity in clean.made.found})
                 self._objects.put_content(f"originals/{clean.made.sha256}", clean.path)
                 new = NewInstance(clean.made.info, clean.made.sha256, clean.made.size_bytes)
-            kept.append((item.new.info, new))
+            kept.append((item.sent, new))
         self._privacy.remember(project_id, found.values())
         with self._db.begin() as session:
             require(session, who, project_id, Action.UPLOAD)

@@ -129,10 +129,16 @@ class Objects:
         with _translated(f"listing {prefix}"):
             return sorted(meta["path"] for batch in obstore.list(self._store, prefix) for meta in batch)
 
-    def move(self, source: str, target: str) -> None:
-        """Give an object another key; what was there is replaced at once."""
-        with _translated(f"moving {source} to {target}"):
-            obstore.rename(self._store, source, target)
+    def adopt(self, source: str, target: str) -> None:
+        """Give an object a key that is named after its content; where that is there already, the source may stay."""
+        if self._folder is not None:
+            place = self._folder / target
+            with _translated(f"moving {source} to {target}"):
+                place.parent.mkdir(exist_ok=True)
+                os.replace(self._folder / source, place)
+        elif not self.exists(target):
+            with _translated(f"moving {source} to {target}"):
+                obstore.rename(self._store, source, target)
 
     @contextmanager
     def as_file(self, key: str) -> Iterator[Path]:

@@ -3,17 +3,13 @@ all its metadata, read from the file. Not here: pixels (`serving.py`) and what a
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pydicom
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
@@ -21,27 +17,40 @@ from pydicom.uid import UID
 
 from backend.errors import CorruptDicom, UndecodablePixelData
 from backend.imaging.dicom.byte_order import as_little_endian
-from backend.imaging.dicom.elements import StoredValue, element_from, integer, stored_value, text, unheard
+from backend.imaging.dicom.elements import BY_CONTEXT, SHARED_BYTES, StoredValue, integer, kind_of, text, unheard
+from backend.imaging.dicom.json_model import INLINE_BYTES, USUAL, Json, plain, shared, usual
+from backend.imaging.dicom.places import (
+    PREFIX,
+    NotPlain,
+    Place,
+    charsets_of,
+    dataset_of,
+    file_places,
+    is_delimited,
+    places,
+    stored,
+)
 from backend.imaging.dicom.syntaxes import decodable
 
 START_BYTES = 1 << 20
 """So much of a file is enough to say what it is: the identity and the image's description come before anything long."""
 
-INLINE_BYTES = 1024
-"""Longer binary values are given by address, and longer texts are no search keys."""
-
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 PIXEL_DATA = "7FE00010"
 REAL_PIXELS = {32: ("7FE00008", "OF"), 64: ("7FE00009", "OD")}
 """Bits of a real number -> where its pixels are."""
-PREFIX = 132
-"""Bytes of the preamble and the mark "DICM"."""
 
 _AFTER_HEADER = 0x52000000
 _AFTER_IDENTIFIERS = 0x0020000F
 _FIRST_PIXEL_ELEMENT = 0x7FE00008
-
-Json = dict[str, Any]
+_PRIVATE, _ELEMENT = 0x00010000, 0x0000FFFF
+_NOT_SEARCHED = frozenset({*BINARY, "SQ"})
+_IDENTIFIERS = {
+    "study_uid": (0x0020000D, "StudyInstanceUID"),
+    "series_uid": (0x0020000E, "SeriesInstanceUID"),
+    "sop_instance_uid": (0x00080018, "SOPInstanceUID"),
+    "sop_class_uid": (0x00080016, "SOPClassUID"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +74,73 @@ def read_object_info(start: bytes, *, attributes: bool = True) -> ObjectInfo:
     """
     if start[128:PREFIX] != b"DICM":
         raise CorruptDicom("It is no DICOM file: the mark DICM is missing.")
+    end = _AFTER_HEADER if attributes else _AFTER_IDENTIFIERS
+    try:
+        return _info_of_plain(start, end, attributes)
+    except NotPlain:
+        pass
     with unheard():
         try:
             stream = BytesIO(start[PREFIX:])
             meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
             syntax = UID(text(meta, "TransferSyntaxUID"))
-            header = _header(stream.read(), syntax, _AFTER_HEADER if attributes else _AFTER_IDENTIFIERS)
+            header = _header(stream.read(), syntax, end)
+            uids = {name: text(header, keyword) for name, (_, keyword) in _IDENTIFIERS.items()}
         except Exception as error:  # a damaged file makes a parser raise anything at all; nothing of ours runs here
             raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
-        found = {
-            "study_uid": text(header, "StudyInstanceUID"),
-            "series_uid": text(header, "SeriesInstanceUID"),
-            "sop_instance_uid": text(header, "SOPInstanceUID"),
-            "sop_class_uid": text(header, "SOPClassUID"),
-        }
-        for name, value in found.items():
-            if not is_uid(value):
-                raise CorruptDicom(f"Its {name} is missing or no valid UID.")
+        _check(uids)
         said = _searchable(header) if attributes else {}
-        return ObjectInfo(**found, transfer_syntax_uid=str(syntax), attributes=said)
+        return ObjectInfo(**uids, transfer_syntax_uid=str(syntax), attributes=said)
+
+
+def _info_of_plain(start: bytes, end: int, attributes: bool) -> ObjectInfo:
+    """What `read_object_info` says, from where the elements lie. Raises NotPlain, CorruptDicom."""
+    file = file_places(start)
+    found = places(start, file.start, len(start), file.is_implicit, stop=end)
+    by_tag = {place[0]: place for place in found}
+    charsets = charsets_of(start, found)
+    uids = {}
+    for name, (tag, _) in _IDENTIFIERS.items():
+        place = by_tag.get(tag)
+        made = usual("UI", start[place[3] : place[4]]) if place and place[1] == "UI" else None
+        if made is None:
+            raise NotPlain
+        uids[name] = made["Value"][0]
+    _check(uids)
+    return ObjectInfo(
+        **uids,
+        transfer_syntax_uid=file.syntax,
+        attributes=_searchable_of_plain(start, found, file.is_implicit, charsets) if attributes else {},
+    )
+
+
+def _searchable_of_plain(start: bytes, found: list[Place], is_implicit: bool, charsets: tuple[str, ...]) -> Json:
+    said: Json = {}
+    whole: Dataset | None = None
+    for place in found:
+        tag, kind, _, value, after = place
+        if tag & _PRIVATE or not tag & _ELEMENT or kind in _NOT_SEARCHED:
+            continue
+        content = start[value:after]
+        made = usual(kind, content) if kind in USUAL else None
+        is_short = len(content) <= SHARED_BYTES
+        if made is None and is_short and kind not in BY_CONTEXT:
+            made = shared(StoredValue(tag, kind, content, True, charsets))
+        elif made is None:
+            if whole is None:
+                readable = [stored(start, place) for place in found if not is_delimited(start, place)]
+                whole = dataset_of(readable, is_implicit, charsets)
+            with unheard():
+                made = plain(whole, BaseTag(tag))
+        if made is not None and (is_short or len(str(made.get("Value", ""))) <= INLINE_BYTES):
+            said[f"{tag:08X}"] = made
+    return said
+
+
+def _check(uids: dict[str, str]) -> None:
+    for name, value in uids.items():
+        if not is_uid(value):
+            raise CorruptDicom(f"Its {name} is missing or no valid UID.")
 
 
 def read_metadata(path: Path, bulk_url: Callable[[str], str]) -> Json:
@@ -157,9 +214,10 @@ def _searchable(dataset: Dataset) -> Json:
     """Public attributes with a plain, short value."""
     found: Json = {}
     for tag in dataset.keys():  # noqa: SIM118 - iterating a data set decodes every element, the skipped ones too
-        if tag.is_private or tag.element == 0 or dataset.get_item(tag).VR in (*BINARY, "SQ"):
+        kind = dataset.get_item(tag).VR or kind_of(int(tag))
+        if tag.is_private or tag.element == 0 or kind in _NOT_SEARCHED:
             continue
-        made = _plain(dataset, tag)
+        made = plain(dataset, tag)
         if made is not None and len(str(made.get("Value", ""))) <= INLINE_BYTES:
             found[f"{tag:08X}"] = made
     return found
@@ -184,45 +242,7 @@ def _items(dataset: Dataset, place: str, bulk_url: Callable[[str], str]) -> Json
         elif isinstance(element.value, bytes) and len(element.value) > INLINE_BYTES:
             found[name] = {"vr": element.VR, "BulkDataURI": bulk_url(f"{place}{name}")}
         else:
-            made = _plain(dataset, tag)
+            made = plain(dataset, tag)
             if made is not None:
                 found[name] = made
     return found
-
-
-def _plain(dataset: Dataset, tag: BaseTag) -> Json | None:
-    """One element in the JSON model, None when its value cannot be read. Not to be changed: the images of a series
-    share most of them."""
-    stored = stored_value(dataset, tag)
-    if stored is not None:
-        return _shared(stored)
-    try:
-        return _in_json(dataset[tag])
-    except Exception:  # as above
-        return None
-
-
-@lru_cache(maxsize=20_000)
-def _shared(stored: StoredValue) -> Json | None:
-    try:
-        return _in_json(element_from(stored))
-    except Exception:  # as above
-        return None
-
-
-def _in_json(element: DataElement) -> Json:
-    made: Json = _clean(element.to_json_dict(None, INLINE_BYTES))
-    return made
-
-
-def _clean(value: Any) -> Any:
-    """Without what neither JSON nor a database takes: NUL, halves of characters, numbers that are none."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {key: _clean(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_clean(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -60,7 +60,7 @@ def stored_value(dataset: Dataset, tag: BaseTag) -> StoredValue | None:
     raw: object = dataset.get_item(tag)
     if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes) or len(raw.value) > SHARED_BYTES:
         return None
-    vr = raw.VR or _kind_of(int(tag))
+    vr = raw.VR or kind_of(int(tag))
     if tag.is_private or vr in BY_CONTEXT:
         return None
     said = dataset.original_character_set
@@ -74,14 +74,14 @@ def element_from(stored: StoredValue) -> DataElement:
     return convert_raw_data_element(raw, encoding=list(charsets))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def _value_of(stored: StoredValue) -> Any:
     """Read once for all files that hold it: the images of a series say the same of most things."""
     return element_from(stored).value
 
 
-@cache
-def _kind_of(tag: int) -> str:
+@lru_cache(maxsize=20_000)
+def kind_of(tag: int) -> str:
     """The value representation that an implicit file does not state."""
     try:
         return dictionary_VR(tag)
