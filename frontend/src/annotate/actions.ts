@@ -120,8 +120,9 @@ export const ACTIONS: readonly Action[] = [
   tool('rectangle', [], false),
   tool('ellipse', [], false),
   ...pointerMoves,
-  { id: 'pointer.press', label: 'action.press_pointer', group: 'tools', keys: ['Shift+Enter'], perform: (a) => a.pressPointer(false) },
-  { id: 'pointer.opposite', label: 'action.press_opposite', group: 'tools', keys: ['Alt+Enter'], perform: (a) => a.pressPointer(true) },
+  { id: 'pointer.press', label: 'action.press_pointer', group: 'tools', keys: ['Shift+Enter'], perform: (a) => a.pressPointer() },
+  { id: 'pointer.opposite', label: 'action.press_opposite', group: 'tools', keys: ['Alt+Enter'], perform: (a) => a.pressPointer({ alt: true }) },
+  { id: 'pointer.collect', label: 'action.press_collect', group: 'tools', keys: ['Ctrl+Shift+Enter'], perform: (a) => a.pressPointer({ ctrl: true }) },
   { id: 'pointer.toPicture', label: 'action.to_picture', group: 'tools', keys: ['F6'], perform: (a) => a.focusPicture() },
 
   { id: 'proposal.accept', label: 'action.accept', group: 'proposal', keys: ['Enter'], perform: (a) => a.accept(),

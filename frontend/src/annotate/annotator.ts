@@ -266,8 +266,9 @@ export interface Annotator extends Windowed {
   focusPicture(): void
   /** The pointer of those who use keys alone: CSS pixels. */
   movePointer(dxPx: number, dyPx: number): void
-  /** Clicks there, or begins and with the next press ends a box or a stroke. `opposite`: negative, eraser for brush. */
-  pressPointer(opposite: boolean): void
+  /** Clicks there, or begins and with the next press ends a box or a stroke. With Alt: negative, eraser for brush; with
+   *  Ctrl prompts are collected. */
+  pressPointer(held?: { readonly alt?: boolean; readonly ctrl?: boolean }): void
 
   /** The draft, else the suggestion of the visible slice. */
   accept(): void

@@ -120,9 +120,9 @@ export abstract class Editing extends Looking {
     this.parts.hand.move(dxPx, dyPx)
   }
 
-  pressPointer(opposite: boolean): void {
+  pressPointer(held: { readonly alt?: boolean; readonly ctrl?: boolean } = {}): void {
     this.focusPicture()
-    this.parts.hand.press(opposite)
+    this.parts.hand.press(held)
   }
 
   // -- proposals and masks --

@@ -7,6 +7,7 @@ import type { Job, Problem, VolumeOut } from '../api/types.ts'
 import { blanking } from '../i18n/blanking_text.ts'
 import { formatMoment } from '../i18n/format.ts'
 import { language } from '../i18n/text.ts'
+import { keysIn } from '../panels/annotate/action_text.ts'
 import { BlankPicture } from '../panels/blank/blank_picture.tsx'
 import { onTheWire, type Box } from '../panels/blank/boxes.ts'
 import { BoxList } from '../panels/blank/box_list.tsx'
@@ -147,7 +148,7 @@ function BlankVolume({ item, volumeId, alike, onChanged, onVolume }: BlankVolume
         {running
           ? <RunningJob title={text.running} job={job} onCancel={() => void api.delete(`/api/jobs/${job.id}`)} />
           : <button type="button" class="button primary" disabled={boxes.all.length === 0} onClick={() => setAsking(true)}>{text.apply}</button>}
-        <p id="blank-keys" class="faint">{text.keysHint}</p>
+        <p id="blank-keys" class="faint">{keysIn(text.keysHint)}</p>
         <section class="blank-check stack">
           <h2>{text.checkedTitle}</h2>
           {volume.text_checked_at

@@ -9,6 +9,7 @@ import type { Project } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
 import { comparisonTexts } from '../i18n/comparisons_text.ts'
 import { t } from '../i18n/text.ts'
+import { keysIn } from '../panels/annotate/action_text.ts'
 import { PictureStateView } from '../panels/annotate/picture_state.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
@@ -177,7 +178,7 @@ function Pairs({ path, item, judged, crumbs, onFinished }: PairsProps) {
         <div class="judge-foot">
           <button type="button" class="button quiet" disabled={position === 0} onClick={back}><Icon name="previous" size={16} />{text.back}</button>
           <button type="button" class="button quiet" aria-pressed={view !== null && !view.masksVisible.value} disabled={view === null} onClick={() => view!.setMasksVisible(!view!.masksVisible.peek())}><Icon name="hidden" size={16} />{text.hide}</button>
-          <p class="faint">{said !== null ? text.said : text.keys}</p>
+          <p class="faint">{said !== null ? text.said : keysIn(text.keys)}</p>
         </div>
       </div>
     </Frame>

@@ -89,7 +89,7 @@ test('a gesture of several presses has Enter, Backspace and Escape for itself; S
   t.after(() => { delete (globalThis as { HTMLElement?: unknown }).HTMLElement })
   const target = new EventTarget(), heard: string[] = []
   const gesture = { cancel: () => heard.push('cancel') > 0, complete: () => heard.push('complete') > 0, back: () => heard.push('back') > 0 }
-  const annotator = { pressPointer: (opposite: boolean) => heard.push(`press ${opposite}`), labels: { value: [] } } as unknown as Annotator
+  const annotator = { pressPointer: ({ alt = false } = {}) => heard.push(`press ${alt}`), labels: { value: [] } } as unknown as Annotator
   const stop = bindKeys(annotator, undefined as never, target as unknown as Window, gesture)
   for (const event of [press('Enter'), press('Enter', { shiftKey: true }), press('Enter', { altKey: true }), press('Backspace'), press('Escape')]) {
     target.dispatchEvent(Object.assign(new Event('keydown', { cancelable: true }), event))

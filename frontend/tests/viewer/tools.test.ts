@@ -232,32 +232,51 @@ test('a second button during a gesture is ignored', () => {
 test('with keys alone: points, a box, a stroke, and Escape', () => {
   const { session, host, accepted } = open('point')
   const hand = new KeyboardHand(session, host)
-  hand.press(false)
+  hand.press()
   hand.move(40, -20)
-  hand.press(true)
+  hand.press({ alt: true })
   const [first, second] = session.draft.value!.prompts
   assert.deepEqual([first, second].map((p) => p.kind === 'point' && p.positive), [true, false])
   assert.deepEqual(session.view.pointer.value, moved(over(session, 15.5, 11.5), 40, -20).screen, 'it starts in the middle')
 
   session.tool.value = 'box'
-  hand.press(false)
+  hand.press()
   hand.move(60, 60)
   hand.move(20, 20)
-  hand.press(false)
+  hand.press()
   assert.equal(session.draft.value!.prompts.at(-1)!.kind, 'box')
   session.reject()
 
   session.tool.value = 'brush'
-  hand.press(false)
+  hand.press()
   hand.move(-60, 0)
-  hand.press(false)
+  hand.press()
   assert.equal(accepted.length, 1)
-  hand.press(true)
+  hand.press({ alt: true })
   hand.move(-60, 0)
   assert.ok(host.cancel())
   assert.equal(accepted.length, 1)
   hand.move(-9999, 9999)
   assert.deepEqual([...session.view.pointer.value!], [0, 480])
+})
+
+test('keys alone collect prompts, take one into the hand, move it and remove it', () => {
+  const { session, host } = open('point')
+  const hand = new KeyboardHand(session, host)
+  session.view.pointer.value = over(session, 10, 10).screen
+  hand.press({ ctrl: true })
+  session.view.pointer.value = over(session, 14, 10).screen
+  hand.press({ ctrl: true })
+  assert.deepEqual([session.draft.value!.held, session.draft.value!.prompts.length], [true, 2])
+  session.askNow()
+  hand.press()
+  assert.ok(session.grabbed.value)
+  hand.move(0, 60)
+  hand.press()
+  const [, moved] = session.draft.value!.prompts
+  assert.deepEqual([session.grabbed.value, moved.kind === 'point' && moved.y > 12, session.draft.value!.prompts.length], [null, true, 2])
+  hand.press({ alt: true })
+  assert.equal(session.draft.value!.prompts.length, 1)
 })
 
 test('lasso: what a drag encloses is added, with Alt taken away; a click or Escape leaves nothing', () => {

@@ -13,7 +13,7 @@ export const keysIn = (sentence: string): string => withKeysOf(isMac(), sentence
 
 export function actionName(action: Action): string {
   const names: Readonly<Record<string, string>> = t().actions
-  return names[action.label] ?? action.label
+  return keysIn(names[action.label] ?? action.label)
 }
 
 /** With what it is one of several of: "Choose a label: Liver". */

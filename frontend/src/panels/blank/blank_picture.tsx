@@ -100,7 +100,7 @@ export function BlankPicture({ image, window: level, pixelMm, orientation, name,
     if (event.key === 'PageUp' || event.key === 'PageDown') onStep(event.key === 'PageUp' ? -1 : 1)
     else if ((event.key === 'Delete' || event.key === 'Backspace') && box) onBoxes(boxes.filter((_, index) => index !== chosen), Math.min(chosen, boxes.length - 2))
     else if (step && box && image) {
-      const far = event.ctrlKey ? 10 : 1
+      const far = event.ctrlKey || event.metaKey ? 10 : 1
       const [dx, dy] = onScreen(orientation, step)
       onBoxes(boxes.with(chosen, (event.shiftKey ? resizedBox : movedBox)(box, dx * far, dy * far, image)), chosen)
     } else return

@@ -1,5 +1,6 @@
 // A pointer moved and pressed by keys, for those who do not use a mouse: it feeds the same tool host. Tools that click
-// click at once; tools that drag begin with one press and end with the next, so no key has to be held.
+// click at once; tools that drag begin with one press and end with the next, so no key has to be held. A prompt that is
+// pressed is taken into the hand, and let go with the next press.
 import { screenPoint } from '../camera.ts'
 import type { Session } from '../session.ts'
 import type { RawPointer, ToolHost } from './host.ts'
@@ -18,15 +19,15 @@ export class KeyboardHand {
 
   move(dxPx: number, dyPx: number): void {
     const { width, height } = this.#session.view.viewport.value
-    const [x, y] = this.#at(false).screen
+    const [x, y] = this.#at().screen
     const screen = screenPoint(clamp(x + dxPx, width), clamp(y + dyPx, height))
     this.#host.move({ screen, alt: false, ctrl: false, shift: false })
     this.#session.view.pointerByKeys.value = true
   }
 
-  /** `opposite` is what Alt is for the mouse: a negative point, the eraser in place of the brush. */
-  press(opposite: boolean): void {
-    const raw = this.#at(opposite)
+  /** With Alt, what it is for the mouse: a negative point, the eraser in place of the brush. With Ctrl prompts are collected. */
+  press(held: { readonly alt?: boolean; readonly ctrl?: boolean } = {}): void {
+    const raw = this.#at(held)
     this.#session.view.pointer.value = raw.screen
     this.#session.view.pointerByKeys.value = true
     if (this.#host.busy) {
@@ -34,13 +35,13 @@ export class KeyboardHand {
       return
     }
     this.#host.down('left', raw)
-    if (CLICKING.has(this.#session.tool.value)) this.#host.up(raw)
+    if (CLICKING.has(this.#session.tool.value) && (raw.alt || this.#session.grabbed.value === null)) this.#host.up(raw)
   }
 
-  #at(alt: boolean): RawPointer {
+  #at({ alt = false, ctrl = false }: { readonly alt?: boolean; readonly ctrl?: boolean } = {}): RawPointer {
     const { pointer, viewport } = this.#session.view
     const { width, height } = viewport.value
-    return { screen: pointer.value ?? screenPoint(width / 2, height / 2), alt, ctrl: false, shift: false }
+    return { screen: pointer.value ?? screenPoint(width / 2, height / 2), alt, ctrl, shift: false }
   }
 }
 
