@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.db.tables import Job, VolumeRow
+from backend.db.tables import Job, Measurement, VolumeRow
 from backend.domain.annotation import Origin
 from backend.domain.jobs import ExportPayload
 from backend.errors import OriginalsNotKept, Rejected, SourceIsNotDicom
@@ -24,9 +24,11 @@ from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel, ReadMask
 from backend.imaging.labels_nifti import file_grid_of, write_labels
 from backend.imaging.labels_nrrd import write_seg_nrrd
 from backend.imaging.labels_pictures import write_coco, write_png
+from backend.imaging.measure import MeasureKind
 from backend.imaging.nifti import NiftiSource
 from backend.imaging.rtstruct import StructureSetAbout, write_rtstruct
 from backend.imaging.seg import SegAbout, SourceSlice, write_seg
+from backend.imaging.sr import Measured, ReportAbout, write_sr
 from backend.services.exports import ExportPlan, LabelMask, Provenance, VolumeExport
 from backend.services.jobs import Progress
 from backend.wiring import Services
@@ -52,6 +54,7 @@ class Export:
             "dicom-seg": self._dicom_seg,
             "dicom-seg-labelmap": partial(self._dicom_seg, as_label_map=True),
             "rtstruct": self._rtstruct,
+            "dicom-sr": self._dicom_sr,
             "png": self._png,
             "coco": self._coco,
         }
@@ -183,6 +186,29 @@ class Export:
         )
         return [path]
 
+    def _dicom_sr(self, plan: ExportPlan, volume: VolumeExport, name: str, folder: Path) -> list[Path]:
+        row = volume.volume
+        path = folder / f"{name}.sr.dcm"
+        write_sr(
+            path,
+            self._source_slices(volume, folder),
+            VolumeGeometry.from_json(row.geometry),
+            [
+                Measured(
+                    str(one.id), MeasureKind(one.kind), one.axis, one.slice_index, _points_xy(one), dict(one.figures)
+                )
+                for one in volume.measured
+            ],
+            ReportAbout(
+                created_at=volume.measured[-1].created_at,
+                software_version=version(SOFTWARE),
+                series_description=f"Measurements of {row.name}",
+                creator=plan.annotator,
+                unit="HU" if row.modality == "CT" else row.presentation.get("unit", ""),
+            ),
+        )
+        return [path]
+
     def _source_slices(self, volume: VolumeExport, folder: Path) -> list[SourceSlice]:
         """The original image of each slice, fetched into the folder. Raises SourceIsNotDicom, OriginalsNotKept."""
         row = volume.volume
@@ -271,6 +297,10 @@ def _provenance_json(mask: LabelMask) -> dict[str, Any]:
         "first_at": p.first_at.isoformat(),
         "last_at": p.last_at.isoformat(),
     }
+
+
+def _points_xy(one: Measurement) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in one.points)
 
 
 def _measured(plan: ExportPlan, folder: Path) -> list[Path]:

@@ -261,12 +261,13 @@ def _presentation(made: ImportedVolume) -> dict[str, Any]:
     """How to show the volume, and the window through which the model sees it."""
     volume = made.volume
     statistics = intensity.intensity_statistics(volume.voxels)
-    windows = intensity.default_windows(volume.modality, statistics, made.windows, volume.channels)
+    windows = intensity.default_windows(volume.modality, statistics, made.windows, volume.channels, volume.unit)
     model_window = intensity.model_window(volume.modality, statistics, made.windows, volume.channels)
     return {
         "value_range": [statistics.minimum, statistics.maximum],
         "windows": [window.to_json() for window in windows],
         "model_window": model_window.to_json() if model_window else None,
+        "unit": volume.unit,
     }
 
 

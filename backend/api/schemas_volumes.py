@@ -12,6 +12,7 @@ from backend.api.schemas_base import Rle, Schema, rle
 from backend.domain.learning import PromptSource
 from backend.domain.prompts import MaskPrompt, PointPrompt, PromptSet
 from backend.imaging.dicom.text_risk import TextRisk
+from backend.imaging.unknowns import sides_known, sizes_known
 from backend.services.learned_prompts import UsedPrompt
 from backend.services.segmentation import Encodings, Prediction
 from backend.services.volumes import VolumeView
@@ -42,12 +43,17 @@ class Volume(Schema):
     dtype: str
     channels: int
     value_range: tuple[float, float]
+    unit: str = Field(description="Of the values: HU, SUV (by body weight), Bq/ml; empty where they have none")
     windows: list[WindowValue] = Field(description="For the eye; the first is the one to open the volume with")
     model_window: WindowValue | None
     warnings: list[str]
     study: dict[str, Any]
     series: dict[str, Any]
     source_kind: str
+    sides_known: bool = Field(
+        description="The file says which side of the patient is where; else letters would be guesses"
+    )
+    sizes_known: bool = Field(description="Millimetres mean something; else a pixel counts as 1 mm")
     pixels: str = Field(description="Names the voxels as they are now; `v` of the slices' addresses")
     text_risk: TextRisk | None = Field(
         description="Why its pixels may show text of the patient; null also when somebody looked and saw none"
@@ -72,12 +78,15 @@ class Volume(Schema):
             dtype=row.dtype,
             channels=row.channels,
             value_range=tuple(shown["value_range"]),
+            unit="HU" if row.modality == "CT" else shown.get("unit", ""),
             windows=[WindowValue(name=each.name, width=each.width, center=each.center) for each in view.windows],
             model_window=WindowValue.model_validate(shown["model_window"]) if shown["model_window"] else None,
             warnings=row.warnings,
             study=view.case.study,
             series=row.series,
             source_kind=row.source.get("kind", ""),
+            sides_known=sides_known(row.source.get("kind", ""), row.warnings),
+            sizes_known=sizes_known(row.warnings),
             pixels=pixels_name(row.voxels_hash),
             text_risk=TextRisk(row.warns_of_text) if row.warns_of_text else None,
             text_checked_at=row.text_checked_at,

@@ -119,7 +119,9 @@ def _say(told: dict[str, Any], rows: list[list[Any]], aside: list[str]) -> None:
         aside.append(f"skipped, no label of this code or name: {', '.join(told['skipped'])}")
 
 
-Format = Annotated[str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, png or coco.")]
+Format = Annotated[
+    str, typer.Option(help="nifti, nrrd, dicom-seg, dicom-seg-labelmap, rtstruct, dicom-sr, png or coco.")
+]
 
 
 @masks_app.command("export")

@@ -139,7 +139,7 @@ class ImportPayload(_Payload):
     study_uid: str | None = None
 
 
-ExportFormat = Literal["nifti", "nrrd", "dicom-seg", "dicom-seg-labelmap", "rtstruct", "png", "coco"]
+ExportFormat = Literal["nifti", "nrrd", "dicom-seg", "dicom-seg-labelmap", "rtstruct", "dicom-sr", "png", "coco"]
 
 
 class ExportPayload(_Payload):

@@ -6,7 +6,8 @@ functions are not used: they draw UIDs at random and leave out attributes inside
 dicognito does not follow the table, and deid wants it written as a recipe by hand.
 
 Stricter than the profile: texts and bytes that the table does not name are kept only if they are technical, all private
-attributes go (of a mosaic, the numbers that place its slices are kept), and so does the preamble.
+attributes go (of a mosaic, the numbers that place its slices are kept), and so does the preamble. Of PET the patient's
+weight is kept, without which its values mean nothing.
 Times of day stay, as the option for dates asks that distances in time remain: tracers decay, phases follow each other.
 """
 
@@ -40,6 +41,7 @@ EDITION = "2026c"
 METHOD = f"sammed: PS3.15 {EDITION} Basic Profile"
 CODES = {
     "113100": "Basic Application Confidentiality Profile",
+    "113108": "Retain Patient Characteristics Option",
     "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
     "113110": "Retain UIDs Option",
     "113111": "Retain Safe Private Option",
@@ -70,6 +72,9 @@ KEPT_META = (
     "TransferSyntaxUID",
     "ImplementationClassUID",
 )
+
+PET = "PT"
+"""The modality whose values mean nothing without the patient's weight."""
 
 BORN = frozenset({Tag("PatientBirthDate"), Tag("PatientBirthTime")})
 PATIENT = frozenset({Tag("PatientID"), Tag("PatientName")})
@@ -147,10 +152,10 @@ def subject_of(dataset: Dataset, pseudonyms: Pseudonyms) -> Subject:
     return Subject(name, pseudonyms.days(patient), tuple(identities))
 
 
-def mark(dataset: Dataset, name: str, *, keep_uids: bool, has_layout: bool) -> None:
+def mark(dataset: Dataset, name: str, *, keep_uids: bool, has_layout: bool, has_weight: bool = False) -> None:
     """Say in a clean data set whose it is now, and what was done to it."""
     dataset.PatientID = dataset.PatientName = name
-    codes = ["113100", "113107"] + ["113110"] * keep_uids + ["113111"] * has_layout
+    codes = ["113100", "113107"] + ["113108"] * has_weight + ["113110"] * keep_uids + ["113111"] * has_layout
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = METHOD
     dataset.DeidentificationMethodCodeSequence = Sequence(_coded(code) for code in codes)
@@ -168,9 +173,15 @@ def clean_meta(meta: FileMetaDataset, pseudonyms: Pseudonyms) -> None:
 def _deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> list[Identity]:
     subject = subject_of(dataset, pseudonyms)
     layout = layout_only(dataset)
+    weight = dataset.get("PatientWeight") if text(dataset, "Modality") == PET else None
     Cleaning(pseudonyms, subject.name, subject.days).clean(dataset)
     dataset.update(layout)
-    mark(dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout))
+    if weight is not None:
+        dataset.PatientWeight = weight
+    has_weight = weight is not None
+    mark(
+        dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout), has_weight=has_weight
+    )
     dataset.preamble = b"\0" * 128 if getattr(dataset, "preamble", None) else None
     clean_meta(dataset.file_meta, pseudonyms)
     return list(subject.identities)

@@ -67,6 +67,11 @@ CT_BRAIN = Window("Brain", 80, 40)
 CT_PRESETS = (CT_SOFT_TISSUE, CT_LUNG, Window("Liver", 150, 90), CT_BONE, CT_BRAIN, Window("Mediastinum", 350, 50))
 
 
+SUV = "SUV"
+"""The unit of PET that is the same for all scanners."""
+SUV_PRESETS = tuple(Window.between(f"SUV 0–{high}", 0, high) for high in (6, 10, 15, 20, 3))
+
+
 @dataclass(frozen=True, slots=True)
 class IntensityStatistics:
     """What the values of a volume look like; NaN and infinity are left out. Percentiles are of a regular sample."""
@@ -113,15 +118,17 @@ def intensity_statistics(voxels: NDArray[Any]) -> IntensityStatistics:
 
 
 def default_windows(
-    modality: str, statistics: IntensityStatistics, voi: Sequence[Window] = (), channels: int = 1
+    modality: str, statistics: IntensityStatistics, voi: Sequence[Window] = (), channels: int = 1, unit: str = ""
 ) -> list[Window]:
     """The windows to offer, the first one is shown: the series' own (VOI) first, then those of the modality, then the
-    full range. Colour images have none."""
+    full range; of SUV those first that readers of PET know. Colour images have none."""
     if channels != 1:
         return []
     offered = [window if window.name else replace(window, name=f"Series {n}") for n, window in enumerate(voi, start=1)]
     if _is_hounsfield(modality, statistics):
         offered += CT_PRESETS
+    elif unit == SUV:
+        offered = [*SUV_PRESETS, *offered]
     else:
         offered.append(_robust_window(modality, statistics))
     offered.append(Window.between("Full range", statistics.minimum, statistics.maximum))

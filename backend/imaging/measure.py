@@ -61,7 +61,7 @@ def measure(
     """
     if len(points_xy) != POINTS[kind]:
         raise ValueError(f"A {kind} takes {POINTS[kind]} points, not {len(points_xy)}.")
-    places = [_position_mm(geometry, axis, index, point) for point in points_xy]
+    places = positions_mm(geometry, axis, index, points_xy)
     match kind:
         case MeasureKind.LENGTH:
             return {"length_mm": _apart(places[0], places[1])}
@@ -71,7 +71,7 @@ def measure(
             first, second = _apart(places[0], places[1]), _apart(places[2], places[3])
             return {"long_mm": max(first, second), "short_mm": min(first, second)}
         case MeasureKind.RECTANGLE | MeasureKind.ELLIPSE:
-            corner = _position_mm(geometry, axis, index, (points_xy[1][0], points_xy[0][1]))
+            (corner,) = positions_mm(geometry, axis, index, [(points_xy[1][0], points_xy[0][1])])
             area_mm2 = _apart(places[0], corner) * _apart(corner, places[1])
             inside = _inside(kind, points_xy, (pixels.shape[0], pixels.shape[1]))
             share = 1.0 if kind is MeasureKind.RECTANGLE else math.pi / 4
@@ -96,10 +96,10 @@ def statistics(parts: Iterable[NDArray[Any]]) -> dict[str, float]:
     return {"voxels": float(count), "mean": mean, "sd": deviation, "minimum": low, "maximum": high}
 
 
-def _position_mm(geometry: VolumeGeometry, axis: int, index: int, point_xy: PointXY) -> NDArray[np.float64]:
-    x, y = point_xy
-    kji = {0: (index, y, x), 1: (y, index, x), 2: (y, x, index)}[axis]
-    return np.asarray(geometry.position_mm([kji])[0], np.float64)
+def positions_mm(geometry: VolumeGeometry, axis: int, index: int, points_xy: Sequence[PointXY]) -> NDArray[np.float64]:
+    """[points, 3] LPS millimetres of points on the raw slice at `index` along `axis`."""
+    kji = [{0: (index, y, x), 1: (y, index, x), 2: (y, x, index)}[axis] for x, y in points_xy]
+    return np.asarray(geometry.position_mm(kji), np.float64)
 
 
 def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -31,6 +31,7 @@ from backend.errors import CorruptNifti, InvalidImageGeometry, TooManyVolumes, U
 from backend.imaging.geometry import FloatArray, VolumeGeometry
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.reasons import reason_of
+from backend.imaging.unknowns import NO_ORIENTATION
 from backend.imaging.volume import Volume
 
 MAX_VOLUMES_PER_FILE = 64
@@ -278,7 +279,7 @@ def _affine(header: Any, shape_ijk: tuple[int, int, int], has_spacing: bool, not
         return np.asarray(sform if sform is not None else qform, dtype=np.float64)
     if not has_spacing:
         raise InvalidImageGeometry("The file has no usable sform or qform, and a voxel size of zero.")
-    notes.append("The file gives no orientation: left and right, front and back are not known.")
+    notes.append(NO_ORIENTATION)
     return np.asarray(header.get_base_affine(), dtype=np.float64)
 
 

@@ -21,6 +21,7 @@ from backend.errors import AppError, CorruptImage, UnsupportedImage, VolumeTooLa
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.reasons import reason_of
+from backend.imaging.unknowns import NO_SIZE
 from backend.imaging.volume import Volume
 
 MAX_VOLUME_BYTES = 2 * 2**30
@@ -37,8 +38,6 @@ STARTS: tuple[bytes, ...] = (
     b"MM\0+",
 )
 """First bytes of PNG, JPEG, TIFF and BigTIFF in both byte orders."""
-
-NO_SIZE = "The picture has no physical size: each pixel counts as 1 mm, and sizes are not physical."
 
 
 @dataclass(frozen=True, slots=True)

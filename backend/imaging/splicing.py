@@ -18,7 +18,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 from pydicom.tag import BaseTag, Tag
 
-from backend.imaging.deidentify import ABOUT, Cleaning, Deed, Subject, clean_meta, deed_of, mark, subject_of
+from backend.imaging.deidentify import ABOUT, PET, Cleaning, Deed, Subject, clean_meta, deed_of, mark, subject_of
 from backend.imaging.dicom.elements import unheard
 from backend.imaging.dicom.mosaic import layout_only
 from backend.imaging.dicom.places import (
@@ -46,6 +46,7 @@ Piece: TypeAlias = memoryview | bytes
 _ABOUT = frozenset(int(Tag(name)) for name in ABOUT)
 _METHOD_CODES = int(Tag("DeidentificationMethodCodeSequence"))
 _SIGN = int(Tag("PixelRepresentation"))
+_MODALITY = int(Tag("Modality"))
 _READ = frozenset({CHARSET, _SIGN})
 """What pydicom reads to understand the rest, and therefore writes anew."""
 
@@ -91,6 +92,7 @@ def _spliced(content: bytes, pseudonyms: Pseudonyms) -> Spliced:
     found = places(content, file.start, len(content), file.is_implicit)
     charsets = charsets_of(content, found)
     _require_even_pixels(found)
+    _require_no_pet(content, found)
     _require_no_layout(content, found, file.is_implicit, charsets)
     about = tuple(stored(content, place) for place in found if place[0] in _ABOUT)
     subject = _subject(about, file.is_implicit, charsets, pseudonyms)
@@ -167,6 +169,12 @@ def _counted(body: bytes | bytearray) -> bytes:
 def _require_even_pixels(found: list[Place]) -> None:
     """pydicom adds a byte to an odd number of them."""
     if any(tag == PIXEL_DATA and (end - value) % 2 for tag, _, _, value, end in found[-4:]):
+        raise NotPlain
+
+
+def _require_no_pet(content: bytes, found: list[Place]) -> None:
+    """Of PET, the patient's weight is kept."""
+    if any(tag == _MODALITY and content.startswith(PET.encode(), value, end) for tag, _, _, value, end in found):
         raise NotPlain
 
 

@@ -20,14 +20,15 @@ class Volume:
 
     `voxels` is C-ordered [slices, rows, columns], one of VOXEL_DTYPES, in the values of the modality (HU for CT,
     already rescaled); or [slices, rows, columns, 3] uint8, RGB, when `channels` is 3. `modality` is DICOM's code (CT,
-    MR, PT, US, ...), "OT" where nobody said. Raises ValueError when the parts do not fit each other: that is a fault
-    of the importer.
+    MR, PT, US, ...), "OT" where nobody said. `unit` is that of PET's values; CT is in HU. Raises
+    ValueError when the parts do not fit each other: that is a fault of the importer.
     """
 
     geometry: VolumeGeometry
     voxels: NDArray[Any]
     modality: str
     channels: int = 1
+    unit: str = ""
 
     def __post_init__(self) -> None:
         expected = self.geometry.shape_kji if self.channels == 1 else (*self.geometry.shape_kji, 3)

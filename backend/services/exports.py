@@ -18,7 +18,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
-from backend.db.tables import Annotation, Case, Job, LabelRow, LearnedPromptRow, Original, Revision, User, VolumeRow
+from backend.db.tables import (
+    Annotation,
+    Case,
+    Job,
+    LabelRow,
+    LearnedPromptRow,
+    Measurement,
+    Original,
+    Revision,
+    User,
+    VolumeRow,
+)
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
 from backend.domain.workflow import Action
@@ -29,6 +40,9 @@ from backend.services.download import Download
 from backend.services.jobs import Jobs
 from backend.services.measurements import table_of
 from backend.stores.objects import Objects
+
+MEASUREMENTS = "dicom-sr"
+"""The format that carries measurements and no masks."""
 
 
 class NotAnExport(Conflict):
@@ -65,6 +79,8 @@ class VolumeExport:
     volume: VolumeRow
     originals: Sequence[Original]
     masks: Sequence[LabelMask]
+    measured: Sequence[Measurement]
+    """By the annotator, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,13 @@ class Exports:
             )
             volumes = [self._volume(session, volume, annotator.id) for volume in rows]
             measurements = table_of(session, case.id, annotator.id)
+        if payload.format == MEASUREMENTS:
+            volumes = [volume for volume in volumes if volume.measured]
+            if not volumes:
+                raise NothingToExport(
+                    f"{annotator.name} has measured nothing on this case.", hint="Measure something, then export."
+                )
+            return ExportPlan(case, payload.format, annotator.name, volumes, None)
         volumes = [volume for volume in volumes if volume.masks]
         if not volumes:
             raise NothingToExport(
@@ -154,6 +177,11 @@ class Exports:
         )
         pairs = list(annotations)
         masks = current_masks(session, [annotation.id for annotation, _ in pairs])
+        measured = session.scalars(
+            select(Measurement)
+            .where(Measurement.volume_id == volume.id, Measurement.author_id == annotator_id)
+            .order_by(Measurement.created_at, Measurement.id)
+        )
         originals = session.scalars(select(Original).where(Original.volume_id == volume.id).order_by(Original.position))
         return VolumeExport(
             volume,
@@ -163,6 +191,7 @@ class Exports:
                 for annotation, label in pairs
                 if masks[annotation.id]
             ],
+            list(measured),
         )
 
 

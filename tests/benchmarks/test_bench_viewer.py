@@ -222,16 +222,23 @@ def test_undo_of_a_3d_operation(browser: Browser, page: Page, ct_path: str, repo
             hand.move(x + offset + 90 * math.sin(step / 8), y + 70 * math.cos(step / 8))
         hand.release()
     page.keyboard.press("ArrowUp")
-    page.keyboard.press("Shift+I")
-    page.keyboard.down("Control")
     page.evaluate("window.paints = []")
+    page.keyboard.press("Shift+I")
+    page.wait_for_function("window.paints.some(([key]) => key === 'I')")
+    filled_ms = float(page.evaluate("window.paints.find(([key]) => key === 'I')[1]"))
+    report.add(f"viewer: {SLICES - 2} slices interpolated, key to painted frame", f"{filled_ms:.0f} ms by the clock")
+    page.evaluate("window.paints = []")  # what is measured from here on waits for nothing before it
+    page.keyboard.down("Control")
     with traced(browser, page) as frames:
         for _ in range(10):
             for key in ("z", "y"):
                 page.keyboard.press(key)
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
     page.keyboard.up("Control")
-    steps, paints = frames.key_ms, page.evaluate("window.paints.map(([, ms]) => ms)")
+    steps, paints = (
+        frames.key_ms,
+        page.evaluate("window.paints.filter(([key]) => key === 'z' || key === 'y').map(([, ms]) => ms)"),
+    )
     report.add(
         f"viewer: undo and redo of a change on {SLICES - 2} slices, key to painted frame",
         f"{np.median(steps):.0f} ms median, {max(steps):.0f} ms slowest of processor"

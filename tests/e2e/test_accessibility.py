@@ -21,6 +21,7 @@ from tests.e2e.annotating import AnnotatePage
 from tests.e2e.people import invite, project_with
 from tests.e2e.test_outcome import sign_in
 from tests.operations.installation import Installation
+from tests.series_of_one_study import write_study
 
 pytestmark = pytest.mark.e2e
 
@@ -66,7 +67,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    files = write_dicom_series(abdominal_phantom((4, 64, 64), (40.0, 6.0, 6.0), seed=3), tmp_path_factory.mktemp("ct"))
+    files = write_study(tmp_path_factory.mktemp("study"))
     with installation.client() as client, httpx.Client(base_url=installation.url, timeout=30) as ann:
         project_id = project_with(client, "For everybody", files, ("Liver", "Tumour"))
         link = invite(client, project_id, (("Ann", "annotator"),))["Ann"]
@@ -75,12 +76,13 @@ def place(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
         case = client.get(f"/api/projects/{project_id}/cases").json()["items"][0]
         label = client.get(f"/api/projects/{project_id}/labels").json()["items"][0]
         ann.headers["X-Sammed-CSRF"] = "1"
-        about = {"volume_id": case["volumes"][0]["id"], "label_id": label["id"]}
+        volume_id = next(volume["id"] for volume in case["volumes"] if volume["modality"] == "CT")
+        about = {"volume_id": volume_id, "label_id": label["id"]}
         mine = ann.post("/api/annotations", json=about).raise_for_status().json()
-        mask = np.zeros((64, 64), np.uint8)
+        mask = np.zeros((128, 128), np.uint8)
         mask[20:40, 15:35] = 1
         flips = encode(np.asfortranarray(mask))
-        drawn = {"slice": 2, "flips": {"size": [64, 64], "counts": flips["counts"].decode()}}
+        drawn = {"slice": 2, "flips": {"size": [128, 128], "counts": flips["counts"].decode()}}
         revision = {"id": str(new_id()), "parent": None, "origin": "manual", "slices": [drawn]}
         ann.post(f"/api/annotations/{mine['id']}/revisions", json=revision).raise_for_status()
         ann.patch(f"/api/cases/{case['id']}", json={"state": "submitted", "confirmed": True}).raise_for_status()
@@ -192,6 +194,10 @@ def test_axe_finds_no_fault_in_dialogs_and_panels(page: Page, installation: Inst
     look("keys", annotate, keys="?")
     look("palette", annotate, keys="Control+k")
     look("measurements", annotate, keys="Shift+U")
+    look("other series", annotate, keys="Shift+Digit7", shown=".pane.companion canvas:not([aria-hidden])")
+    page.locator(".pane.companion").get_by_role("button").click()
+    expect(page.locator(".pane.companion .menu")).to_be_visible()
+    found["window menu of another series"] = faults(page)
     look("comments", annotate, "Comments", shown=".comments")
     look("compare", annotate, "Compare", shown=".compare")
     assert {where: what for where, what in found.items() if what} == {}

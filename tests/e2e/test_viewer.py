@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from io import BytesIO
 from pathlib import Path
 
+import highdicom as hd
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -94,6 +96,9 @@ def test_layouts_palette_and_measurements(
     expect(page.get_by_role("dialog")).to_contain_text("HU")
     expect(page.get_by_role("dialog").get_by_role("row")).to_have_count(2)  # the head, and the liver
     page.screenshot(path=screenshots / "viewer-measurements.png")
+    report = page.request.get(f"/api{case_path}/export", params={"format": "dicom-sr"})
+    (group,) = hd.sr.srread(BytesIO(report.body())).content.get_planar_roi_measurement_groups()
+    assert [item.name.meaning for item in group.get_measurements()][:2] == ["Area", "Attenuation Coefficient"]
 
 
 def test_another_series_of_the_case_is_looked_at_beside_it(

@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 
 from backend import errors
 from backend.imaging.outcomes import SourceFile
-from backend.imaging.raster import NO_SIZE, RasterImport, is_raster, read_raster
+from backend.imaging.raster import RasterImport, is_raster, read_raster
+from backend.imaging.unknowns import NO_SIZE
 
 GREY = np.arange(12 * 17, dtype=np.uint8).reshape(12, 17)
 RGB = np.stack([GREY, GREY[::-1], np.full_like(GREY, 9)], axis=-1)

@@ -10,6 +10,8 @@ import pytest
 
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
+from backend.domain.jobs import ExportPayload
+from backend.errors import NothingToExport
 from backend.imaging import masks
 from backend.imaging.measure import MeasureKind
 from backend.services.measurements import (
@@ -88,3 +90,16 @@ def test_the_table_holds_measurements_and_the_labels_that_one_drew(services: Ser
     ]
     assert float(rows[1]["volume_ml"]) == pytest.approx(0.025) and rows[0]["author"] == "Annotator"
     assert services.measurements.of_labels(world.manager, world.volume_id) == []
+
+
+def test_a_report_takes_what_one_measured_with_or_without_masks(services: Services, world: World) -> None:
+    mine = services.measurements.add(world.annotator, world.volume_id, MeasureKind.LENGTH, 0, 2, POINTS).measurement
+    services.measurements.add(world.manager, world.volume_id, MeasureKind.LENGTH, 0, 3, POINTS)
+    payload = ExportPayload(case_id=world.case_id, format="dicom-sr", annotator_id=world.annotator.id)
+    (volume,) = services.exports.plan(payload).volumes
+    assert volume.measured[-1].id == mine.id
+    assert {one.author_id for one in volume.measured} == {world.annotator.id}
+    for one in volume.measured:
+        services.measurements.remove(world.annotator, one.id)
+    with pytest.raises(NothingToExport, match="measured nothing"):
+        services.exports.plan(payload)

@@ -6,7 +6,8 @@ without rescaling and for colour (RGB).
 
 MONOCHROME1 (low values are bright): pictures whose values have no unit (CR, DX, MG, ...) are mirrored, v -> m - v with
 m the sum of the ends of the stored range, so that everything after import may take high values for bright;
-`mirrored_about` is m, and the original value is m - voxel. CT and PET keep their values, which have a unit.
+`mirrored_about` is m, and the original value is m - voxel. CT and PET keep their values, which have a unit; those of
+PET become SUV where the files say all that is needed (`suv.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from backend.errors import AppError, VolumeTooLarge
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.pixels import decode_frames
+from backend.imaging.dicom.suv import Scale, scale_of
 from backend.imaging.dicom.types import Frame, Header, Rescale
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
@@ -57,13 +59,16 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
     """Decodes a stack. Raises FrameNotDecoded for a file that cannot be decoded, VolumeTooLarge."""
     header = headers[stack.frames[0].file.path]
     mirrored_about = _mirror(stack.frames, header)
-    target = _Target(_allocate(stack, header))
-    notes = []
+    scale = _scale(stack, headers)
+    target = _Target(_allocate(stack, header, scale.factor))
+    notes = [scale.note] if scale.note else []
     slice_of = {id(frame): k for k, frame in enumerate(stack.frames)}
     for path, frames in _by_file(stack.frames).items():
         try:
             for frame, stored in decode_frames(headers[path], frames):
                 values = _modality_values(stored, frame.rescale)
+                if scale.factor != 1:
+                    values = values * scale.factor
                 target.put(slice_of[id(frame)], values if mirrored_about is None else mirrored_about - values)
         except AppError as error:
             raise FrameNotDecoded(headers[path].file, error) from error
@@ -81,10 +86,11 @@ def assemble(stack: Stack, headers: Mapping[Path, Header]) -> Assembled:
         notes += _finite(target.voxels)
         if header.bits_stored > 32:
             notes.append("Numbers of 64 bits are kept to seven digits.")
-    volume = Volume(stack.geometry, target.voxels, header.series.modality, channels)
+    volume = Volume(stack.geometry, target.voxels, header.series.modality, channels, scale.unit)
     windows = stack.frames[len(stack.frames) // 2].windows if channels == 1 else ()
     if mirrored_about is not None:
         windows = tuple(replace(window, center=mirrored_about - window.center) for window in windows)
+    windows = tuple(Window(w.name, w.width * scale.factor, w.center * scale.factor) for w in windows)
     return Assembled(volume, windows, mirrored_about, tuple(notes))
 
 
@@ -100,12 +106,21 @@ def _finite(voxels: NDArray[Any]) -> list[str]:
     return [f"{count} voxels were not finite numbers; they have the lowest value, {low:g} (infinity the highest)."]
 
 
-def _allocate(stack: Stack, header: Header) -> NDArray[Any]:
+def _scale(stack: Stack, headers: Mapping[Path, Header]) -> Scale:
+    """What the modality values of PET become; others stay as they are."""
+    tracers = [headers[path].tracer for path in _by_file(stack.frames)]
+    known = [tracer for tracer in tracers if tracer is not None]
+    if not known or headers[stack.frames[0].file.path].is_color:
+        return Scale(1.0, "")
+    return scale_of(known)
+
+
+def _allocate(stack: Stack, header: Header, factor: float) -> NDArray[Any]:
     shape: tuple[int, ...] = stack.geometry.shape_kji
     dtype: np.dtype[Any]
     if header.is_color:
         dtype, shape = np.dtype(np.uint8), (*shape, 3)
-    elif header.is_real or not all(_keeps_integers(frame.rescale) for frame in stack.frames):
+    elif header.is_real or factor != 1 or not all(_keeps_integers(frame.rescale) for frame in stack.frames):
         dtype = np.dtype(np.float32)
     elif header.bits_stored <= 8 and not header.signed and all(f.rescale == Rescale() for f in stack.frames):
         dtype = np.dtype(np.uint8)

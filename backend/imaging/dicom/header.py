@@ -27,6 +27,7 @@ from backend.errors import (
 from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
+from backend.imaging.dicom.suv import read_tracer
 from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.dicom.text_risk import text_risk
 from backend.imaging.dicom.types import Header, NativePixels, SeriesInfo, StudyInfo
@@ -117,6 +118,7 @@ def _header_of(file: SourceFile, dataset: Dataset) -> Header | Ignored:
         notes=mosaic.notes if mosaic else (),
         native=_native_pixels(dataset, transfer_syntax, pixel_element) if name == "PixelData" else None,
         text_risk=text_risk(dataset),
+        tracer=read_tracer(dataset),
     )
 
 

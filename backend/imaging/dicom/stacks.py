@@ -24,6 +24,7 @@ from backend.imaging.dicom.grid import (
 from backend.imaging.dicom.types import Frame, Header
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.outcomes import Fault
+from backend.imaging.unknowns import NO_PLACE, NO_SPACING
 
 MAX_VOLUMES_PER_SERIES = 64
 """More time points, echoes or directions than this in one series are refused: nobody annotates them one by one."""
@@ -134,9 +135,9 @@ def _unplaced(headers: Sequence[Header]) -> list[Stack]:
 
 def _loose_stack(frames: Sequence[Frame], slice_spacing_mm: float | None, what: str) -> Stack:
     first = frames[0]
-    notes = ["The file does not say where the image lies in the patient; the sides are not known."]
+    notes = [NO_PLACE]
     if first.pixel_spacing_mm is None:
-        notes.append("There is no pixel spacing: 1 mm is assumed, and sizes are not physical.")
+        notes.append(NO_SPACING)
     if len(frames) > 1:
         notes.append(f"The third axis holds {len(frames)} {what}, {slice_spacing_mm or 1:g} mm apart.")
     between_rows, between_columns = first.pixel_spacing_mm or (1.0, 1.0)

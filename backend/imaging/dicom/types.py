@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backend.imaging.dicom.suv import Tracer
 from backend.imaging.dicom.text_risk import TextRisk
 from backend.imaging.geometry import FloatArray
 from backend.imaging.intensity import Window
@@ -93,7 +94,7 @@ class Header:
 
     `is_real`: pixels are real numbers of `bits_stored` bits. `has_embedded_overlay`: bits above `bits_stored` hold a
     graphic and are no part of the pixel values. `notes` are warnings about this file. `native` is None where pixels
-    must be decoded.
+    must be decoded. `tracer` is of PET.
     """
 
     file: SourceFile
@@ -113,6 +114,7 @@ class Header:
     notes: tuple[str, ...] = ()
     text_risk: TextRisk | None = None
     native: NativePixels | None = None
+    tracer: Tracer | None = None
 
     @property
     def is_color(self) -> bool:

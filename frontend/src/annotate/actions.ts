@@ -259,7 +259,7 @@ export const ACTIONS: readonly Action[] = [
   { id: 'view.magnifier', label: 'action.magnifier', group: 'view', keys: ['Shift+M'], active: (a) => a.magnifier.value,
     perform: (a) => a.setMagnifier(!a.magnifier.value) },
   { id: 'view.neurological', label: 'action.neurological', group: 'view', keys: ['Shift+V'], active: (a) => a.neurological.value,
-    when: (a) => a.volume.anatomical, perform: (a) => a.setNeurological(!a.neurological.value) },
+    when: (a) => a.volume.sidesKnown, perform: (a) => a.setNeurological(!a.neurological.value) },
   { id: 'view.interpolate', label: 'action.interpolate', group: 'view', keys: ['y'], active: (a) => a.interpolated.value,
     perform: (a) => a.setInterpolated(!a.interpolated.value) },
   { id: 'view.reset', label: 'action.reset_view', group: 'view', keys: ['Space'], perform: (a) => a.resetView() },

@@ -4,14 +4,14 @@ import type { ReadonlySignal } from '@preact/signals-core'
 
 import type { Problem, RevisionOut } from '../api/types.ts'
 import type { Prompt } from '../viewer/draft.ts'
-import type { Axis, PatientPoint, Plane, VoxelIndex } from '../viewer/geometry.ts'
+import type { Axis, PatientPoint, VoxelIndex } from '../viewer/geometry.ts'
 import type { Canvases } from '../viewer/renderer.ts'
 import type { Pattern } from '../viewer/pattern.ts'
 import type { LabelStyle, LaidOver } from '../viewer/session.ts'
 import type { MaskEdit } from '../viewer/slice_edits.ts'
 import type { Decline } from '../viewer/suggestions.ts'
 import type { ToolId } from '../viewer/tools/tool.ts'
-import type { ViewedVolume } from '../viewer/view_state.ts'
+import type { PlaneName, ViewedVolume } from '../viewer/view_state.ts'
 import type { Histogram, WindowLevel } from '../viewer/windowing.ts'
 import type { Drawing } from './drawing.ts'
 import type { Learning } from './learning.ts'
@@ -166,11 +166,13 @@ export interface Windowed {
 }
 
 export interface Annotator extends Windowed {
+  /** The masks are there and work may begin; the picture does not wait for them. Rejects with an ApiError. */
+  readonly ready: Promise<void>
   // -- what is looked at --
   readonly axis: ReadonlySignal<Axis>
-  readonly plane: ReadonlySignal<Plane>
+  readonly plane: ReadonlySignal<PlaneName>
   /** Which planes can be chosen: those with more than one voxel in both directions. */
-  readonly planes: readonly { readonly axis: Axis; readonly plane: Plane }[]
+  readonly planes: readonly { readonly axis: Axis; readonly plane: PlaneName }[]
   readonly slice: ReadonlySignal<number>
   readonly sliceCount: ReadonlySignal<number>
   /** Where the crosshair stands: all three planes go through it. */
@@ -184,7 +186,10 @@ export interface Annotator extends Windowed {
   readonly playing: ReadonlySignal<boolean>
   /** CSS pixels per millimetre divided by the fitting one: 1 = fitted. */
   readonly zoom: ReadonlySignal<number>
+  /** What lies under the pointer, in whichever pane of this volume it is. */
   readonly cursor: ReadonlySignal<Cursor | null>
+  /** The same of the main picture alone: to be read there. */
+  readonly readout: ReadonlySignal<Cursor | null>
   readonly marks: ReadonlySignal<readonly SliceMark[]>
 
   // -- labels, tools, masks --
@@ -206,6 +211,8 @@ export interface Annotator extends Windowed {
   /** The visible slice lies in a gap of the active label. */
   readonly canInterpolate: ReadonlySignal<boolean>
   readonly proposal: ReadonlySignal<ProposalState | null>
+  /** False until `ready`. */
+  readonly masksReady: ReadonlySignal<boolean>
   readonly canUndo: ReadonlySignal<boolean>
   readonly canRedo: ReadonlySignal<boolean>
 

@@ -8,15 +8,16 @@ import { beyondMm, planeOf, tiltDegrees, type Plane } from '../viewer/geometry.t
 import { mountInput } from '../viewer/input.ts'
 import { linkViews } from '../viewer/linked.ts'
 import { mountRenderer, type Canvases } from '../viewer/renderer.ts'
-import { ResampledMasks } from '../viewer/resampled.ts'
-import { Session } from '../viewer/session.ts'
+import { ResampledMasks, type SliceMasks } from '../viewer/resampled.ts'
+import { Session, type LaidOver } from '../viewer/session.ts'
+import { shownMasks } from '../viewer/shown_masks.ts'
 import { looksOnly, ToolHost } from '../viewer/tools/host.ts'
 import type { ViewState } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
-import type { PictureState, VolumeInfo, Windowed } from './annotator.ts'
+import type { Cursor, PictureState, VolumeInfo, Windowed } from './annotator.ts'
 import { Measurements } from './measurements.ts'
 import type { OutboxStorage } from './outbox_storage.ts'
-import { presetsOf, volumeInfo } from './panel_state.ts'
+import { cursorIn, presetsOf, volumeInfo } from './panel_state.ts'
 import { SIDE_LOADING } from './pane_views.ts'
 import { SliceLoader } from './slice_loader.ts'
 
@@ -30,6 +31,8 @@ export interface Companion extends Windowed {
   readonly slice: ReadonlySignal<number>
   readonly sliceCount: ReadonlySignal<number>
   readonly picture: ReadonlySignal<PictureState>
+  /** Under its pointer, else at the place that is pointed at in the annotated series. */
+  readonly readout: ReadonlySignal<Cursor | null>
   /** How far beyond its slices the place lies that is looked at; 0: it is shown. */
   readonly beyondMm: ReadonlySignal<number>
   /** By how much its slices lean against those of the annotated series. */
@@ -69,7 +72,7 @@ export class Companions {
 
   constructor(options: CompanionsOptions) {
     this.#options = options
-    this.others = options.session.view.volume.anatomical ? options.others : []
+    this.others = options.session.view.volume.sidesKnown ? options.others : []
   }
 
   /** The one under the pointer. */
@@ -145,7 +148,7 @@ function openCompanion({ api, session: main, frameOfReference, readOnly, storage
   ]
   void measurements.start()
   return {
-    view, volume, picture, presets: presetsOf(out), window: view.window, inverted: view.inverted,
+    view, volume, picture, readout: computed(() => cursorIn(view)), presets: presetsOf(out), window: view.window, inverted: view.inverted,
     plane: computed(() => planeOf(volume, view.axis.value)), slice: view.slice, sliceCount: view.sliceCount,
     beyondMm: computed(() => beyondMm(volume, view.axis.value, view.crossing.value)),
     tiltDegrees: computed(() => tiltDegrees(main.view.volume, main.view.axis.value, volume, view.axis.value)),
@@ -170,15 +173,23 @@ function openCompanion({ api, session: main, frameOfReference, readOnly, storage
   }
 }
 
-/** Follows the masks that are done; what is being painted is seen here when the hand lets go. */
+/** Follows the masks of the annotated series, also those that nobody accepted; what is being painted is seen here when the
+ *  hand lets go. */
 function layMasksOver(main: Session, session: Session, volume: VolumeInfo, masksOver: ReadonlySignal<boolean>): () => void {
-  const masks = new ResampledMasks(main.masks, main.view.volume, volume)
+  const shown = shownMasks(main), there = (masks: SliceMasks) => new ResampledMasks(masks, main.view.volume, volume)
+  const accepted = there(shown.accepted), suggested = there(shown.suggested), drafted = there(shown.drafted)
   return effect(() => {
     void main.changes.value
+    void main.drafts.value
+    void main.suggestions.open.value
     const labels = masksOver.value ? main.labels.value.filter(({ id }) => main.isVisible(id)) : []
     batch(() => {
       session.opacity.value = main.opacity.value
-      session.laidOver.value = labels.map(({ id, color }) => ({ labelId: id, color, masks, pattern: main.patternOf(id) }))
+      session.laidOver.value = labels.flatMap(({ id: labelId, color }): LaidOver[] => [
+        { labelId, color, masks: suggested, hatch: 'suggestion' },
+        { labelId, color, masks: accepted, pattern: main.patternOf(labelId) },
+        { labelId, color, masks: drafted, hatch: 'draft' },
+      ])
     })
   })
 }

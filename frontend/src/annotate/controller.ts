@@ -22,7 +22,7 @@ export type { AnnotatorOptions } from './parts.ts'
 /** The other version of a contested mask: white is no label's colour. */
 const THEIRS = '#ffffff'
 
-/** Loads the volume and the caller's masks. Rejects with an ApiError (`error.problem`). */
+/** Loads the volume and what is known of the caller's masks; these come after the picture (`ready`). Rejects with an ApiError (`error.problem`). */
 export async function openAnnotator(options: AnnotatorOptions): Promise<Annotator> {
   const { api, volumeId, annotatorId } = options
   const answers = await Promise.all([
@@ -32,35 +32,34 @@ export async function openAnnotator(options: AnnotatorOptions): Promise<Annotato
   ])
   const volume = need(answers[0]), me = need(answers[1]), annotations = need(answers[2])
   const storage = (options.storage ?? ((userId) => new IndexedDbStorage(userId)))(me.id)
-  const annotator = new OpenAnnotator(partsOf(options, volume, me, storage), options.labels)
-  try {
-    await annotator.start(annotations.items)
-  } catch (reason) {
-    annotator.close()
-    throw reason
-  }
-  return annotator
+  return new OpenAnnotator(partsOf(options, volume, me, storage), options.labels, annotations.items)
 }
 
 class OpenAnnotator extends Editing implements Annotator {
   readonly saving: ReadonlySignal<SavingState>
+  readonly ready: Promise<void>
+  #closed = false
 
-  constructor(parts: Parts, labels: AnnotatorOptions['labels']) {
+  constructor(parts: Parts, labels: AnnotatorOptions['labels'], annotations: readonly AnnotationOut[]) {
     super(parts)
     this.saving = computed(() => withMeasurements(parts.outbox.saving.value, parts.measurements.waiting))
     showKeys(parts.me.keys)
     this.setLabels(labels)
     if (labels.length > 0 && !parts.readOnly) this.session.tool.value = 'point'
+    this.ready = this.#start(annotations)
   }
 
   // -- opening and closing --
   /** Loads the masks of these annotations. Of the caller's own, and of those that they correct, with what waits for the
    *  server; work begins. Nothing is learned from corrections, and nothing is proposed to who makes them. */
-  async start(annotations: readonly AnnotationOut[]): Promise<void> {
+  async #start(annotations: readonly AnnotationOut[]): Promise<void> {
+    const { masksReady } = this.session
+    masksReady.value = false
     void this.measurements.start()
-    const own = this.parts.annotatorId === null
-    if (!own && this.parts.readOnly) return this.parts.stored.show(annotations)
-    await this.parts.stored.load(annotations)
+    const own = this.parts.annotatorId === null, looksOnly = !own && this.parts.readOnly
+    await (looksOnly ? this.parts.stored.show(annotations) : this.parts.stored.load(annotations))
+    masksReady.value = true
+    if (this.#closed || looksOnly) return
     this.parts.outbox.start()
     if (this.parts.readOnly) return
     this.parts.assistant.start()
@@ -90,6 +89,7 @@ class OpenAnnotator extends Editing implements Annotator {
   }
 
   close(): void {
+    this.#closed = true
     this.setPlaying(false)
     this.parts.assistant.stop()
     this.learning.close()

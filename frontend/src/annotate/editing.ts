@@ -18,7 +18,7 @@ const PREVIEWS = 'sammed.previews'
 
 export abstract class Editing extends Looking {
   readonly activeLabelId; readonly masksVisible; readonly opacity; readonly patterns
-  readonly tool; readonly canDraw; readonly canPaint; readonly brushRadiusMm; readonly threshold; readonly canUndo; readonly canRedo
+  readonly tool; readonly canDraw; readonly canPaint; readonly masksReady; readonly brushRadiusMm; readonly threshold; readonly canUndo; readonly canRedo
   readonly labels; readonly marks; readonly proposal
   readonly assistant: ReadonlySignal<AssistantState>
   readonly previews: ReadonlySignal<boolean>
@@ -47,6 +47,7 @@ export abstract class Editing extends Looking {
     this.tool = session.tool
     this.canDraw = session.canDraw
     this.canPaint = session.canPaint
+    this.masksReady = session.masksReady
     this.brushRadiusMm = session.strokes.radiusMm
     this.threshold = session.limits.range
     this.canUndo = session.history.canUndo

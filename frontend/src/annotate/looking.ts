@@ -3,14 +3,14 @@
 import { computed, signal, type ReadonlySignal } from '@preact/signals-core'
 
 import { screenPoint } from '../viewer/camera.ts'
-import { planeOf, type Axis, type VoxelIndex } from '../viewer/geometry.ts'
+import type { Axis, VoxelIndex } from '../viewer/geometry.ts'
 import type { Session } from '../viewer/session.ts'
 import type { ToolHost } from '../viewer/tools/host.ts'
-import { planesOf } from '../viewer/view_state.ts'
+import { planeNameOf, planesOf } from '../viewer/view_state.ts'
 import { autoWindow, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
 import type { Annotator, PictureState, VolumeInfo, WindowPreset } from './annotator.ts'
 import type { PaneViews } from './pane_views.ts'
-import { cursorOf, presetsOf } from './panel_state.ts'
+import { cursorIn, presetsOf } from './panel_state.ts'
 import type { Parts } from './parts.ts'
 
 const FRAME_MS = 80
@@ -31,7 +31,7 @@ export abstract class Looking {
   readonly interpolated; readonly crosshair; readonly neurological; readonly magnifier; readonly zoom
   readonly playing: ReadonlySignal<boolean> = this.#playing
   readonly picture: ReadonlySignal<PictureState>
-  readonly cursor
+  readonly cursor; readonly readout
 
   constructor(parts: Parts) {
     const { session, host, volume, source, panes, slices } = parts
@@ -41,10 +41,10 @@ export abstract class Looking {
     this.volume = volume
     this.panes = panes
     this.presets = presetsOf(source)
-    this.planes = planesOf(volume).map((axis) => ({ axis, plane: planeOf(volume, axis) }))
+    this.planes = planesOf(volume).map((axis) => ({ axis, plane: planeNameOf(volume, axis) }))
     const { view } = session
     this.axis = view.axis
-    this.plane = computed(() => planeOf(volume, view.axis.value))
+    this.plane = computed(() => planeNameOf(volume, view.axis.value))
     this.slice = view.slice
     this.sliceCount = view.sliceCount
     this.position = view.position
@@ -56,7 +56,8 @@ export abstract class Looking {
     this.magnifier = session.magnifier
     this.zoom = view.zoom
     this.picture = slices.state
-    this.cursor = cursorOf(panes)
+    this.cursor = computed(() => cursorIn(panes.pointed))
+    this.readout = computed(() => cursorIn(view))
   }
 
   readonly histogram = computed<Histogram | null>(() => {

@@ -2,23 +2,24 @@
 // pointer and its canvases. What the panes share and show is viewer/panes.ts.
 import { computed, effect, signal, type ReadonlySignal } from '@preact/signals-core'
 
-import { planeOf, type Plane } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
 import type { LabelMasks } from '../viewer/label_masks.ts'
 import { Panes, type Layout } from '../viewer/panes.ts'
 import { mountRenderer, type Canvases } from '../viewer/renderer.ts'
 import type { Session } from '../viewer/session.ts'
 import { ToolHost } from '../viewer/tools/host.ts'
-import type { ViewState } from '../viewer/view_state.ts'
-import type { PictureState, VolumeInfo } from './annotator.ts'
+import { planeNameOf, type PlaneName, type ViewState } from '../viewer/view_state.ts'
+import type { Cursor, PictureState, VolumeInfo } from './annotator.ts'
+import { cursorIn } from './panel_state.ts'
 import { Companions, type CompanionsOptions } from './companions.ts'
 import { SliceLoader } from './slice_loader.ts'
 
 export interface SidePane {
-  readonly plane: ReadonlySignal<Plane>
+  readonly plane: ReadonlySignal<PlaneName>
   readonly slice: ReadonlySignal<number>
   readonly sliceCount: ReadonlySignal<number>
   readonly picture: ReadonlySignal<PictureState>
+  readonly readout: ReadonlySignal<Cursor | null>
   /** Draws and loads until the returned function is called. */
   attach(canvases: Canvases): () => void
   /** Becomes the main picture. */
@@ -57,6 +58,11 @@ export class PaneViews {
     return this.companions.looked?.view ?? this.#panes.looked
   }
 
+  /** The pane of this volume under the pointer, else its main one. */
+  get pointed(): ViewState {
+    return this.#panes.looked
+  }
+
   /** Other planes take the place of other series. */
   setLayout(layout: Exclude<Layout, 'series'>): void {
     this.companions.clear()
@@ -85,8 +91,9 @@ function sidePane({ api, session, volume }: PaneViewsOptions, panes: Panes, view
   const picture = signal<PictureState>({ kind: 'loading' })
   return {
     picture,
-    plane: computed(() => planeOf(volume, view.axis.value)),
+    plane: computed(() => planeNameOf(volume, view.axis.value)),
     slice: view.slice,
+    readout: computed(() => cursorIn(view)),
     sliceCount: view.sliceCount,
     promote: () => panes.promote(view),
     attach: (canvases) => {

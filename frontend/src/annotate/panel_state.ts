@@ -3,27 +3,24 @@ import { computed, type ReadonlySignal } from '@preact/signals-core'
 
 import type { VolumeOut } from '../api/types.ts'
 import { isAcceptable, isEdited, proposalOf } from '../viewer/draft.ts'
-import { patientPoint, voxelMl, type AxisLetters, type Triple } from '../viewer/geometry.ts'
+import { patientPoint, voxelAt, voxelMl, type AxisLetters, type Triple } from '../viewer/geometry.ts'
 import { area, isEmpty } from '../viewer/mask.ts'
 import type { Session } from '../viewer/session.ts'
+import type { ViewState } from '../viewer/view_state.ts'
 import type { Cursor, LabelState, ProposalState, SavingState, SliceMark, VolumeInfo, WindowPreset } from './annotator.ts'
 import type { Assistant } from './assistant.ts'
-import type { PaneViews } from './pane_views.ts'
 import type { Review } from './review.ts'
 
-/** What lies under the pointer, in whichever pane it is. */
-export function cursorOf(panes: PaneViews): ReadonlySignal<Cursor | null> {
-  return computed(() => {
-    const view = panes.looked
-    const voxel = view.cursorVoxel.value
-    const point = view.cursorPoint.value
-    if (voxel === null || point === null) return null
-    const image = view.image.value
-    const at = image ? (Math.round(point[1]) * image.columns + Math.round(point[0])) * image.channels : 0
-    const value = image === null ? null : image.channels === 1 ? image.data[at]
-      : [image.data[at], image.data[at + 1], image.data[at + 2]] as const
-    return { voxel, positionMm: patientPoint(view.volume, voxel), value, unit: view.volume.unit }
-  })
+/** What lies under the pointer of a pane, or at the place that is pointed at in a picture linked to it. */
+export function cursorIn(view: ViewState): Cursor | null {
+  const point = view.cursorPoint.value ?? view.pointedAt.value
+  const voxel = point && voxelAt(view.volume, view.axis.value, view.slice.value, point)
+  if (point === null || voxel === null) return null
+  const image = view.image.value
+  const at = image ? (Math.round(point[1]) * image.columns + Math.round(point[0])) * image.channels : 0
+  const value = image === null ? null : image.channels === 1 ? image.data[at]
+    : [image.data[at], image.data[at + 1], image.data[at + 2]] as const
+  return { voxel, positionMm: patientPoint(view.volume, voxel), value, unit: view.volume.unit }
 }
 
 /** The labels with their volumes and holes. */
@@ -89,9 +86,6 @@ export function proposalStateOf(session: Session, review: Review): ReadonlySigna
   })
 }
 
-/** Pictures without a place in a patient: no letters, no scale in millimetres. */
-const PICTURES: ReadonlySet<string> = new Set(['raster'])
-
 export function presetsOf({ windows }: VolumeOut): readonly WindowPreset[] {
   return windows.map(({ name = '', width, center }) => ({ name, width, center }))
 }
@@ -103,7 +97,7 @@ export function volumeInfo(out: VolumeOut): VolumeInfo {
     id: out.id, caseId: out.case_id, name: out.name, modality: out.modality, channels: out.channels,
     shapeKji: out.shape_kji as unknown as Triple, spacingKjiMm: out.spacing_kji_mm as unknown as Triple,
     axisLetters: out.axis_letters as unknown as AxisLetters, affineLps: out.affine_lps,
-    valueRange: [low, high], anatomical: !PICTURES.has(out.source_kind), unit: out.modality === 'CT' ? 'HU' : '',
+    valueRange: [low, high], sidesKnown: out.sides_known, sizesKnown: out.sizes_known, unit: out.unit,
     warnings: out.warnings, pixels: out.pixels, textRisk: out.text_risk,
   }
 }

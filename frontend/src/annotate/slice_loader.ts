@@ -24,7 +24,7 @@ export interface SliceLoaderOptions {
   readonly wait?: (ms: number) => Promise<void>
 }
 
-const BUDGET_BYTES = 256 * 1024 * 1024
+const BUDGET_BYTES = 192 * 1024 * 1024
 const AHEAD = 12
 const BEHIND = 4
 const AT_ONCE = 4 // browsers open six connections to one server: clicks must find a free one

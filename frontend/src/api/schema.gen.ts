@@ -3993,7 +3993,7 @@ export interface components {
              * Format
              * @enum {string}
              */
-            readonly format: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "png" | "coco";
+            readonly format: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "dicom-sr" | "png" | "coco";
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -6542,6 +6542,16 @@ export interface components {
                 number,
                 number
             ];
+            /**
+             * Sides Known
+             * @description The file says which side of the patient is where; else letters would be guesses
+             */
+            readonly sides_known: boolean;
+            /**
+             * Sizes Known
+             * @description Millimetres mean something; else a pixel counts as 1 mm
+             */
+            readonly sizes_known: boolean;
             /** Source Kind */
             readonly source_kind: string;
             /** Spacing Kji Mm */
@@ -6561,6 +6571,11 @@ export interface components {
             readonly text_checked_at: string | null;
             /** @description Why its pixels may show text of the patient; null also when somebody looked and saw none */
             readonly text_risk: components["schemas"]["TextRisk"] | null;
+            /**
+             * Unit
+             * @description Of the values: HU, SUV (by body weight), Bq/ml; empty where they have none
+             */
+            readonly unit: string;
             /** Value Range */
             readonly value_range: readonly [
                 number,
@@ -7600,7 +7615,7 @@ export interface operations {
     readonly export_case: {
         readonly parameters: {
             readonly query?: {
-                readonly format?: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "png" | "coco";
+                readonly format?: "nifti" | "nrrd" | "dicom-seg" | "dicom-seg-labelmap" | "rtstruct" | "dicom-sr" | "png" | "coco";
                 readonly annotator_id?: string | null;
             };
             readonly header?: never;

@@ -22,6 +22,11 @@ export function formatMillilitres(value_ml: number, language: Language): string 
   return `${formatNumber(value_ml, language, digits)} ml`
 }
 
+/** How much of an image something takes: a volume, or pixels where they have no size. */
+export function formatExtent({ voxels, volumeMl }: { voxels: number; volumeMl: number }, sizesKnown: boolean, language: Language): string {
+  return sizesKnown ? formatMillilitres(volumeMl, language) : `${formatNumber(voxels, language)} px`
+}
+
 /** A file's size in the unit that keeps it below 1000 (decimal units, as file managers show them). */
 export function formatBytes(bytes: number, language: Language): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

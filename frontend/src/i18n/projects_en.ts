@@ -84,7 +84,9 @@ export const projectsEn = {
     exportAs: {
       nifti: 'Export NIfTI masks', nrrd: 'Export NRRD (3D Slicer)', 'dicom-seg': 'Export DICOM SEG', 'dicom-seg-labelmap': 'Export label map (DICOM SEG)',
       rtstruct: 'Export RTSTRUCT', png: 'Export PNG masks', coco: 'Export COCO with pictures',
+      'dicom-sr': 'Measurements as DICOM SR',
     },
+    exportMeasurements: { csv: 'Measurements as CSV', json: 'Measurements as JSON' },
     exportNothing: 'Nothing to export: no slice is annotated yet.',
     importMasks: 'Import masks…',
     exportStarted: (name: string) => `Exporting “${name}”. The download starts by itself.`,

@@ -82,7 +82,9 @@ export const projectsZh: Pick<Catalogue, 'projects' | 'newProject' | 'labels' | 
     exportAs: {
       nifti: '导出 NIfTI 掩膜', nrrd: '导出 NRRD（3D Slicer）', 'dicom-seg': '导出 DICOM SEG', 'dicom-seg-labelmap': '导出 DICOM SEG（标签图）',
       rtstruct: '导出 RTSTRUCT', png: '导出 PNG 掩膜', coco: '导出 COCO 及图像',
+      'dicom-sr': '测量结果（DICOM SR）',
     },
+    exportMeasurements: { csv: '测量结果（CSV）', json: '测量结果（JSON）' },
     exportNothing: '没有可导出的内容：尚未标注任何层面。',
     importMasks: '导入掩膜…',
     exportStarted: (name) => `正在导出“${name}”，完成后自动下载。`,

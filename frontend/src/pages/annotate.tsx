@@ -212,11 +212,17 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         if (now.left) lookAsBefore(made, now.left)
         opened = made
         setAnnotator(made)
+        made.ready.catch(failed)
       },
-      (reason) => {
-        if (!left) setProblem(reason instanceof ApiError ? reason.problem : makeProblem('unexpected', text.loadFailed, String(reason)))
-      },
+      failed,
     )
+    function failed(reason: unknown): void {
+      if (left) return
+      opened?.close()
+      opened = null
+      setAnnotator(null)
+      setProblem(reason instanceof ApiError ? reason.problem : makeProblem('unexpected', text.loadFailed, String(reason)))
+    }
     return () => {
       left = true
       now.left = opened && lookOf(opened)
@@ -234,7 +240,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
         <button type="button" class="icon-button small" aria-label={text.nextCase} title={`${text.nextCase} (PageDown)`} disabled={!place?.next_id} onClick={page.nextCase}><Icon name="next" size={16} /></button>
       </nav>
       {item.volumes.length > 1 && (
-        <select class="select quiet series-select" aria-label={text.series} value={volume.id} onChange={(event) => router.navigate(hrefTo.annotate(item.id, event.currentTarget.value), { replace: true })}>
+        <select class="select quiet series-select" aria-label={text.series} title={volume.name} value={volume.id} onChange={(event) => router.navigate(hrefTo.annotate(item.id, event.currentTarget.value), { replace: true })}>
           {item.volumes.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
         </select>
       )}

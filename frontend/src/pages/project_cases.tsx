@@ -7,7 +7,7 @@ import type { NamedFile } from '../api/upload.ts'
 import { formatDate, formatMoment } from '../i18n/format.ts'
 import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
-import { EXPORT_FORMATS, exportCase, type ExportFormat } from '../panels/export_case.ts'
+import { EXPORT_FORMATS, exportCase, measurementFiles, type ExportFormat } from '../panels/export_case.ts'
 import { Icon } from '../panels/icon.tsx'
 import { Menu } from '../panels/menu.tsx'
 import { onDemand } from '../panels/on_demand.tsx'
@@ -306,7 +306,10 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
             {imports && exports && <hr />}
             {exports && <>
               {EXPORT_FORMATS.map((format) => (
-                <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onExport(format)}><Icon name="download" />{text.exportAs[format]}</button>
+                <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0 && format !== 'dicom-sr'} onClick={() => onExport(format)}><Icon name="download" />{text.exportAs[format]}</button>
+              ))}
+              {(['csv', 'json'] as const).map((kind) => (
+                <a key={kind} role="menuitem" href={measurementFiles(item.id)[kind]} download={kind === 'json' ? 'measurements.json' : ''}><Icon name="download" />{text.exportMeasurements[kind]}</a>
               ))}
               {servers.map((server) => (
                 <button key={server} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onPush(server)}><Icon name="upload" />{team().servers.push(server)}</button>

@@ -5,9 +5,15 @@ import { watchJob } from '../api/events.ts'
 import type { Job, Problem } from '../api/types.ts'
 import { isOver } from './uploads.ts'
 
-/** In the order of the menu. */
-export const EXPORT_FORMATS = ['nifti', 'nrrd', 'dicom-seg', 'dicom-seg-labelmap', 'rtstruct', 'png', 'coco'] as const
+/** In the order of the menu; the last one is of what was measured, the others are of masks. */
+export const EXPORT_FORMATS = ['nifti', 'nrrd', 'dicom-seg', 'dicom-seg-labelmap', 'rtstruct', 'png', 'coco', 'dicom-sr'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+
+/** Where a browser finds what was measured on a case, and the figures of its labels. */
+export function measurementFiles(caseId: string): { readonly csv: string; readonly json: string } {
+  const address = `/api/cases/${caseId}/measurements`
+  return { csv: `${address}.csv`, json: address }
+}
 
 export async function exportCase(api: Client, caseId: string, format: ExportFormat): Promise<Problem | null> {
   const started = await api.post<Job>('/api/jobs', { json: { kind: 'export', case_id: caseId, format } })

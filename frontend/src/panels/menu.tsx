@@ -13,12 +13,14 @@ export interface MenuProps {
   /** One of its items is on that the button stands for. */
   pressed?: boolean
   disabled?: boolean
+  /** What is no item of a menu and stands above them; the Tab key leads there. */
+  head?: ComponentChildren
   children: ComponentChildren
 }
 
 const MARGIN_PX = 12
 
-export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', pressed = false, disabled = false, children }: MenuProps) {
+export function Menu({ button, label, buttonClass = 'icon-button', align = 'right', pressed = false, disabled = false, head, children }: MenuProps) {
   const [open, setOpen] = useState(false)
   const [upward, setUpward] = useState(false)
   const anchor = useRef<HTMLDivElement>(null)
@@ -44,7 +46,7 @@ export function Menu({ button, label, buttonClass = 'icon-button', align = 'righ
       setOpen(false)
       trigger.current?.focus()
     } else if (event.key === 'Tab') {
-      setOpen(false)
+      if (head === undefined) setOpen(false)
       return
     } else {
       const all = items(anchor.current)
@@ -57,19 +59,22 @@ export function Menu({ button, label, buttonClass = 'icon-button', align = 'righ
   }
 
   return (
-    <div class="menu-anchor" ref={anchor} onKeyDown={onKeyDown}>
+    <div class="menu-anchor" ref={anchor} onKeyDown={onKeyDown} onFocusOut={({ relatedTarget: to }) => { if (to && !anchor.current!.contains(to as Node)) setOpen(false) }}>
       <button ref={trigger} type="button" class={`${buttonClass}${pressed ? ' on' : ''}`} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open}
         aria-controls={open ? menuId : undefined} disabled={disabled} onClick={() => setOpen(!open)}>
         {button}
       </button>
       {open && (
-        <div id={menuId} class={`menu ${align === 'left' ? 'from-left' : ''} ${upward ? 'upward' : ''}`} role="menu" aria-label={label}
-          onClick={(event) => {
-            if (!(event.target as Element).closest('[role^="menuitem"]')) return
-            setOpen(false)
-            trigger.current?.focus()
-          }}>
-          {children}
+        <div class={`menu ${align === 'left' ? 'from-left' : ''} ${upward ? 'upward' : ''}`}>
+          {head}
+          <div id={menuId} role="menu" aria-label={label}
+            onClick={(event) => {
+              if (!(event.target as Element).closest('[role^="menuitem"]')) return
+              setOpen(false)
+              trigger.current?.focus()
+            }}>
+            {children}
+          </div>
         </div>
       )}
     </div>

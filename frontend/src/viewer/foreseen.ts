@@ -2,7 +2,7 @@
 import { difference, union, type Mask } from './mask.ts'
 import { leavingOf, type ObjectEdit } from './object_edits.ts'
 import type { Session } from './session.ts'
-import { editable, gap, resultOf, shapeBetween, type MaskEdit } from './slice_edits.ts'
+import { editable, gap, resultOf, shapesBetween, type MaskEdit } from './slice_edits.ts'
 
 export type Foreseeable = MaskEdit | `${ObjectEdit}Objects` | 'copyPrevious' | 'copyNext' | 'interpolate'
 
@@ -16,7 +16,7 @@ export function foreseen(session: Session, what: Foreseeable): Mask | null {
     case 'copyNext': return union(here, masks.get(labelId, slice + 1))
     case 'interpolate': {
       const ends = gap(session)
-      return ends && shapeBetween(session, labelId, ends, slice)
+      return ends && shapesBetween(session, labelId, ends)(slice)
     }
     case 'largestObjects': case 'removeSmallObjects': case 'splitObjects': {
       const leaving = leavingOf(session, what.replace('Objects', '') as ObjectEdit).find((part) => part.slice === slice)

@@ -3,11 +3,13 @@
 import { area, ByteMask, difference, emptyMask, intersection, isEmpty, objectAt, union, type Box, type Mask } from './mask.ts'
 import { signedDistance, type PixelMm } from './morphology.ts'
 
-/** `share` is 0 at `a` and 1 at `b`. */
-export function between(a: Mask, b: Mask, share: number, pixelMm: PixelMm): Mask {
-  return pairsOf(a, b, pixelMm).map(([from, to]) => morphed(from, to, share, pixelMm)).reduce(union, emptyMask(a.rows, a.columns))
+/** `share` is 0 at `a` and 1 at `b`. What does not depend on it is computed once: a gap has hundreds of slices. */
+export function between(a: Mask, b: Mask, pixelMm: PixelMm): Shape {
+  const shapes = pairsOf(a, b, pixelMm).map(([from, to]) => morphed(from, to, pixelMm)), nothing = emptyMask(a.rows, a.columns)
+  return (share) => shapes.map((shape) => shape(share)).reduce(union, nothing)
 }
 
+type Shape = (share: number) => Mask
 type Pair = readonly [from: Mask, to: Mask]
 
 /** What becomes what. One side is empty where an object has no partner. */
@@ -53,24 +55,29 @@ function* withNearest(pairs: readonly Pair[], alone: readonly Mask[], pixelMm: P
 }
 
 /** The zero line of the signed distances, weighted, with both masks moved to where the middle would be by then. */
-function morphed(from: Mask, to: Mask, share: number, pixelMm: PixelMm): Mask {
+function morphed(from: Mask, to: Mask, pixelMm: PixelMm): Shape {
   const { rows, columns } = from
-  const whole = isEmpty(from) ? to : from
-  if (isEmpty(from) || isEmpty(to)) return shrunk(whole, isEmpty(from) ? 1 - share : share, pixelMm)
+  if (isEmpty(to)) return shrunk(from, pixelMm)
+  if (isEmpty(from)) {
+    const shape = shrunk(to, pixelMm)
+    return (share) => shape(1 - share)
+  }
   const first = new ByteMask(rows, columns).load(from), second = new ByteMask(rows, columns).load(to)
   const p = middleOf(from, pixelMm), q = middleOf(to, pixelMm)
-  const [fromX, toX] = shares((q.x - p.x) / pixelMm.column, share), [fromY, toY] = shares((q.y - p.y) / pixelMm.row, share)
   const box = grown(first.box, second.box, rows, columns)
   const da = signedDistance(first, box, pixelMm), db = signedDistance(second, box, pixelMm)
   const result = new ByteMask(rows, columns)
   result.box = box
-  for (let y = box.y0; y <= box.y1; y++) {
-    for (let x = box.x0; x <= box.x1; x++) {
-      const value = (1 - share) * valueAt(da, box, x - fromX, y - fromY) + share * valueAt(db, box, x + toX, y + toY)
-      result.bytes[y * columns + x] = value < 0 ? 1 : 0
+  return (share) => {
+    const [fromX, toX] = shares((q.x - p.x) / pixelMm.column, share), [fromY, toY] = shares((q.y - p.y) / pixelMm.row, share)
+    for (let y = box.y0; y <= box.y1; y++) {
+      for (let x = box.x0; x <= box.x1; x++) {
+        const value = (1 - share) * valueAt(da, box, x - fromX, y - fromY) + share * valueAt(db, box, x + toX, y + toY)
+        result.bytes[y * columns + x] = value < 0 ? 1 : 0
+      }
     }
+    return result.toMask()
   }
-  return result.toMask()
 }
 
 /** How far the one end goes and how far the other still has to, in whole voxels. */
@@ -80,15 +87,17 @@ function shares(way: number, share: number): readonly [done: number, left: numbe
 }
 
 /** An object on its way to nothing (`share` 1). */
-function shrunk(mask: Mask, share: number, pixelMm: PixelMm): Mask {
+function shrunk(mask: Mask, pixelMm: PixelMm): Shape {
   const bytes = new ByteMask(mask.rows, mask.columns).load(mask), box = grown(bytes.box, bytes.box, mask.rows, mask.columns)
   const distance = signedDistance(bytes, box, pixelMm), deepest = distance.reduce((least, value) => Math.min(least, value), 0)
   const width = box.x1 - box.x0 + 1
   bytes.box = box
-  distance.forEach((value, n) => {
-    bytes.bytes[(Math.floor(n / width) + box.y0) * mask.columns + (n % width) + box.x0] = value < share * deepest ? 1 : 0
-  })
-  return bytes.toMask()
+  return (share) => {
+    distance.forEach((value, n) => {
+      bytes.bytes[(Math.floor(n / width) + box.y0) * mask.columns + (n % width) + box.x0] = value < share * deepest ? 1 : 0
+    })
+    return bytes.toMask()
+  }
 }
 
 /** Beside the box as at its edge. */

@@ -47,10 +47,10 @@ export function figuresOf(grid: VolumeGrid, { kind, axis, points }: Measuring): 
   }
 }
 
-/** Figures as one reads them beside the picture, a line each; `unit` is of the values. Pictures without a patient are
- *  measured in pixels. */
-export function linesOf(figures: Figures, unit: string, anatomical: boolean): readonly string[] {
-  const mm = anatomical ? 'mm' : 'px'
+/** Figures as one reads them beside the picture, a line each; `unit` is of the values. Where pixels have
+ *  no size, they are counted. */
+export function linesOf(figures: Figures, unit: string, sizesKnown: boolean): readonly string[] {
+  const mm = sizesKnown ? 'mm' : 'px'
   const { length_mm: length, angle_deg: angle, long_mm: long, short_mm: short, area_mm2: area, mean, sd } = figures
   const lines: string[] = []
   if (length !== undefined) lines.push(`${length.toFixed(1)} ${mm}`)

@@ -2,13 +2,13 @@
 // measurements. A function of the session and one of its panes; renderer.ts puts the commands on a canvas.
 import { toScreen } from './camera.ts'
 import { traceRings } from './contour.ts'
-import { planeOf, sliceAxes, sliceOf, slicePoint, type Plane, type ScreenPoint, type SlicePoint } from './geometry.ts'
+import { planeOf, sliceAxes, sliceOf, slicePoint, type ScreenPoint, type SlicePoint } from './geometry.ts'
 import { ByteMask, type Mask } from './mask.ts'
 import { figuresOf, linesOf, type Figures, type Measuring } from './measuring.ts'
 import type { Session } from './session.ts'
 import { corners, gripAt } from './tools/grip.ts'
 import { paints } from './tools/host.ts'
-import type { ViewState } from './view_state.ts'
+import type { PlaneName, ViewState } from './view_state.ts'
 
 /** Small while nobody has touched them, raised for the newest and for the one under the pointer. */
 export type PromptSize = 'small' | 'plain' | 'raised'
@@ -24,7 +24,9 @@ export type Draw =
   | { readonly kind: 'text'; readonly at: ScreenPoint; readonly text: string; readonly color: string; readonly align: 'left' | 'center' | 'right' }
 
 /** As in 3D Slicer and OHIF: the line of a plane has the plane's colour. */
-export const PLANE_COLORS: Readonly<Record<Plane, string>> = { axial: '#f0503c', sagittal: '#e6c832', coronal: '#50c878' }
+export const PLANE_COLORS: Readonly<Record<PlaneName, string>> = {
+  axial: '#f0503c', sagittal: '#e6c832', coronal: '#50c878', xy: '#f0503c', yz: '#e6c832', xz: '#50c878',
+}
 
 /** As the discs of points are coloured (renderer.ts); the sign tells them apart, too. */
 export const POSITIVE = '#3ddc84'
@@ -34,10 +36,16 @@ const ERASER = '#ffb4a8'
 const MEASURED = '#ffe066'
 const LINKED = '#8fd0ff'
 const EDGE_PX = 18
-/** The controls over the picture's upper edge need this much. */
-const CONTROLS_PX = 640
+/** What stands over a picture's upper edge reaches its middle where it is not as wide as this; below the other width it
+ *  takes two rows over the main one. */
+const CONTROLS_PX = 840
+const NARROW_PX = 460
+const CONTROLS_ROW_PX = 36
 const CROSSHAIR_GAP_PX = 12
 const LENS_PX = 110
+/** About as wide as a letter of the renderer's font, and how far figures stand from what was measured. */
+const LETTER_PX = 8.5
+const BESIDE_PX = 10
 const LENS_FACTOR = 2.5
 
 export function drawOverlay(session: Session, view: ViewState = session.view): readonly Draw[] {
@@ -47,10 +55,8 @@ export function drawOverlay(session: Session, view: ViewState = session.view): r
     out.push({ kind: 'lens', at: view.pointer.value, radius: LENS_PX, factor: LENS_FACTOR })
   }
   if (view.crosshair.value || session.tool.value === 'probe') crosshair(view, out)
-  if (view.volume.anatomical) {
-    letters(view, out)
-    scaleBar(view, out)
-  }
+  if (view.volume.sidesKnown) letters(view, view === session.view, out)
+  if (view.volume.sizesKnown) scaleBar(view, out)
   measurements(session, view, out)
   if (view === session.view) {
     prompts(session, out)
@@ -171,14 +177,16 @@ function crosshair(view: ViewState, out: Draw[]): void {
   }
 }
 
-function letters(view: ViewState, out: Draw[]): void {
+/** `main`: the controls of all pictures stand over it. */
+function letters(view: ViewState, main: boolean, out: Draw[]): void {
   const { left, right, top, bottom } = view.letters.value
   const { width, height } = view.viewport.value
   const put = (text: string, x: number, y: number) =>
     out.push({ kind: 'text', text, at: [x, y] as unknown as ScreenPoint, color: WHITE, align: 'center' })
   put(left, EDGE_PX, height / 2)
   put(right, width - EDGE_PX, height / 2)
-  put(top, width / 2, width < CONTROLS_PX ? 2 * EDGE_PX + 16 : EDGE_PX) // below what stands over a narrow picture
+  const rows = width >= CONTROLS_PX ? 0 : width >= NARROW_PX || !main ? 1 : 2
+  put(top, width / 2, EDGE_PX + rows * CONTROLS_ROW_PX)
   put(bottom, width / 2, height - EDGE_PX)
 }
 
@@ -234,8 +242,13 @@ function measured(view: ViewState, { kind, points }: Measuring, figures: Figures
   } else for (let n = 1; n < points.length; n++) line(points[n - 1], points[n])
   if (kind !== 'rectangle' && kind !== 'ellipse') for (const p of points) out.push({ kind: 'ellipse', at: screen(p), radiusX: 2.5, radiusY: 2.5, color: MEASURED })
   const [x, y] = screen(points[1])
-  for (const [n, text] of linesOf(figures, view.volume.unit, view.volume.anatomical).entries()) {
-    out.push({ kind: 'text', text, at: [x + 10, y - 12 + 18 * n] as unknown as ScreenPoint, color: MEASURED, align: 'left' })
+  const lines = linesOf(figures, view.volume.unit, view.volume.sizesKnown)
+  const wide = LETTER_PX * Math.max(...lines.map((text) => text.length)) + BESIDE_PX
+  const { width } = view.viewport.value
+  const align = x + wide > width && x - wide > 0 ? 'right' : 'left' // where it is not cut off
+  for (const [n, text] of lines.entries()) {
+    const at = [align === 'left' ? x + BESIDE_PX : x - BESIDE_PX, y - 12 + 18 * n] as unknown as ScreenPoint
+    out.push({ kind: 'text', text, at, color: MEASURED, align })
   }
 }
 

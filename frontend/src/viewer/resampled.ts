@@ -6,12 +6,15 @@ import { contains, type ByteMask, type Mask } from './mask.ts'
 /** What a picture needs of masks that are laid over it. */
 export type MaskSource = Pick<LabelMasks, 'loadInto'>
 
+/** Masks of acquisition slices. */
+export type SliceMasks = Pick<LabelMasks, 'slices' | 'get'>
+
 export class ResampledMasks implements MaskSource {
-  readonly #masks: LabelMasks
+  readonly #masks: SliceMasks
   readonly #map: (kji: Triple) => Triple
 
   /** `masks` are of the grid `from`, what is shown lies on `to`. */
-  constructor(masks: LabelMasks, from: VolumeGrid, to: VolumeGrid) {
+  constructor(masks: SliceMasks, from: VolumeGrid, to: VolumeGrid) {
     this.#masks = masks
     this.#map = gridMap(to, from)
   }

@@ -119,7 +119,9 @@ export class Scene {
   #over(drawn: Drawn): void {
     const elsewhere = this.#earlier === null ? 'earlier' : 'now'
     for (const [n, over] of this.#session.laidOver.value.entries()) {
-      if (over.on !== elsewhere && this.#session.isVisible(over.labelId)) drawn.fill(this.#laidOver(n, over), over.color, LAID_OVER_OPACITY, over.pattern)
+      if (over.on === elsewhere || !this.#session.isVisible(over.labelId)) continue
+      if (over.hatch !== undefined) drawn.outline(this.#laidOver(n, over), over.color, over.hatch)
+      else drawn.fill(this.#laidOver(n, over), over.color, LAID_OVER_OPACITY, over.pattern)
     }
   }
 

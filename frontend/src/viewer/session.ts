@@ -67,6 +67,8 @@ export class Session {
   readonly exclusive = signal(false)
   /** The project's label set is exclusive: hidden labels yield too, and nobody switches it off. */
   readonly alwaysExclusive: boolean
+  /** The masks are as they are stored: before that nobody draws on them. */
+  readonly masksReady = signal(true)
   /** What is kept, of all planes. */
   readonly measurements = signal<readonly Measured[]>([])
   /** The prompt that is being dragged. */
@@ -105,7 +107,8 @@ export class Session {
   /** What is shown in place of the masks of now. */
   readonly earlier = computed(() => (this.flipped.value ? this.before.value : null))
   /** Brush and eraser work in all planes, on a label that is seen as it is now, for those who may annotate. */
-  readonly canPaint = computed(() => !this.#readOnly && this.activeLabelId.value !== null && this.earlier.value === null)
+  readonly canPaint = computed(() =>
+    !this.#readOnly && this.masksReady.value && this.activeLabelId.value !== null && this.earlier.value === null)
   /** Everything else that draws or asks needs the acquisition plane. */
   readonly canDraw = computed(() => this.canPaint.value && this.view.axis.value === 0)
   /** The draft of the visible slice. */

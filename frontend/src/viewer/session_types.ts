@@ -2,6 +2,7 @@
 import type { Answer, Draft, Prompt } from './draft.ts'
 import type { SlicePoint } from './geometry.ts'
 import type { Wire } from './livewire.ts'
+import type { Hatch } from './hatch.ts'
 import type { Mask } from './mask.ts'
 import type { Measuring } from './measuring.ts'
 import type { Pattern } from './pattern.ts'
@@ -25,6 +26,8 @@ export interface LaidOver<Masks extends MaskSource = MaskSource> {
   readonly color: string
   readonly masks: Masks
   readonly pattern?: Pattern
+  /** Nobody accepted it: it is hatched. */
+  readonly hatch?: Hatch
   /** Only over the masks of now, or only over the earlier ones beside them; everywhere if not given. */
   readonly on?: 'now' | 'earlier'
 }

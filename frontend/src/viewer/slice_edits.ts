@@ -162,7 +162,8 @@ export function interpolate(session: Session): void {
   if (ends === null) return
   const [below, above] = ends, labelId = session.activeLabelId.value!
   session.edits.history.mark()
-  session.edits.change(labelId, range(below + 1, above).map((slice) => ({ slice, flips: shapeBetween(session, labelId, [below, above], slice) })), 'interpolation')
+  const shapeOf = shapesBetween(session, labelId, ends)
+  session.edits.change(labelId, range(below + 1, above).map((slice) => ({ slice, flips: shapeOf(slice) })), 'interpolation')
 }
 
 /** Fills all gaps between slices of the active label, as one revision. Slices of which somebody said that the label is not
@@ -172,15 +173,20 @@ export function interpolateAll(session: Session): void {
   if (labelId === null) return
   const absent = session.suggestions.declinedOf(labelId)
   const drawn = edits.masks.slices(labelId).toSorted((a, b) => a - b)
-  const parts = drawn.slice(1).flatMap((above, n) =>
-    range(drawn[n] + 1, above).filter((slice) => absent.get(slice) !== 'absent').map((slice) => ({ slice, flips: shapeBetween(session, labelId, [drawn[n], above], slice) })))
+  const parts = drawn.slice(1).flatMap((above, n) => {
+    const open = range(drawn[n] + 1, above).filter((slice) => absent.get(slice) !== 'absent')
+    if (open.length === 0) return []
+    const shapeOf = shapesBetween(session, labelId, [drawn[n], above])
+    return open.map((slice) => ({ slice, flips: shapeOf(slice) }))
+  })
   edits.history.mark()
   edits.change(labelId, parts, 'interpolation')
 }
 
-/** The shape of the label on a slice of a gap, from the slices that bound it. */
-export function shapeBetween({ view, edits }: Session, labelId: string, [below, above]: readonly [number, number], slice: number): Mask {
-  return between(edits.masks.get(labelId, below), edits.masks.get(labelId, above), (slice - below) / (above - below), slicePixelMm(view.volume, 0))
+/** The shape of the label on each slice of a gap, from the slices that bound it. */
+export function shapesBetween({ view, edits }: Session, labelId: string, [below, above]: readonly [number, number]): (slice: number) => Mask {
+  const shape = between(edits.masks.get(labelId, below), edits.masks.get(labelId, above), slicePixelMm(view.volume, 0))
+  return (slice) => shape((slice - below) / (above - below))
 }
 
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)

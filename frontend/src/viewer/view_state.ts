@@ -7,7 +7,7 @@ import {
 } from './camera.ts'
 import {
   AS_STORED, clampVoxel, displayOrientation, edgeLetters, mirrored, orientationWith, planeOf, slicePixelMm, sliceShape,
-  turnedClockwise, voxelAt, type Axis, type EdgeLetters, type Orientation, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
+  turnedClockwise, voxelAt, type Axis, type EdgeLetters, type Orientation, type Plane, type ScreenPoint, type SlicePoint, type Triple, type VolumeGrid, type VoxelIndex,
 } from './geometry.ts'
 import type { Measuring } from './measuring.ts'
 import type { SliceImage, WindowLevel } from './windowing.ts'
@@ -15,9 +15,12 @@ import type { SliceImage, WindowLevel } from './windowing.ts'
 export interface ViewedVolume extends VolumeGrid {
   readonly channels: number
   readonly valueRange: readonly [lowest: number, highest: number]
-  /** False for pictures that are no cross-section of a patient (photographs, microscopy): shown as they are stored. */
-  readonly anatomical: boolean
-  /** Of the values: 'HU' for CT, else ''. */
+  /** False where nobody said which side of the patient is where (photographs, microscopy, many X-rays and ultrasound): shown
+   *  as they are stored, without letters. */
+  readonly sidesKnown: boolean
+  /** False where a pixel has no size in millimetres. */
+  readonly sizesKnown: boolean
+  /** Of the values: 'HU', 'SUV'; '' where they have none. */
   readonly unit: string
 }
 
@@ -194,7 +197,7 @@ export class ViewState {
 
   /** The orientations are kept as radiologists look; seen from the head, left and right change places. */
   #swapped(orientation: Orientation): Orientation {
-    const swap = this.neurological.value && this.volume.anatomical && planeOf(this.volume, this.axis.value) !== 'sagittal'
+    const swap = this.neurological.value && this.volume.sidesKnown && planeOf(this.volume, this.axis.value) !== 'sagittal'
     return swap ? mirrored(orientation, 'horizontal') : orientation
   }
 
@@ -204,8 +207,8 @@ export class ViewState {
   }
 
   #customary(): PerAxis<Orientation> {
-    const { anatomical, axisLetters } = this.volume
-    const of = (axis: Axis) => (anatomical ? displayOrientation(axisLetters, axis) : AS_STORED)
+    const { sidesKnown, axisLetters } = this.volume
+    const of = (axis: Axis) => (sidesKnown ? displayOrientation(axisLetters, axis) : AS_STORED)
     return [of(0), of(1), of(2)]
   }
 }
@@ -220,4 +223,11 @@ export function planesOf(volume: VolumeGrid): readonly Axis[] {
     const { rows, columns } = sliceShape(volume, axis)
     return axis === 0 || (rows > 1 && columns > 1)
   })
+}
+
+/** What a plane is called: by the directions of the grid where nobody knows those of the patient. */
+export type PlaneName = Plane | 'xy' | 'xz' | 'yz'
+
+export function planeNameOf(volume: ViewedVolume, axis: Axis): PlaneName {
+  return volume.sidesKnown ? planeOf(volume, axis) : (['xy', 'xz', 'yz'] as const)[axis]
 }

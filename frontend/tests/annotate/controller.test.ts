@@ -8,7 +8,7 @@ import type { RevisionIn } from '../../src/api/types.ts'
 import { slicePoint } from '../../src/viewer/geometry.ts'
 import { toCoco } from '../../src/viewer/mask.ts'
 import { rectangle } from '../viewer/support.ts'
-import { FakeServer, Refusal, settle } from './support.ts'
+import { FakeServer, later, Refusal, settle } from './support.ts'
 
 const ROWS = 10, COLUMNS = 12, SLICES = 6
 const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(ROWS, COLUMNS, x0, y0, x1, y1)
@@ -46,7 +46,7 @@ function world() {
       id: 'v', case_id: 'c', project_id: 'p', name: 'CT', modality: 'CT', shape_kji: [SLICES, ROWS, COLUMNS],
       spacing_kji_mm: [5, 1, 2], axis_letters: ['S', 'P', 'L'], affine_lps: [[0, 0, 2, 0], [0, 1, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1]],
       dtype: 'uint8', channels: 1, value_range: [0, 255], windows: [{ name: 'Soft tissue', width: 400, center: 40 }],
-      model_window: null, warnings: [], study: {}, series: {}, source_kind: 'dicom', pixels: 'now', text_risk: null, text_checked_at: null, voxel_volume_mm3: 10,
+      model_window: null, warnings: [], study: {}, series: {}, source_kind: 'dicom', unit: 'HU', sides_known: true, sizes_known: true, pixels: 'now', text_risk: null, text_checked_at: null, voxel_volume_mm3: 10,
     }))
     .on('GET', /api\/me$/, () => ({ id: 'me', auto_learn: true, keys: {} }))
     .on('GET', /c\/measurements$/, () => ({ items: [measurement('m0')], next_cursor: null }))
@@ -71,6 +71,7 @@ const page = { palette() {}, keys() {}, measurements() {}, importMasks() {}, pro
 async function open(server: FakeServer, more: Partial<AnnotatorOptions> = {}) {
   const storage = new MemoryStorage()
   const annotator = await openAnnotator({ api: server, projectId: 'p', labels: LABELS, volumeId: 'v', page, storage: () => storage, ...more })
+  await annotator.ready
   annotator.setSlice(3)
   await settle()
   return annotator
@@ -87,6 +88,22 @@ test('an open volume says what it is, and what is annotated where', async (t) =>
   assert.deepEqual([liver.voxels, liver.volumeMl, liver.slices, liver.active], [9, 0.09, 1, true])
   assert.deepEqual([kidney.voxels, kidney.active], [0, false])
   assert.deepEqual(annotator.marks.value.map((mark) => mark.labels), [0, 0, 0, 1, 0, 0])
+})
+
+test('the picture does not wait for the masks; nobody draws before they are there', async (t) => {
+  const { server, revisions } = world()
+  const masks = later<unknown>()
+  const annotator = await openAnnotator({
+    api: server.on('GET', /a1\/masks$/, () => masks.promise), projectId: 'p', labels: LABELS, volumeId: 'v', page, storage: () => new MemoryStorage(),
+  })
+  t.after(() => annotator.close())
+  await settle()
+  assert.deepEqual([annotator.picture.value.kind, annotator.masksReady.value, annotator.canDraw.value], ['shown', false, false])
+  annotator.setSlice(3)
+  annotator.clearSlice()
+  masks.give({ head: 'r0', sequence: 1, slices: { 3: toCoco(rect(2, 2, 4, 4)) } })
+  await annotator.ready
+  assert.deepEqual([annotator.labels.value[0].voxels, annotator.canDraw.value, revisions.length], [9, true, 0])
 })
 
 test('copying, clearing and undoing travel to the server as flips, each on top of the one before', async (t) => {

@@ -15,40 +15,40 @@ const disc = (cx: number, cy: number, r: number) => maskOf(Array.from({ length: 
 
 test('between two masks lie shapes between them: ends are the ends, discs grow evenly, moved ones move', () => {
   const small = disc(20, 20, 5), large = disc(20, 20, 15)
-  assert.ok(sameMask(between(small, large, 0, SQUARE_MM), small))
-  assert.ok(sameMask(between(small, large, 1, SQUARE_MM), large))
-  const middle = area(between(small, large, 0.5, SQUARE_MM))
+  assert.ok(sameMask(between(small, large, SQUARE_MM)(0), small))
+  assert.ok(sameMask(between(small, large, SQUARE_MM)(1), large))
+  const middle = area(between(small, large, SQUARE_MM)(0.5))
   assert.ok(Math.abs(Math.sqrt(middle / Math.PI) - 10) < 0.5, `radius ${Math.sqrt(middle / Math.PI)}`)
-  const moved = between(disc(15, 20, 8), disc(25, 20, 8), 0.5, SQUARE_MM)
+  const moved = between(disc(15, 20, 8), disc(25, 20, 8), SQUARE_MM)(0.5)
   assert.ok(Math.abs(area(moved) / area(disc(20, 20, 8)) - 1) < 0.05, 'not pinched on its way')
   assert.ok(rowsOf(moved)[20][20] === '1' && rowsOf(moved)[20][10] === '0' && rowsOf(moved)[20][30] === '0')
 })
 
 test('distances are millimetres: where rows are far apart a shape shrinks along columns first', () => {
   const wide = rectangle(21, 41, 0, 8, 40, 12), narrow = rectangle(21, 41, 20, 0, 20, 20)
-  const square = rowsOf(between(wide, narrow, 0.5, SQUARE_MM))
-  const tall = rowsOf(between(wide, narrow, 0.5, { row: 10, column: 1 }))
+  const square = rowsOf(between(wide, narrow, SQUARE_MM)(0.5))
+  const tall = rowsOf(between(wide, narrow, { row: 10, column: 1 })(0.5))
   const width = (rows: string[]) => [...rows[10]].filter((bit) => bit === '1').length
   assert.ok(width(tall) > width(square), `${width(tall)} and ${width(square)}`)
 })
 
 test('a vessel that runs obliquely is not lost between slices where it does not overlap itself', () => {
-  const middle = between(disc(12, 12, 4), disc(22, 17, 4), 0.5, SQUARE_MM)
+  const middle = between(disc(12, 12, 4), disc(22, 17, 4), SQUARE_MM)(0.5)
   assert.ok(contains(middle, 17, 15) && !contains(middle, 12, 12) && !contains(middle, 22, 17))
   assert.ok(Math.abs(area(middle) / area(disc(12, 12, 4)) - 1) < 0.15, String(area(middle)))
 })
 
 test('what has nothing to become shrinks where it is, and does not pull at the others', () => {
   const kept = disc(10, 10, 5), ends = disc(32, 32, 4)
-  const middle = between(union(kept, ends), kept, 0.5, SQUARE_MM)
+  const middle = between(union(kept, ends), kept, SQUARE_MM)(0.5)
   assert.ok(contains(middle, 32, 32) && !contains(middle, 32, 35))
-  assert.equal(area(middle) - area(between(ends, emptyMask(40, 40), 0.5, SQUARE_MM)), area(kept))
-  assert.ok(isEmpty(between(ends, emptyMask(40, 40), 1, SQUARE_MM)))
+  assert.equal(area(middle) - area(between(ends, emptyMask(40, 40), SQUARE_MM)(0.5)), area(kept))
+  assert.ok(isEmpty(between(ends, emptyMask(40, 40), SQUARE_MM)(1)))
 })
 
 test('two that become one stay together', () => {
   const two = union(disc(12, 20, 4), disc(26, 20, 4)), one = disc(19, 20, 11)
-  const middle = between(two, one, 0.5, SQUARE_MM)
+  const middle = between(two, one, SQUARE_MM)(0.5)
   assert.ok(area(middle) > area(two) && area(middle) < area(one))
   assert.ok(contains(middle, 12, 20) && contains(middle, 26, 20))
 })

@@ -8,10 +8,11 @@ import {
 } from '../../src/viewer/geometry.ts'
 import { LabelMasks } from '../../src/viewer/label_masks.ts'
 import { linkViews } from '../../src/viewer/linked.ts'
-import { ByteMask } from '../../src/viewer/mask.ts'
+import { area, ByteMask } from '../../src/viewer/mask.ts'
 import { ResampledMasks } from '../../src/viewer/resampled.ts'
+import { shownMasks } from '../../src/viewer/shown_masks.ts'
 import { ViewState, type ViewedVolume } from '../../src/viewer/view_state.ts'
-import { allOrientations, LIVER, rectangle, volume } from './support.ts'
+import { allOrientations, LIVER, openSession, rectangle, show, volume } from './support.ts'
 
 /** Sagittal slices of other spacings that lean by 12 degrees about the front-back axis, somewhere else. */
 function leaning(): ViewedVolume {
@@ -142,4 +143,23 @@ test('masks on another grid: each voxel holds what the nearest voxel of theirs h
     }
     assert.ok(inside > 50)
   }
+})
+
+test('pictures of other grids are shown what the own ones show: a draft takes the place of a suggestion and of what it re-opened', () => {
+  const { session } = openSession()
+  const full = rectangle(24, 32, 2, 2, 9, 9), proposed = rectangle(24, 32, 12, 4, 20, 9)
+  const shown = shownMasks(session)
+  const at = (slice: number) => [shown.accepted, shown.suggested, shown.drafted].map((masks) => (masks.slices(LIVER).includes(slice) ? area(masks.get(LIVER, slice)) : 0))
+  session.edits.replaceMask(LIVER, 2, full)
+  session.edits.replaceMask(LIVER, 3, full)
+  session.suggestions.put([2, 4].map((slice) => ({
+    id: `s${slice}`, labelId: LIVER, slice, mask: proposed, confidence: 0.9, prompts: [], instanceBoxes: [], model: 'm', learnedPrompt: null,
+  })))
+  assert.deepEqual([2, 3, 4].map(at), [[64, 54, 0], [64, 0, 0], [0, 54, 0]])
+  show(session, 3)
+  session.addPrompt({ kind: 'point', x: 4, y: 4, positive: true }, false) // re-opens the object
+  assert.deepEqual(at(3), [0, 0, 64])
+  show(session, 4)
+  session.addPrompt({ kind: 'point', x: 14, y: 6, positive: true }, false) // takes the suggestion
+  assert.deepEqual(at(4), [0, 0, 54])
 })

@@ -8,7 +8,7 @@ import { drawOverlay, formatMm, scaleBarMm } from '../../src/viewer/overlay.ts'
 import { Scene } from '../../src/viewer/scene.ts'
 import { screenPoint } from '../../src/viewer/camera.ts'
 import { createLut, fillLut } from '../../src/viewer/windowing.ts'
-import { KIDNEY, LIVER, openSession, over, rectangle, show } from './support.ts'
+import { KIDNEY, LIVER, openSession, over, rectangle, show, volume } from './support.ts'
 
 const rect = (x0: number, y0: number, x1: number, y1: number) => rectangle(24, 32, x0, y0, x1, y1)
 
@@ -118,6 +118,27 @@ test('the overlay shows prompts by sign, the box, the brush in millimetres, and 
   assert.equal(disc.radiusX, 2 * session.view.view.value.camera.zoom)
   const letters = draws.filter((d) => d.kind === 'text' && d.text.length === 1)
   assert.deepEqual(letters.map((d) => d.kind === 'text' && d.text), ['R', 'L', 'A', 'P'])
+})
+
+test('letters need known sides and the scale bar known sizes; what is measured is then counted in pixels', () => {
+  const words = (known: { sidesKnown: boolean; sizesKnown: boolean }) => {
+    const { session } = openSession({ ...volume(), ...known })
+    session.view.measuring.value = { kind: 'length', axis: 0, index: 2, points: [slicePoint(2, 3), slicePoint(5, 7)] }
+    return drawOverlay(session).flatMap((d) => (d.kind === 'text' ? [d.text] : []))
+  }
+  assert.deepEqual(words({ sidesKnown: true, sizesKnown: true }), ['R', 'L', 'A', 'P', '5 mm', '5.0 mm'])
+  assert.deepEqual(words({ sidesKnown: false, sizesKnown: true }), ['5 mm', '5.0 mm'])
+  assert.deepEqual(words({ sidesKnown: false, sizesKnown: false }), ['5.0 px'])
+})
+
+test('figures that would be cut off at the right edge stand left of what was measured', () => {
+  const { session } = openSession()
+  const alignOf = (column: number) => {
+    session.view.measuring.value = { kind: 'length', axis: 0, index: 2, points: [slicePoint(8, 4), slicePoint(column, 4)] }
+    const figures = drawOverlay(session).find((d) => d.kind === 'text' && d.text.endsWith(' mm') && d.color === '#ffe066')
+    return figures?.kind === 'text' ? figures.align : null
+  }
+  assert.deepEqual([alignOf(12), alignOf(31)], ['left', 'right'])
 })
 
 test('the crosshair is where the other planes are, in their colours', () => {

@@ -24,7 +24,7 @@ export function volume(
 ): ViewedVolume {
   const columns = axisLetters.map((letter, axis) => DIRECTION[letter].map((part) => part * spacingKjiMm[axis]))
   const affineLps: Affine = [0, 1, 2].map((row) => [columns[0][row], columns[1][row], columns[2][row], 0])
-  return { shapeKji, spacingKjiMm, axisLetters, affineLps, channels: 1, valueRange: [0, 100], anatomical: true, unit: 'HU' }
+  return { shapeKji, spacingKjiMm, axisLetters, affineLps, channels: 1, valueRange: [0, 100], sidesKnown: true, sizesKnown: true, unit: 'HU' }
 }
 
 export const LIVER = 'label-liver'

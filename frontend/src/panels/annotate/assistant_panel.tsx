@@ -21,7 +21,7 @@ export interface AssistantPanelProps {
 export function AssistantPanel({ annotator, page, mayAnnotate, workerless }: AssistantPanelProps) {
   const text = t().annotate
   const known = annotator.assistant.value
-  const state: AssistantState = workerless && known.kind !== 'offline' ? { kind: 'no_worker', problem: null } : known
+  const state: AssistantState = workerless && known.kind !== 'offline' ? { kind: 'no_worker', problem: null } : annotator.masksReady.value ? known : { kind: 'encoding' }
   const proposal = annotator.proposal.value
   const accept = actionById('proposal.accept')
   const reject = actionById('proposal.reject')
@@ -80,6 +80,7 @@ function Idle({ annotator, state }: { annotator: Annotator; state: AssistantStat
   const trouble = ['no_worker', 'offline', 'failed'].includes(state.kind)
   const tool = annotator.tool.value
   if (annotator.labels.value.length === 0) return null
+  if (!annotator.masksReady.value) return <p class="soft"><span class="spinner" /> {text.masksLoading}</p>
   const manual: Partial<Record<ToolId, string>> = text.manual, paints = annotator.canPaint.value && (tool === 'brush' || tool === 'eraser')
   if (!annotator.canDraw.value && !paints) return <p class="soft">{text.planeReadOnly}</p>
   if (manual[tool]) return <p class="soft">{keysIn(manual[tool])}</p>

@@ -23,7 +23,7 @@ export function BrushOptions({ annotator }: { annotator: Annotator }) {
         <span>{text.brushSize}</span>
         <input type="range" min={0} max={100} step={1} value={sliderOfRadius(radius)} onKeyDown={ownKeys}
           onInput={(event) => annotator.setBrushRadiusMm(radiusOfSlider(event.currentTarget.valueAsNumber))} />
-        <output>{formatNumber(2 * radius, language.value, radius < 5 ? 1 : 0)} mm</output>
+        <output>{formatNumber(2 * radius, language.value, radius < 5 ? 1 : 0)} {annotator.volume.sizesKnown ? 'mm' : 'px'}</output>
       </label>
       <span class="plane-switch" role="group" aria-label={text.brushShape} onMouseDown={keepFocus}>
         {BRUSH_SHAPES.map((shape) => (

@@ -6,6 +6,7 @@ import { formatNumber } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { PLANE_COLORS } from '../../viewer/overlay.ts'
 import { PictureStateView } from './picture_state.tsx'
+import { Readout } from './readout.tsx'
 import { WindowMenu } from './window_menu.tsx'
 
 /** Slices that lean less are as good as parallel. */
@@ -29,6 +30,7 @@ export function CompanionPane({ companion }: { companion: Companion }) {
         {companion.elsewhere && <div class="pane-note alert">{text.otherFrame}</div>}
       </div>
       <div class="corner top-right"><WindowMenu of={companion} keys={false} onOpenWith={null} /></div>
+      {beyond === 0 && <Readout of={companion} />}
       {beyond > 0
         ? <p class="beyond" role="status">{text.beyond(formatNumber(beyond, language.value, 0))}</p>
         : <PictureStateView state={companion.picture.value} />}

@@ -2,7 +2,7 @@
 
 import type { Annotator, LabelState } from '../../annotate/annotator.ts'
 import { actionById } from '../../annotate/actions.ts'
-import { formatMillilitres } from '../../i18n/format.ts'
+import { formatExtent } from '../../i18n/format.ts'
 import { language, t } from '../../i18n/text.ts'
 import { Icon } from '../icon.tsx'
 import { keepFocus } from './action_button.tsx'
@@ -70,7 +70,7 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
         <Swatch label={label} />
         <kbd class={digit ? '' : 'none'}>{digit ?? ''}</kbd>
         <span class="label-name ellipsis" title={label.name}>{label.name}</span>
-        <span class="label-volume" title={slices}>{label.voxels > 0 ? formatMillilitres(label.volumeMl, language.value) : <span class="faint">{t().common.none}</span>}</span>
+        <span class="label-volume" title={slices}>{label.voxels > 0 ? formatExtent(label, annotator.volume.sizesKnown, language.value) : <span class="faint">{t().common.none}</span>}</span>
       </button>
       <button type="button" class="icon-button small hole" aria-label={text.holes(label.holes.length)} title={text.holes(label.holes.length)} disabled={label.holes.length === 0}
         onClick={() => goToHole(annotator, label)}>

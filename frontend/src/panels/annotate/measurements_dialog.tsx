@@ -31,7 +31,7 @@ export function MeasurementsDialog({ annotator, onClose }: { annotator: Annotato
         {items.map(({ id, kind, axis, slice, figures, author, waiting }) => (
           <li key={id}>
             <button type="button" class="button quiet grow" onClick={() => goTo(axis, slice)}>
-              {text.kinds[kind]} <b>{linesOf(figures, volume.unit, volume.anatomical).join(', ')}</b>
+              {text.kinds[kind]} <b>{linesOf(figures, volume.unit, volume.sizesKnown).join(', ')}</b>
               <span class="faint">{t().annotate.slice} {slice + 1} · {waiting ? text.waiting : author.name}</span>
             </button>
             <button type="button" class="icon-button" aria-label={text.remove} title={text.remove} onClick={() => void measurements.remove(id)}><Icon name="trash" /></button>

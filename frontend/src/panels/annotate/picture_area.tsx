@@ -13,6 +13,7 @@ import { actionName, actionTip } from './action_text.ts'
 import { BrushOptions } from './brush_options.tsx'
 import { LimitsBanner } from './limits_banner.tsx'
 import { PictureStateView } from './picture_state.tsx'
+import { Readout } from './readout.tsx'
 import { WindowMenu } from './window_menu.tsx'
 
 const EarlierPane = onDemand(async () => (await import('./earlier_pane.tsx')).EarlierPane)
@@ -52,12 +53,12 @@ export function PictureArea({ annotator, page, mayManage }: { annotator: Annotat
         {companions.beyondMm.value > 0 && <p class="beyond" role="status">{text.beyond(formatNumber(companions.beyondMm.value, language.value, 0))}</p>}
         <div class="corner top-right"><WindowMenu of={annotator} keys onOpenWith={mayManage ? page.openWith : null} /></div>
         {name && <div class="pane-name low" role="status"><b>{name}</b></div>}
+        <Readout of={annotator} />
         <PictureStateView state={annotator.picture.value} />
       </div>
       {!twin && (layout === 'series'
         ? companions.open.value.map((companion) => <CompanionPane key={companion.volume.id} companion={companion} />)
         : layout !== 'one' && <SidePanes annotator={annotator} />)}
-      <Readout annotator={annotator} />
     </section>
   )
 }
@@ -123,19 +124,5 @@ function SeriesMenu({ annotator: { panes } }: { annotator: Annotator }) {
         {actionName(over)}{companions.masksOver.value && <Icon name="check" size={16} />}
       </button>
     </Menu>
-  )
-}
-
-/** Value and place under the pointer. Its own component: it changes with every movement. */
-function Readout({ annotator }: { annotator: Annotator }) {
-  const cursor = annotator.cursor.value
-  if (!cursor) return null
-  const { voxel: [k, j, i], value } = cursor
-  const number = (n: number) => formatNumber(n, language.value, Number.isInteger(n) ? 0 : 2)
-  const shown = value === null ? '' : typeof value === 'number' ? `${number(value)} ${cursor.unit}` : value.join(' ')
-  return (
-    <output class="corner bottom-right readout" aria-live="off">
-      <span>{shown}</span><span class="dim">({i}, {j}, {k})</span>
-    </output>
   )
 }

@@ -7,6 +7,7 @@ import { t } from '../../i18n/text.ts'
 import { PLANE_COLORS } from '../../viewer/overlay.ts'
 import { paints } from '../../viewer/tools/host.ts'
 import { PictureStateView } from './picture_state.tsx'
+import { Readout } from './readout.tsx'
 import { SolidPane } from './solid_pane.tsx'
 
 export function SidePanes({ annotator }: { annotator: Annotator }) {
@@ -30,6 +31,7 @@ function Side({ pane, annotator }: { pane: SidePane; annotator: Annotator }) {
       <canvas ref={picture} aria-hidden="true" />
       <canvas ref={overlay} tabIndex={0} role="img" aria-label={`${text[plane]}, ${text.slice} ${place}`} />
       <div class="pane-name" style={{ '--plane': PLANE_COLORS[plane] }}><b>{text[plane]}</b> {place}</div>
+      <Readout of={pane} />
       <PictureStateView state={pane.picture.value} />
     </div>
   )

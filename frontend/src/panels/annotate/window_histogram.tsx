@@ -1,5 +1,6 @@
 // The values of the visible slice as a hill, and the window as two handles in it: what is left of both is black, what is
-// right of both white. The handles are sliders, so keys move them too.
+// right of both white. The handles are sliders, so keys move them too; they stand above and below, so that one never covers
+// the other.
 
 import type { Windowed } from '../../annotate/annotator.ts'
 import { formatNumber } from '../../i18n/format.ts'
@@ -34,7 +35,7 @@ export function WindowHistogram({ of }: { of: Windowed }) {
         <rect class="inside" x={at(ends[0])} y="0" width={at(ends[1]) - at(ends[0])} height={HEIGHT} />
       </svg>
       {([0, 1] as const).map((end) => (
-        <input key={end} type="range" min={least} max={most} step={step} value={ends[end]} aria-label={end === 0 ? text.blackFrom : text.whiteFrom}
+        <input key={end} class={end === 0 ? 'black' : 'white'} type="range" min={least} max={most} step={step} value={ends[end]} aria-label={end === 0 ? text.blackFrom : text.whiteFrom}
           aria-valuetext={shown(ends[end])} onKeyDown={ownKeys} onInput={(event) => move(end, event.currentTarget.valueAsNumber)} />
       ))}
       <div class="ends"><output>{shown(ends[0])}</output><output>{shown(ends[1])}</output></div>

@@ -28,8 +28,7 @@ export function WindowMenu({ of, keys, onOpenWith }: WindowMenuProps) {
   const shown = (value: number) => formatNumber(value, language.value, Math.abs(value) < 10 && !Number.isInteger(value) ? 2 : 0)
   return (
     <Menu label={`${text.window} ${shown(width)} ${text.level} ${shown(center)}, ${text.windowMenu}`} buttonClass="window-readout"
-      button={<><span>{text.window} <b>{shown(width)}</b></span> <span>{text.level} <b>{shown(center)}</b></span><Icon name="down" size={16} /></>}>
-      <WindowHistogram of={of} />
+      button={<><span>{text.window} <b>{shown(width)}</b></span> <span>{text.level} <b>{shown(center)}</b></span><Icon name="down" size={16} /></>} head={<WindowHistogram of={of} />}>
       {of.presets.map((preset, index) => (
         <button key={index} type="button" role="menuitemradio" aria-checked={preset.width === width && preset.center === center}
           onClick={() => of.setWindow(preset)}>
