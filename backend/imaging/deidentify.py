@@ -179,9 +179,7 @@ def _deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> list[Identity]:
     if weight is not None:
         dataset.PatientWeight = weight
     has_weight = weight is not None
-    mark(
-        dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout), has_weight=has_weight
-    )
+    mark(dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout), has_weight=has_weight)
     dataset.preamble = b"\0" * 128 if getattr(dataset, "preamble", None) else None
     clean_meta(dataset.file_meta, pseudonyms)
     return list(subject.identities)
