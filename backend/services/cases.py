@@ -537,14 +537,15 @@ def _write(session: Session, who: Principal, case: Case, columns: dict[str, Any]
     """Set the columns and record what was and what is. Raises NothingToAccept."""
     if columns.get("result_by_id"):
         _need_masks(session, case, columns["result_by_id"])
-    before = _facts(case)
+    before, name_before = _facts(case), case.name
     if columns["state"] is CaseState.SUBMITTED and case.state != CaseState.SUBMITTED:
         case.submitted_at = datetime.now(UTC)
     for name, value in columns.items():
         setattr(case, name, value)
     now = _facts(case)
     changed = {name: [before[name], now[name]] for name in now if now[name] != before[name]}
-    audit.record(session, who, "case.changed", project_id=case.project_id, subject=case.id, **changed)
+    if changed or case.name != name_before:
+        audit.record(session, who, "case.changed", project_id=case.project_id, subject=case.id, **changed)
     if case.is_blind and case.state == CaseState.RETURNED and before["state"] != CaseState.RETURNED:
         readings.send_all_back(session, who, case)
 

@@ -35,6 +35,8 @@ export interface ClientOptions {
   readonly wait?: (ms: number) => Promise<void>
   /** Called when the server says that nobody is signed in. */
   readonly onUnauthenticated?: () => void
+  /** What the server said, for the person at the page. */
+  readonly inWords?: (problem: Problem) => Problem
 }
 
 /** The code of a problem that no server was there to state. */
@@ -87,7 +89,8 @@ export function createClient(options: ClientOptions = {}): Client {
     online.value = true
     if (response.ok) return { data: response }
     if (response.status === 401) options.onUnauthenticated?.()
-    return { error: await problemOf(response) }
+    const said = await problemOf(response)
+    return { error: options.inWords?.(said) ?? said }
   }
 
   async function request(method: string, path: string, request: RequestOptions = {}): Promise<Result<Response>> {

@@ -12,7 +12,7 @@ export const blankingZh: BlankingTexts = {
     picture: '图片文件：像素中可能显示患者身份。',
   },
   look: '查看并涂黑',
-  ask: '管理员可以将其涂黑。',
+  ask: '项目管理者可以将其涂黑。',
   mark: '像素中可能显示患者身份',
   lead: '在姓名、编号和日期上画矩形。存储的体素和原始文件中的相应区域将被涂黑。',
   drawHint: '拖动以绘制矩形；拖动矩形可移动它',
@@ -47,6 +47,6 @@ export const blankingZh: BlankingTexts = {
   checkCase: '已检查：病例的全部序列都没有问题',
   checkedAt: (when) => `检查于 ${when}`,
   uncheck: '撤回检查',
-  notYours: '只有项目管理员可以涂黑图像。',
+  notYours: '只有项目管理者可以涂黑图像。',
   back: '返回病例',
 }

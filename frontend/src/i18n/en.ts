@@ -1,5 +1,5 @@
 // English texts of the pages, in the order in which a user meets them. Tone: short, says what is so and what to do next.
-// Sentences that the server writes (problems, warnings) are not here; they are shown as they come.
+// Sentences that the server writes (problems, warnings) are not here: they are English, see problems.ts for others.
 // By area: a file of this folder each; what all pages share is here.
 
 import { annotateEn } from './annotate_en.ts'
@@ -115,4 +115,6 @@ export const en = {
   ...learningEn,
   ...commandsEn,
   ...projectsEn,
+  /** Code -> title, detail, hint; the server's own sentences are English. */
+  problems: {} as Readonly<Record<string, readonly [string, string | null, string | null]>>,
 } as const

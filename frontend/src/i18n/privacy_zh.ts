@@ -20,7 +20,7 @@ export const privacyZh: PrivacyTexts = {
   keep: '保留原始文件',
   keepHint: '按策略处理后保留。不保留时，此后到来的图像只保存体素：标注不能导出为 DICOM SEG 或 RTSTRUCT，DICOMweb 也不提供这些图像。',
   keyTitle: '假名对应的身份',
-  keyHint: '密钥表经过加密并单独存放。管理员可以查询，每次查询都会记入日志。',
+  keyHint: '密钥表经过加密并单独存放。项目管理者可以查询，每次查询都会记入日志。',
   pseudonym: '假名',
   lookUp: '查询',
   download: '下载密钥表',

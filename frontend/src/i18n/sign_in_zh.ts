@@ -14,7 +14,7 @@ export const signInZh: SignInTexts = {
     oidc_stale: '登录耗时过长，或是在另一个浏览器中开始的。请在这里重新开始。',
     oidc_bad_identity: '登录服务的答复无法证明您的身份，因此未被接受。请重试；如果仍然如此，请告知系统管理员。',
     oidc_email: '登录服务没有您的已验证邮箱地址。请先在那里验证，然后重试。',
-    oidc_person_unknown: '您在这里还没有账号。请让管理员或项目负责人用您的单位邮箱邀请您，然后重试。',
+    oidc_person_unknown: '您在这里还没有账号。请让管理员或项目管理者用您的单位邮箱邀请您，然后重试。',
     oidc_other_identity: '使用您邮箱地址的账号属于另一个身份，可能是以前使用该地址的人。管理员可以为它生成新的登录链接，旧身份随即失效。',
     account_deactivated: '您的账号已停用。管理员可以重新启用它。',
     too_many_logins: '您的网络尝试次数过多。请等待五分钟。',

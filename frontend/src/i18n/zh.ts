@@ -3,6 +3,7 @@
 import { annotateZh } from './annotate_zh.ts'
 import { commandsZh } from './commands_zh.ts'
 import { learningZh } from './learning_zh.ts'
+import { problemsZh } from './problems_zh.ts'
 import { projectsZh } from './projects_zh.ts'
 import type { Catalogue } from './text.ts'
 
@@ -114,4 +115,5 @@ export const zh: Catalogue = {
   ...learningZh,
   ...commandsZh,
   ...projectsZh,
+  problems: problemsZh,
 }

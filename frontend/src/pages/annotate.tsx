@@ -69,7 +69,8 @@ export function AnnotatePage({ caseId, volumeId, readerId }: AnnotatePageProps) 
   const readers = opened.value.readers.filter(({ person }) => person.id !== me)
   const drewMyself = readers.length < opened.value.readers.length
   const submittedBy = item.state === 'submitted' && !drewMyself ? readers.find(({ person }) => person.id === item.assignee?.id) ?? readers.find(({ is_program: program }) => !program) ?? readers[0] : undefined
-  const shown = readerId === null ? submittedBy?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
+  const counts = item.state === 'accepted' ? readers.find(({ person }) => person.id === item.result_by?.id) : submittedBy
+  const shown = readerId === null ? counts?.person.id ?? null : readers.find(({ person }) => person.id === readerId)?.person.id ?? null
   const volume = item.volumes.find(({ id }) => id === volumeId) ?? item.volumes[0]
   if (!volume) return <Frame banner={false} far={null} crumbs={crumbsOf(opened.value)}><div class="empty"><h1>{t().annotate.noSeries}</h1></div></Frame>
   return <OpenVolume key={`${volume.id} ${shown ?? ''}`} item={item} project={project} readers={readers} readerId={shown} volume={volume} place={place.value} onCase={(next) => opened.put({ ...opened.value!, item: next })} onProject={(next) => opened.put({ ...opened.value!, project: next })} onChanged={() => void opened.reload()} />
@@ -273,7 +274,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
       <h1 class="visually-hidden">{item.name}</h1>
       {lease.other !== null && <LeaseNotice name={lease.other} backHref={hrefTo.project(project.id)} onTakeOver={() => void lease.takeOver()} />}
       {findings && <SubmitFindings findings={findings} onFinding={lookAtFinding} onConfirm={() => void submit(true)} onClose={() => setFindings(null)} />}
-      {locked && readerId === null && lease.other === null && !project.archived && may(project.role, 'annotate') &&
+      {locked && (readerId === null || item.state === 'accepted') && lease.other === null && !project.archived && may(project.role, 'annotate') &&
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {importing && (
         <ImportMasks item={item} project={project} volumeId={volume.id} locked={locked} caseHref={null} onClose={() => setImporting(false)}

@@ -4,6 +4,7 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import { createClient, type Client } from '../api/client.ts'
 import { createEarly, type Early } from '../api/early.ts'
+import { inPageLanguage } from '../i18n/problems.ts'
 import { createSystemWatch, type SystemWatch } from '../panels/system_watch.ts'
 import { createToasts, type Toasts } from '../panels/toasts.tsx'
 import { createUploads, type Uploads } from '../panels/uploads.ts'
@@ -22,7 +23,7 @@ export interface App {
 
 export function createApp(view: Window): App {
   const early = createEarly((input, init) => view.fetch(input, init), () => view.performance.now())
-  const api = createClient({ fetch: early.fetch, onUnauthenticated: () => session.expired() })
+  const api = createClient({ fetch: early.fetch, onUnauthenticated: () => session.expired(), inWords: inPageLanguage })
   const session = createSession(api, view.localStorage)
   return {
     api,

@@ -3,6 +3,7 @@
 import { useId, useState } from 'preact/hooks'
 import type { CaseFilter, CasesChanged, CasesPatch, CaseState, Member } from '../api/project_types.ts'
 import type { Problem } from '../api/types.ts'
+import { inPageLanguage } from '../i18n/problems.ts'
 import { team } from '../i18n/team.ts'
 import { t } from '../i18n/text.ts'
 import { Dialog } from '../panels/dialog.tsx'
@@ -88,7 +89,7 @@ export function CaseBulk({ projectId, role, selection, filter, members, onSelect
           <Icon name="warning" />
           <div>
             <h3>{text.refusedTitle(refused.length)}</h3>
-            <ul>{refused.slice(0, MOST_SHOWN).map((item) => <li key={item.case_id}><strong>{item.name}</strong>: {item.detail} <span class="soft">{item.hint}</span></li>)}</ul>
+            <ul>{refused.slice(0, MOST_SHOWN).map(inPageLanguage).map((item) => <li key={item.case_id}><strong>{item.name}</strong>: {item.detail} <span class="soft">{item.hint}</span></li>)}</ul>
             {refused.length > MOST_SHOWN && <p class="faint">{text.andMore(refused.length - MOST_SHOWN)}</p>}
           </div>
         </div>

@@ -87,12 +87,12 @@ export function CaseReview({ api, annotator, item, project, readers, readerId, o
       )}
       {correcting !== null && (
         <button type="button" class="button" aria-pressed={correcting} title={team().correct.hint(reader?.name ?? '')} onClick={() => onCorrect(!correcting)}>
-          <Icon name="brush" size={16} />{correcting ? team().correct.stop : team().correct.start}
+          <Icon name="brush" size={16} /><span class="middling">{correcting ? team().correct.stop : team().correct.start}</span>
         </button>
       )}
       {decides && (
         <>
-          <button type="button" class="button" onClick={() => onDecide('returned', null)}><Icon name="undo" size={16} />{text.giveBack}</button>
+          <button type="button" class="button" title={text.giveBack} onClick={() => onDecide('returned', null)}><Icon name="undo" size={16} /><span class="middling">{text.giveBack}</span></button>
           <button type="button" class="button primary" onClick={() => onDecide('accepted', resultById)}><Icon name="check" />{t().annotate.accept}</button>
         </>
       )}

@@ -1,7 +1,9 @@
 // Over the picture of a case in which nobody draws any more: why, and the way out where there is one.
 
+import { useState } from 'preact/hooks'
 import type { CaseState } from '../api/project_types.ts'
 import { team } from '../i18n/team.ts'
+import { t } from '../i18n/text.ts'
 import { Icon } from '../panels/icon.tsx'
 
 export interface LockedNoticeProps {
@@ -13,6 +15,8 @@ export interface LockedNoticeProps {
 
 export function LockedNotice({ state, moves, onMove }: LockedNoticeProps) {
   const text = team().locked
+  const [read, setRead] = useState(false)
+  if (read) return null
   const way = moves.includes('in_progress') ? 'in_progress' : moves.includes('returned') ? 'returned' : null
   return (
     <div class="lease-notice notice" role="status">
@@ -26,6 +30,7 @@ export function LockedNotice({ state, moves, onMove }: LockedNoticeProps) {
           </div>
         )}
       </div>
+      <button type="button" class="icon-button small" aria-label={t().common.close} onClick={() => setRead(true)}><Icon name="close" size={16} /></button>
     </div>
   )
 }

@@ -3,13 +3,14 @@
 
 import { useEffect } from 'preact/hooks'
 import type { Project, ProjectStatistics as Statistics } from '../api/project_types.ts'
-import { formatDate, formatNumber } from '../i18n/format.ts'
+import { formatNumber } from '../i18n/format.ts'
 import { team } from '../i18n/team.ts'
 import { language, t } from '../i18n/text.ts'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { TableSkeleton } from '../panels/skeleton.tsx'
 import { useApp } from './app_state.ts'
+import { DayChart } from './day_chart.tsx'
 import { ReaderAgreement } from './reader_agreement.tsx'
 import { everyDay, sumBy, type Sum } from './statistics_sums.ts'
 import { useLoaded } from './use_loaded.ts'
@@ -53,7 +54,7 @@ export function ProjectStatistics({ project }: { project: Project }) {
       <WorkTable title={text.byLabel} first={text.label} rows={labels} colors={new Map(project.labels.map(({ id, color }) => [id, color]))} />
       {ways.length > 0 && <WayTable ways={ways} />}
       <ReaderAgreement project={project} />
-      {days.length > 0 && <Days days={everyDay(days, MOST_DAYS)} />}
+      {days.length > 0 && <DayChart days={everyDay(days, MOST_DAYS)} />}
       <div class="actions-row">
         <a class="button" href={`${path}.csv`} download><Icon name="download" />CSV</a>
         <a class="button" href={path} download="statistics.json"><Icon name="download" />JSON</a>
@@ -149,41 +150,6 @@ function WayTable({ ways }: { ways: Statistics['ways'] }) {
             </tr>
           ))}
         </tbody>
-      </table>
-    </section>
-  )
-}
-
-const CHART = { height: 120, bar: 14, gap: 4 }
-
-/** Two bars a day: submitted and accepted. The numbers are in the table behind the picture, for those who do not see it. */
-function Days({ days }: { days: Statistics['days'] }) {
-  const text = team().statistics
-  const most = Math.max(...days.flatMap((day) => [day.submitted, day.accepted]), 1)
-  const step = 2 * CHART.bar + CHART.gap + 8
-  const width = days.length * step
-  const tall = (count: number) => (count / most) * (CHART.height - 16)
-  const date = (day: string) => formatDate(`${day}T12:00:00`, language.value, new Date())
-  return (
-    <section class="card pad">
-      <h2>{text.byDay}</h2>
-      <p class="day-legend soft"><span class="swatch submitted" />{text.submitted}<span class="swatch accepted" />{text.accepted}</p>
-      <div class="day-chart">
-        <svg width={width} height={CHART.height + 20} role="img" aria-label={text.byDay}>
-          {days.map((day, n) => (
-            <g key={day.day} transform={`translate(${n * step} 0)`}>
-              <title>{`${date(day.day)}: ${text.submitted} ${day.submitted}, ${text.accepted} ${day.accepted}`}</title>
-              <rect class="submitted" x={0} y={CHART.height - tall(day.submitted)} width={CHART.bar} height={tall(day.submitted)} />
-              <rect class="accepted" x={CHART.bar + CHART.gap} y={CHART.height - tall(day.accepted)} width={CHART.bar} height={tall(day.accepted)} />
-              {(n % Math.ceil(days.length / 20) === 0 || days.length <= 20) && <text x={0} y={CHART.height + 16}>{day.day.slice(8)}</text>}
-            </g>
-          ))}
-          <line x1={0} x2={width} y1={CHART.height} y2={CHART.height} />
-        </svg>
-      </div>
-      <table class="visually-hidden">
-        <thead><tr><th scope="col">{text.byDay}</th><th scope="col">{text.submitted}</th><th scope="col">{text.accepted}</th></tr></thead>
-        <tbody>{days.map((day) => <tr key={day.day}><th scope="row">{date(day.day)}</th><td>{day.submitted}</td><td>{day.accepted}</td></tr>)}</tbody>
       </table>
     </section>
   )

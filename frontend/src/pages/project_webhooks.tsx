@@ -5,6 +5,7 @@ import type { NewWebhook, Webhook, WebhookEvent } from '../api/project_types.ts'
 import type { Page, Problem } from '../api/types.ts'
 import { exchange } from '../i18n/exchange.ts'
 import { t } from '../i18n/text.ts'
+import { Dialog } from '../panels/dialog.tsx'
 import { Icon } from '../panels/icon.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
@@ -21,6 +22,7 @@ export function ProjectWebhooks({ projectId }: { projectId: string }) {
   const [events, setEvents] = useState<readonly WebhookEvent[]>(['case.state_changed'])
   const [fresh, setFresh] = useState<NewWebhook | null>(null)
   const [open, setOpen] = useState<string | null>(null)
+  const [leaving, setLeaving] = useState<Webhook | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const id = useId()
 
@@ -88,12 +90,20 @@ export function ProjectWebhooks({ projectId }: { projectId: string }) {
               <button type="button" class="button quiet" onClick={async () => after(await api.patch(`/api/webhooks/${hook.id}`, { json: { active: hook.disabled_at !== null } }))}>
                 {hook.disabled_at ? text.switchOn : text.switchOff}
               </button>
-              <button type="button" class="button quiet" aria-label={text.deleteNamed(hook.url)} onClick={async () => after(await api.delete(`/api/webhooks/${hook.id}`))}>{text.delete}</button>
+              <button type="button" class="button quiet" aria-label={text.deleteNamed(hook.url)} onClick={() => setLeaving(hook)}>{text.delete}</button>
             </div>
             {open === hook.id && <WebhookLog hook={hook} />}
           </li>
         ))}
       </ul>
+      {leaving && (
+        <Dialog title={text.deleteTitle} onClose={() => setLeaving(null)} footer={<>
+          <button type="button" class="button" onClick={() => setLeaving(null)}>{t().common.cancel}</button>
+          <button type="button" class="button danger" onClick={async () => { const gone = leaving; setLeaving(null); await after(await api.delete(`/api/webhooks/${gone.id}`)) }}>{text.delete}</button>
+        </>}>
+          <p>{text.deleteDetail(leaving.url)}</p>
+        </Dialog>
+      )}
     </section>
   )
 }

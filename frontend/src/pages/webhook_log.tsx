@@ -44,6 +44,7 @@ export function WebhookLog({ hook }: { hook: Webhook }) {
                 <td>
                   {text.state[delivery.state]}{delivery.status !== null && ` (${delivery.status})`}
                   {delivery.attempts > 1 && <span class="faint"> {text.attempts(delivery.attempts)}</span>}
+                  {delivery.state === 'pending' && delivery.attempts > 0 && <span class="faint">{text.next(formatMoment(delivery.next_at, language.value))}</span>}
                   {delivery.error && <p class="faint">{delivery.error}</p>}
                 </td>
                 <td><button type="button" class="button quiet" onClick={() => void again(delivery)}>{text.again}</button></td>

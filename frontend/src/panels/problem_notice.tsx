@@ -1,11 +1,13 @@
 // A problem inside a page or a form: title, detail, hint and, where it helps, a button to try again.
 
 import type { Problem } from '../api/types.ts'
+import { inPageLanguage } from '../i18n/problems.ts'
 import { t } from '../i18n/text.ts'
 import { Icon } from './icon.tsx'
 import { Sentence } from './sentence.tsx'
 
-export function ProblemNotice({ problem, onRetry }: { problem: Problem; onRetry?: () => void }) {
+export function ProblemNotice({ problem: said, onRetry }: { problem: Problem; onRetry?: () => void }) {
+  const problem = inPageLanguage(said) // of a job, it comes as the record has it
   return (
     <div class="notice alert" role="alert">
       <Icon name="warning" />

@@ -1,6 +1,6 @@
 // The catalogues: complete for what other files name by string, and the choice of language.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { ACTIONS } from '../../src/annotate/actions.ts'
@@ -40,6 +40,14 @@ test('every action and customary window has a name in every language', () => {
     for (const { label } of ACTIONS) assert.equal(typeof actions[label], 'string', label)
     for (const name of customaryWindows()) assert.equal(typeof presets[presetKey(name)], 'string', name)
   }
+})
+
+test('problems that have words in other languages are problems of the server', () => {
+  const backend = new URL('../../../backend/', import.meta.url)
+  const sources = readdirSync(backend, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.py'))
+  const codes = new Set(sources.flatMap((name) => [...readFileSync(new URL(name, backend), 'utf8').matchAll(/^    code = "(\w+)"/gm)].map((match) => match[1])))
+  assert.deepEqual(Object.keys(zh.problems).filter((code) => !codes.has(code)), [])
+  for (const code of ['assignee_not_a_member', 'label_in_use', 'role_forbids', 'forbidden_transition']) assert.ok(zh.problems[code], code)
 })
 
 test('every message of a job has a text in every language', () => {

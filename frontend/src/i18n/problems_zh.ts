@@ -1,0 +1,68 @@
+// 服务器错误的中文说明，按错误代码：标题、原因、解决办法。没有列出的错误按服务器的英文原文显示。
+// 省略原因（null）时显示服务器的原文，因为其中有具体的名称或数值。
+
+export type ProblemWords = readonly [title: string, detail: string | null, hint: string | null]
+
+export const problemsZh: Readonly<Record<string, ProblemWords>> = {
+  // 人员与登录
+  not_signed_in: ['您尚未登录', '此请求没有有效的会话或令牌。', '请重新登录。'],
+  bad_login: ['登录失败', '邮箱或密码不正确。', '请检查后重试，或请管理员重新生成登录链接。'],
+  bad_link: ['此登录链接不可用', '链接已使用过或已过期。', '请管理员重新生成登录链接。'],
+  too_many_logins: ['尝试次数过多', '短时间内的登录尝试过多。', '请等待五分钟后再试。'],
+  weak_password: ['密码太短', null, '请至少使用 10 个字符。'],
+  account_deactivated: ['账号已停用', '此账号不能登录。', '管理员可以重新启用它。'],
+  passwords_off: ['此处不使用密码', '请使用单位账号登录。', null],
+  user_exists: ['账号已存在', '已有使用此邮箱地址的账号。', '请直接将其添加为成员。'],
+  user_not_found: ['没有此账号', '没有使用此邮箱地址的账号。', '请填写姓名并邀请对方。'],
+  invalid_user: ['账号信息不完整', null, null],
+  last_manager: ['项目必须有管理者', '此人是唯一的项目管理者。', '请先将其他人设为管理者。'],
+  last_administrator: ['系统必须有管理员', '此人是唯一的管理员。', '请先将其他人设为管理员。'],
+  not_yourself: ['不能更改自己', null, '请由其他管理员操作。'],
+  administrators_only: ['仅限管理员', '此操作需要本系统的管理员权限。', '请联系管理员。'],
+  role_forbids: ['您的角色不允许此操作', '您在此项目中的角色没有这项权限。已通过的病例只有项目管理者可以退回。', '请联系项目管理者；可用评论说明原因。'],
+  // 项目、标签、成员
+  project_not_found: ['没有此项目', '项目不存在，或您不是其成员。', '请让项目管理者将您加入。'],
+  invalid_project: ['项目信息不完整', '项目名称需为 1 到 120 个字符。', null],
+  label_in_use: ['标签正在使用', '此标签已有标注，不能删除。', '可以改名；历史记录不会被删除。'],
+  label_taken: ['标签重复', '另一标签已使用此名称（不区分大小写）、值或按键。', '请换一个。'],
+  label_not_found: ['没有此标签', '标签不存在，可能已被删除。', '请刷新页面。'],
+  invalid_label: ['标签信息不正确', null, null],
+  // 病例与审核
+  case_not_found: ['没有此病例', '病例不存在、不在您的项目中，或未分配给您。', null],
+  forbidden_transition: ['病例不能这样更改', '病例的当前状态不允许此操作。', '已通过的病例需先由项目管理者退回；金标准病例需先取消标记。'],
+  review_has_begun: ['审核已开始', '已有人在查看此病例，不能撤回。', '请让审阅者将其退回。'],
+  assignee_not_a_member: ['无法分配给此人', '此人不是项目成员、已离开，或其角色不能标注。', '请选择其他人，或先将其加入项目并设为标注者。'],
+  cannot_be_read: ['病例不能这样阅片', '病例已开始阅片、已作决定，或所选人员不合适。', '尚未开始或已离开的阅片者可以替换；已通过的病例需先由项目管理者退回。'],
+  nothing_to_accept: ['没有可通过的掩膜', '此人没有在该病例上绘制。', '请选择绘制过的人。'],
+  too_many_cases: ['一次选择的病例过多', null, '请先筛选，例如只选未分配的病例。'],
+  case_locked: ['病例已锁定', '已提交或已通过的病例不能再绘制。', '已提交的可以撤回；已通过的由项目管理者退回。'],
+  not_your_annotation: ['这是他人的标注', null, null],
+  reading_not_found: ['没有此阅片任务', '此人没有盲法阅读该病例。', null],
+  submit_blocked: ['病例暂时不能提交', '不符合项目规则。', '请先修正掩膜。'],
+  submit_unconfirmed: ['提交前请确认', '不符合项目规则。', '请修正掩膜，或确认仍要提交。'],
+  stale_revision: ['掩膜已被更改', '在别处保存了更新的版本。', '请查看“在别处更改”，选择保留哪个版本。'],
+  comment_not_found: ['没有此评论', '评论不存在，可能已被删除。', '请刷新页面。'],
+  invalid_comment: ['评论无法保存', null, null],
+  // 盲法比较
+  comparison_not_found: ['没有此比较', '比较不存在、已删除，或您不是其阅片者。', '管理者可以恢复已删除的比较。'],
+  comparison_closed: ['此比较已结束', '统计已公开，不能再判读或增加阅片者。', '如有需要，请建立新的比较。'],
+  cannot_compare: ['无法这样比较', null, '请检查所选的病例、标签、来源和阅片者。'],
+  still_blinded: ['请先完成判读', '统计会透露比较的内容。', '请判读所有图像对并完成。'],
+  judging_is_over: ['您已完成此比较', '您已看到比较的内容，不能再更改。', null],
+  not_all_judged: ['还有未判读的图像对', null, '“无差别”也是一种答案。'],
+  // 任务与系统
+  no_worker: ['没有可用的工作进程', null, '请让系统管理员启动工作进程。'],
+  model_missing: ['没有此模型', null, '请让系统管理员安装此模型。'],
+  job_is_over: ['任务已结束', '任务已完成、失败或取消。', null],
+  job_of_others: ['这是他人启动的任务', '只有启动者和项目管理者可以停止它。', null],
+  invalid_webhook: ['Webhook 地址不可用', null, null],
+  invalid_settings: ['设置无法保存', null, null],
+  upload_too_large: ['上传内容过大', null, null],
+  database_unavailable: ['数据库没有响应', '请求未能完成。', '请稍后重试。'],
+  queue_unavailable: ['任务队列没有响应', '请求未能完成。', '请稍后重试。'],
+  objects_unavailable: ['存储没有响应', '请求未能完成。', '请稍后重试。'],
+  internal_error: ['服务器出错', '发生了意外错误；详情在服务器日志中。', '请重试；如果仍然如此，请告知系统管理员。'],
+  not_a_project_archive: ['这不是项目归档', null, null],
+  damaged_archive: ['归档已损坏', null, '请重新导出或重新复制文件。'],
+  project_is_here: ['此项目已在本系统中', null, null],
+}
