@@ -15,8 +15,10 @@ from backend.db import tables
 from backend.domain.reading import MOST_READERS
 from backend.domain.workflow import CaseState
 from backend.imaging.dicom.text_risk import TextRisk
+from backend.services.case_dealing import CaseChange
+from backend.services.case_finding import CaseFilter
 from backend.services.case_views import CaseView
-from backend.services.cases import CaseChange, CaseFilter, CasePlace, Refusal
+from backend.services.cases import CasePlace, Refusal
 from backend.services.leases import LeaseView
 from backend.services.readings import ReadingView
 

@@ -14,13 +14,9 @@ from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState, Role
 from backend.errors import NotFound
 from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
-from backend.services.cases import (
-    AssigneeNotAMember,
-    CaseChange,
-    CaseFilter,
-    CaseOrder,
-    ForbiddenTransition,
-)
+from backend.services.case_changes import ForbiddenTransition
+from backend.services.case_dealing import AssigneeNotAMember, CaseChange
+from backend.services.case_finding import CaseFilter, CaseOrder
 from backend.services.paging import BadCursor
 from backend.wiring import Services
 from tests.services.conftest import World, new_volume, person

@@ -15,7 +15,8 @@ from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services.access import CaseLocked, NotYourAnnotation, Principal, RoleForbids
 from backend.services.annotations import InvalidRevision, StaleRevision
-from backend.services.cases import CaseChange, ReviewHasBegun
+from backend.services.case_changes import ReviewHasBegun
+from backend.services.case_dealing import CaseChange
 from backend.services.rounds import Round
 from backend.wiring import Services
 from tests.services.conftest import SHAPE_KJI, World, new_volume, person

@@ -15,7 +15,7 @@ from backend.domain.label_rules import LabelRules, Level
 from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.services.access import RoleForbids
-from backend.services.cases import CaseChange
+from backend.services.case_dealing import CaseChange
 from backend.services.projects import LabelDraft, LabelInUse, LabelTaken, ProjectView
 from backend.services.submission import SubmitBlocked, SubmitUnconfirmed
 from backend.wiring import Services

@@ -15,7 +15,7 @@ from backend.domain.learning import ProposalState
 from backend.domain.workflow import Role
 from backend.imaging import masks
 from backend.services.access import CaseLocked
-from backend.services.cases import ForbiddenTransition, ReviewHasBegun
+from backend.services.case_changes import ForbiddenTransition, ReviewHasBegun
 from backend.services.comments import Pin
 from backend.services.proposals import Selection
 from backend.wiring import Services

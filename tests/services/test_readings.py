@@ -17,7 +17,9 @@ from backend.domain.learning import Verdict
 from backend.domain.workflow import CaseState, Role
 from backend.imaging import masks
 from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
-from backend.services.cases import AssigneeNotAMember, CaseChange, CaseFilter, ForbiddenTransition
+from backend.services.case_changes import ForbiddenTransition
+from backend.services.case_dealing import AssigneeNotAMember, CaseChange
+from backend.services.case_finding import CaseFilter
 from backend.services.comments import CommentNotFound, Pin
 from backend.services.learned_prompts import LearnedPromptNotFound, NewLearnedPrompt
 from backend.services.projects import LabelDraft

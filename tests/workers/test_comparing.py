@@ -11,7 +11,7 @@ from backend.domain.reading import ConsensusMethod
 from backend.domain.workflow import CaseState
 from backend.services.access import RoleForbids
 from backend.services.agreements import DEFAULT_TOLERANCE_MM
-from backend.services.cases import CaseChange
+from backend.services.case_dealing import CaseChange
 from backend.services.consensus import NoConsensus
 from backend.services.proposals import Selection
 from backend.wiring import Services

@@ -24,7 +24,7 @@ from backend.api.schemas_cases import (
 )
 from backend.domain.jobs import ExportFormat
 from backend.domain.workflow import CaseState
-from backend.services.cases import CaseFilter, CaseOrder
+from backend.services.case_finding import CaseFilter, CaseOrder
 
 router = APIRouter(prefix="/api", tags=["cases"])
 

@@ -4,6 +4,9 @@
 export type ProblemWords = readonly [title: string, detail: string | null, hint: string | null]
 
 export const problemsZh: Readonly<Record<string, ProblemWords>> = {
+  // 浏览器自己发现的
+  offline: ['无法连接服务器', '服务器没有响应。', '请检查网络连接后重试。'],
+  unreadable_answer: ['无法读取服务器的答复', null, '请重试。'],
   // 人员与登录
   not_signed_in: ['您尚未登录', '此请求没有有效的会话或令牌。', '请重新登录。'],
   bad_login: ['登录失败', '邮箱或密码不正确。', '请检查后重试，或请管理员重新生成登录链接。'],
