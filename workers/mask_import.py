@@ -16,7 +16,7 @@ from uuid import UUID
 
 import numpy as np
 
-from backend.db.tables import Job, VolumeRow
+from backend.db.tables import Job, LabelRow, VolumeRow
 from backend.domain.jobs import JobMessage
 from backend.domain.mask_import import (
     MaskImportPayload,
@@ -142,7 +142,7 @@ class MaskImport:
             told |= _described(file, fit, differs, needs)
             if options.dry_run:
                 drawn = self._services.mask_imports.drawn(payload, volume.id)
-                told["segments"] = [_proposed(found, fit, drawn) for found in chosen]
+                told["segments"] = [_proposed(found, fit, place.labels, drawn) for found in chosen]
                 return told | {"outcome": "ready"}
             check_needs(needs, options)
             told["labels"] = self._store(job, payload, volume, number, given, file, fit, differs, chosen)
@@ -249,7 +249,9 @@ def _described(file: MaskFile, fit: Fit, differs: Sequence[str], needs: Sequence
     }
 
 
-def _proposed(found: Found, fit: Fit, drawn: Mapping[UUID, Mapping[int, str]]) -> dict[str, Any]:
+def _proposed(
+    found: Found, fit: Fit, labels: Sequence[LabelRow], drawn: Mapping[UUID, Mapping[int, str]]
+) -> dict[str, Any]:
     segment, target = found.segment, found.target
     kept: list[int] = []
     if isinstance(target, UUID):
@@ -268,6 +270,7 @@ def _proposed(found: Found, fit: Fit, drawn: Mapping[UUID, Mapping[int, str]]) -
         "slices": len(found.by_slice),
         "drawn_before": len(kept),
         "label_id": str(target) if isinstance(target, UUID) else None,
+        "label": next((label.name for label in labels if label.id == target), None),
         "new_label": target.model_dump() if isinstance(target, NewLabel) else None,
         "would_be": new_label_of(segment).model_dump(),
     }

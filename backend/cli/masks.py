@@ -45,7 +45,9 @@ def masks_import(
     reader: Annotated[
         str | None, typer.Option(help="Keep the masks as those of a program of this name; for who reviews.")
     ] = None,
-    volume: Annotated[str | None, typer.Option(help="Id of the volume, where the case has several.")] = None,
+    volume: Annotated[
+        str | None, typer.Option(help="Id of the volume; else the one that the file was drawn on.")
+    ] = None,
     threshold: Annotated[
         float, typer.Option(min=0.001, max=1.0, help="Fractional SEG: from this fraction on a voxel is inside.")
     ] = 0.5,
@@ -55,7 +57,7 @@ def masks_import(
     crop: Annotated[bool, typer.Option("--crop", help="Leave out what lies outside the volume.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Draw over slices that the label has already.")] = False,
     other_patient: Annotated[
-        bool, typer.Option("--other-patient", help="Patient, study or frame of reference differ on purpose.")
+        bool, typer.Option("--other-patient", help="The images of the file are others on purpose.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and keep nothing.")] = False,
 ) -> Told:
@@ -105,11 +107,18 @@ def _beside(file: Path) -> list[Path]:
     return [sidecar, *(path for path in own if path.is_file())]
 
 
+def _goes_to(segment: dict[str, Any]) -> str:
+    if segment["label"]:
+        return str(segment["label"])
+    return f"{segment['new_label']['name']} (new)" if segment["new_label"] else "-"
+
+
 def _say(told: dict[str, Any], rows: list[list[Any]], aside: list[str]) -> None:
     if told["outcome"] == "ready":
         for need in told["needs"]:
             rows.append([f"needs --{need['option'].replace('_', '-')}: {need['detail']}"])
-        rows += [[s["number"], s["name"], f"{s['volume_ml']:.2f} ml", s["label_id"] or "-"] for s in told["segments"]]
+        aside.append(f"drawn on {told['series']}")
+        rows += [[s["number"], s["name"], f"{s['volume_ml']:.2f} ml", _goes_to(s)] for s in told["segments"]]
     for label in told.get("labels", []):
         rows.append([label["label"], f"{len(label['slices'])} slices"])
         if label["kept"]:

@@ -14,14 +14,16 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.sr.codedict import codes
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from backend.errors import AppError
+from backend.imaging import mask_references
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel
 from backend.imaging.labels_nifti import file_grid_of, write_labels
 from backend.imaging.labels_nrrd import write_seg_nrrd
 from backend.imaging.mask_files import read_mask_file as read
-from backend.imaging.mask_files import read_sidecar
+from backend.imaging.mask_files import read_sidecar, whose
 from backend.imaging.mask_placing import compare, place
 from backend.imaging.mask_types import MaskFile
 from backend.imaging.nifti import affine_ras_ijk
@@ -196,6 +198,22 @@ def test_a_file_claims_no_more_than_it_holds(tmp_path: Path) -> None:
         with pytest.raises(AppError) as refused:
             read_mask_file(tmp_path / f"{name}.nrrd")
         assert refused.value.code == code, name
+
+
+def test_a_deflated_file_is_not_unpacked_without_bound(
+    phantom: Phantom, series: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.dcm"
+    write_seg(path, [SourceSlice(file) for file in series], phantom.volume.geometry, ORGANS, phantom.mask, ABOUT)
+    packed = pydicom.dcmread(path)
+    packed.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    packed.save_as(path)
+    np.testing.assert_array_equal(placed(read_mask_file(path), phantom.volume.geometry)["Liver"], phantom.mask(LIVER))
+    monkeypatch.setattr(mask_references, "MOST_UNPACKED_BYTES", 20_000)
+    for read_it in (read_mask_file, lambda path: whose(SourceFile(path, path.name))):
+        with pytest.raises(AppError) as refused:
+            read_it(path)
+        assert refused.value.code == "mask_file_too_large"
 
 
 def test_a_segmentation_that_is_cut_or_lies_is_refused(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_images_go_in_and_masks_come_out_on_the_command_line(installation: Insta
     (file,) = (tmp_path / "unpacked").rglob("*.nii.gz")
     planned = sammed("masks", "import", case["id"], str(file), "--dry-run", *folder)
     assert planned.returncode == 0, planned.stderr
-    assert planned.stdout.split("\t")[1:3] == ["Spot", "0.02 ml"]
+    assert planned.stdout.strip().split("\t")[1:] == ["Spot", "0.02 ml", "Spot"]
     taken = sammed("masks", "import", case["id"], str(file), *folder)
     assert taken.returncode == 0, taken.stderr
     assert taken.stdout.endswith("\t0 slices\n")  # the very same mask is there already

@@ -40,6 +40,9 @@ export interface MaskFileOutcome {
   /** Within an archive; else "". */
   readonly name: string
   readonly outcome: 'ready' | 'imported' | 'left_out' | 'refused'
+  /** The series that it belongs to. */
+  readonly volume_id?: string
+  readonly series?: string
   readonly problem?: Problem
   readonly format?: string
   readonly left_out?: readonly string[]
@@ -60,7 +63,8 @@ export interface SegmentTarget {
 
 export interface MaskOptions {
   readonly dry_run?: boolean
-  readonly volume_id: string
+  /** null: the one that a file was drawn on. */
+  readonly volume_id: string | null
   readonly reader: string | null
   readonly targets?: readonly SegmentTarget[]
   readonly resample?: boolean

@@ -277,7 +277,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
       {locked && (readerId === null || item.state === 'accepted') && lease.other === null && !project.archived && may(project.role, 'annotate') &&
         <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
       {importing && (
-        <ImportMasks item={item} project={project} volumeId={volume.id} locked={locked} caseHref={null} onClose={() => setImporting(false)}
+        <ImportMasks item={item} project={project} locked={locked} caseHref={null} onClose={() => setImporting(false)}
           onStored={(own) => { onChanged(); if (own) setAttempt((n) => n + 1) }} />
       )}
       {annotator

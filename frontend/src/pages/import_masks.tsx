@@ -13,7 +13,7 @@ import { Dialog } from '../panels/dialog.tsx'
 import { DropArea } from '../panels/drop_area.tsx'
 import { filesOfPicker } from '../panels/dropped_files.ts'
 import { Icon } from '../panels/icon.tsx'
-import { countWanted, drawnBefore, missing, proposed, targetsOf, type Choices } from '../panels/mask_choices.ts'
+import { countWanted, drawnBefore, isNameless, missing, proposed, targetsOf, type Choices, type Names } from '../panels/mask_choices.ts'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { ProgressBar, RunningJob, useWatched } from '../panels/running_job.tsx'
 import { isOver } from '../panels/uploads.ts'
@@ -24,8 +24,6 @@ import { may } from './permissions.ts'
 export interface ImportMasksProps {
   item: Case
   project: Project
-  /** The series that is open; else the first. */
-  volumeId?: string
   /** The caller's own masks cannot change: the case is locked. */
   locked: boolean
   onClose: () => void
@@ -35,13 +33,16 @@ export interface ImportMasksProps {
   caseHref: string | null
 }
 
+/** Each file leads to the series that it was drawn on. */
+const AS_FILES_SAY = ''
+
 type Allowed = ReadonlySet<MaskNeed['option']>
 
-export function ImportMasksDialog({ item, project, volumeId, locked, onClose, onStored, caseHref }: ImportMasksProps) {
+export function ImportMasksDialog({ item, project, locked, onClose, onStored, caseHref }: ImportMasksProps) {
   const { api } = useApp()
   const text = masksText()
   const reviews = may(project.role, 'review')
-  const [volume, setVolume] = useState(volumeId ?? item.volumes[0]?.id ?? '')
+  const [volume, setVolume] = useState(item.volumes.length === 1 ? item.volumes[0]!.id : AS_FILES_SAY)
   const [asProgram, setAsProgram] = useState(locked)
   const [program, setProgram] = useState('')
   const [nameless, setNameless] = useState(false)
@@ -50,6 +51,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
   const [job, setJob] = useState<Job | null>(null)
   const [problem, setProblem] = useState<Problem | null>(null)
   const [choices, setChoices] = useState<Choices>(new Map())
+  const [names, setNames] = useState<Names>(new Map())
   const [allowed, setAllowed] = useState<Allowed>(new Set())
   const [replace, setReplace] = useState(false)
   const sending = useRef<Sending | null>(null)
@@ -70,7 +72,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
   const stored = result && !result.dry_run ? result.files : null
 
   async function send(which: readonly NamedFile[], options: Omit<MaskOptions, 'volume_id' | 'reader'>, place = { volume, asProgram }): Promise<void> {
-    const json: MaskOptions = { ...options, volume_id: place.volume, reader: place.asProgram ? program.trim() : null }
+    const json: MaskOptions = { ...options, volume_id: place.volume === AS_FILES_SAY ? null : place.volume, reader: place.asProgram ? program.trim() : null }
     setProblem(null)
     setJob(null)
     setSent(0)
@@ -87,6 +89,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
     if (place.asProgram && program.trim() === '') return
     setFiles(which)
     setAllowed(new Set())
+    setNames(new Map())
     setReplace(false)
     void send(which, { dry_run: true }, place)
   }
@@ -96,8 +99,8 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
     if (found) look(files, next)
   }
   function start(): void {
-    if (!found || busy || countWanted(choices) === 0 || missing(found, choices, allowed).length > 0) return
-    const options = { targets: targetsOf(found, choices), replace, ...Object.fromEntries([...allowed].map((option) => [option, true])) }
+    if (!found || busy || !mayStart) return
+    const options = { targets: targetsOf(found, choices, names), replace, ...Object.fromEntries([...allowed].map((option) => [option, true])) }
     void send(files, options)
   }
   function close(): void {
@@ -115,11 +118,14 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
   const nameOf = (file: MaskFileOutcome): string => text.from(files[file.upload]?.file.name ?? '', file.name)
   const before = found ? drawnBefore(found, choices) : 0
   const unallowed = found ? missing(found, choices, allowed) : []
+  const nameMissing = isNameless(choices, names)
+  const mayStart = countWanted(choices) > 0 && unallowed.length === 0 && !nameMissing
   const trouble = problem ?? job?.problem ?? null
   return (
     <Dialog title={text.title(item.name)} broad onClose={close} onSubmit={start} footer={<>
       {found && countWanted(choices) === 0 && <p class="soft grow" role="status">{text.nothingChosen}</p>}
       {found && unallowed.length > 0 && <p class="soft grow" role="status">{text.toAllow}</p>}
+      {found && nameMissing && <p class="soft grow" role="status">{text.nameMissing}</p>}
       {stored
         ? <>
           {caseHref && <a class="button" href={caseHref}>{text.open}</a>}
@@ -127,7 +133,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
         </>
         : <>
           <button type="button" class="button quiet" onClick={close}>{t().common.cancel}</button>
-          {found && <button class="button primary" disabled={countWanted(choices) === 0 || unallowed.length > 0}>{text.start(countWanted(choices))}</button>}
+          {found && <button class="button primary" disabled={!mayStart}>{text.start(countWanted(choices))}</button>}
         </>}
     </>}>
       <DropArea message={text.drop} disabled={busy || stored !== null} onFiles={(dropped) => look(dropped)}>
@@ -155,6 +161,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
             <div class="field">
               <label class="name" for={`${id}v`}>{text.series}</label>
               <select id={`${id}v`} class="select" value={volume} disabled={busy} onChange={(event) => place({ volume: event.currentTarget.value, asProgram })}>
+                <option value={AS_FILES_SAY}>{text.asFilesSay}</option>
                 {item.volumes.map((series) => <option key={series.id} value={series.id}>{series.name}</option>)}
               </select>
             </div>
@@ -175,7 +182,7 @@ export function ImportMasksDialog({ item, project, volumeId, locked, onClose, on
           }} />
           {found?.map((file) => (
             <FoundFile key={`${file.upload} ${file.name}`} file={file} name={nameOf(file)} labels={project.labels} mayMakeLabels={may(project.role, 'manage')}
-              choices={choices} onChoices={setChoices} allowed={allowed} onAllow={allow} />
+              showSeries={item.volumes.length > 1} choices={choices} onChoices={setChoices} names={names} onNames={setNames} allowed={allowed} onAllow={allow} />
           ))}
           {before > 0 && (
             <div class="field">

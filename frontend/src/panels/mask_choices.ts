@@ -10,6 +10,9 @@ export type Choice = string
 
 export type Choices = ReadonlyMap<string, Choice>
 
+/** What new labels are to be called, where that is not what the file says. */
+export type Names = ReadonlyMap<string, string>
+
 export const keyOf = (file: number, segment: number): string => `${file}/${segment}`
 
 /** What is proposed: the label that matches, else for who may make labels a new one, unless the segment is empty. */
@@ -21,12 +24,18 @@ export function proposed(files: readonly MaskFileOutcome[], mayMakeLabels: boole
   return choices
 }
 
-export function targetsOf(files: readonly MaskFileOutcome[], choices: Choices): SegmentTarget[] {
+/** Whether a new label would have no name. */
+export function isNameless(choices: Choices, names: Names): boolean {
+  return [...names].some(([key, name]) => choices.get(key) === NEW && name.trim() === '')
+}
+
+export function targetsOf(files: readonly MaskFileOutcome[], choices: Choices, names: Names): SegmentTarget[] {
   return segmentsOf(files).map(({ file, segment }) => {
-    const choice = choices.get(keyOf(file, segment.number)) ?? NOWHERE
+    const key = keyOf(file, segment.number)
+    const choice = choices.get(key) ?? NOWHERE
     const target = { file, segment: String(segment.number) }
     if (choice === NOWHERE) return target
-    return choice === NEW ? { ...target, new_label: segment.would_be } : { ...target, label_id: choice }
+    return choice === NEW ? { ...target, new_label: { ...segment.would_be, name: (names.get(key) ?? segment.would_be.name).trim() } } : { ...target, label_id: choice }
   })
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FoundSegment, MaskFileOutcome } from '../../src/api/mask_types.ts'
-import { countWanted, drawnBefore, keyOf, missing, NEW, NOWHERE, proposed, targetsOf } from '../../src/panels/mask_choices.ts'
+import { countWanted, drawnBefore, isNameless, keyOf, missing, NEW, NOWHERE, proposed, targetsOf } from '../../src/panels/mask_choices.ts'
 
 const segment = (number: number, part: Partial<FoundSegment> = {}): FoundSegment => ({
   number, name: `s${number}`, color: null, code: null, voxels: 8, volume_ml: 1, slices: 2, drawn_before: 0, label_id: null,
@@ -22,13 +22,23 @@ test('labels that match are proposed, new ones only to who may make them, empty 
 })
 
 test('every segment is named to the server, those that go nowhere too', () => {
-  assert.deepEqual(targetsOf(FILES, proposed(FILES, true)), [
+  assert.deepEqual(targetsOf(FILES, proposed(FILES, true), new Map()), [
     { file: 0, segment: '1', label_id: 'liver' },
     { file: 0, segment: '2', new_label: { name: 's2', color: null, code: null } },
     { file: 0, segment: '3' },
     { file: 1, segment: '1', new_label: { name: 's1', color: null, code: null } },
   ])
   assert.equal(countWanted(proposed(FILES, true)), 3)
+})
+
+test('a new label is called what it was renamed to, and not nothing', () => {
+  const all = proposed(FILES, true)
+  const renamed = new Map([[keyOf(0, 2), ' Duodenum ']])
+  assert.deepEqual(targetsOf(FILES, all, renamed)[1], { file: 0, segment: '2', new_label: { name: 'Duodenum', color: null, code: null } })
+  assert.equal(isNameless(all, renamed), false)
+  const empty = new Map([[keyOf(0, 2), ' ']])
+  assert.equal(isNameless(all, empty), true)
+  assert.equal(isNameless(new Map(all).set(keyOf(0, 2), NOWHERE), empty), false)
 })
 
 test('only files of which something is wanted need to be allowed', () => {
