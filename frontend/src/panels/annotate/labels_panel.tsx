@@ -1,5 +1,6 @@
 // The labels at the right: choose, hide, see how much is outlined; and how masks are shown.
 
+import { useEffect, useRef } from 'preact/hooks'
 import type { Annotator, LabelState } from '../../annotate/annotator.ts'
 import { actionById } from '../../annotate/actions.ts'
 import { formatExtent } from '../../i18n/format.ts'
@@ -64,8 +65,12 @@ function LabelItem({ label, digit, annotator, onHistory }: { label: LabelState; 
   const text = t().annotate
   const toggle = label.visible ? text.hide(label.name) : text.show(label.name)
   const slices = text.labelSlices(label.slices)
+  const item = useRef<HTMLLIElement>(null)
+  useEffect(() => { // a key may choose one that is scrolled away
+    if (label.active) item.current!.scrollIntoView({ block: 'nearest' })
+  }, [label.active])
   return (
-    <li class={label.active ? 'label-item active' : 'label-item'}>
+    <li ref={item} class={label.active ? 'label-item active' : 'label-item'}>
       <button type="button" class="label-choose" aria-pressed={label.active} onClick={() => annotator.setActiveLabel(label.id)}>
         <Swatch label={label} />
         <kbd class={digit ? '' : 'none'}>{digit ?? ''}</kbd>

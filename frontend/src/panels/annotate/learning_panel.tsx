@@ -60,7 +60,7 @@ function Learned({ annotator: { learning }, mayKeep }: { annotator: Annotator; m
         {job && isUnfinished(job)
           ? <><span class="spinner" /><span title={saidBy(job)}>{text.busy}</span><output>{formatNumber(100 * job.progress, language.value)} %</output></>
           : failed
-            ? <><Icon name="warning" size={16} /><span title={failed.hint ?? ''}><Sentence text={failed.detail} /></span><LearnNow learning={learning} /></>
+            ? <><Icon name="warning" size={16} /><span title={[failed.detail, failed.hint].filter(Boolean).join(' ')}><Sentence text={failed.detail} /></span><LearnNow learning={learning} /></>
             : <><span>{label ? sentence(label) : ''}</span>{label && label.examples >= LEAST_EXAMPLES && !newest && <LearnNow learning={learning} />}</>}
       </div>
       <div class="learned-answers">
