@@ -16,7 +16,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -55,20 +55,21 @@ def group(help: str) -> typer.Typer:
 
 
 def asks(command: Callable[..., Told]) -> Callable[..., None]:
-    """Make a command of a function whose first parameter is a client."""
-    hints = get_type_hints(command, include_extras=True, localns={"Client": Any})  # named for type checkers alone
-    for name, hint in [*hints.items(), *((name, hint) for name, (hint, _) in SHARED.items())]:
-        _say_what_goes_there(name, hint)
-    parameters = [
-        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in list(inspect.signature(command).parameters.items())[1:]
-    ]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in SHARED.items()
-    ]
+    """Make a command of a function whose first parameter is a client. A parameter that is a dataclass stands for an
+    option for each of its fields, so that several commands share them."""
+    sets: dict[str, tuple[Callable[..., Any], list[str]]] = {}
+    parameters = []
+    for name, hint, default in list(_parameters_of(command))[1:]:
+        if isinstance(hint, type) and is_dataclass(hint):
+            sets[name] = hint, [field for field, _, _ in _parameters_of(hint)]
+            parameters += [_parameter(*field) for field in _parameters_of(hint)]
+        else:
+            parameters.append(_parameter(name, hint, default))
+    parameters += [_parameter(name, hint, default) for name, (hint, default) in SHARED.items()]
 
     def run(*, as_json: bool, url: str | None, data_dir: Path | None, **words: Any) -> None:
+        for name, (made, fields) in sets.items():
+            words[name] = made(**{field: words.pop(field) for field in fields})
         with connected(url, data_dir) as client:
             told = command(client, **words)
         tell(told, as_json=as_json)
@@ -77,6 +78,18 @@ def asks(command: Callable[..., Told]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _parameters_of(made: Callable[..., Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Name, type and default of what a function or a dataclass takes."""
+    hints = get_type_hints(made, include_extras=True, localns={"Client": Any})  # named for type checkers alone
+    for name, parameter in inspect.signature(made).parameters.items():
+        yield name, hints[name], parameter.default
+
+
+def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    _say_what_goes_there(name, hint)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
 def _say_what_goes_there(name: str, hint: Any) -> None:

@@ -20,6 +20,7 @@ from backend.settings import ENV_PREFIX, Settings
 
 if TYPE_CHECKING:
     from backend.client import Client
+    from backend.services.accounts import Accounts
     from backend.wiring import Services
 
 EXIT_PROBLEM = 1
@@ -102,15 +103,42 @@ def connected(url: str | None, data_dir: Path | None) -> Iterator[Client]:
             f"No sammed runs on {settings.data_dir}.",
             hint="Start it with `sammed up`, or name another server with --url.",
         )
-    with services_here(settings) as services:
-        administrator = services.accounts.administrator()
+    with _accounts_of(here) as accounts:
+        administrator = accounts.administrator()
         expires_at = datetime.now(UTC) + TOKEN_LIFE
-        secret = services.accounts.create_token(administrator, "command line", expires_at)
+        secret = accounts.create_token(administrator, "command line", expires_at)
         try:
             with Client(here.url, secret.value) as client:
                 yield client
         finally:
-            services.accounts.revoke_token(administrator, secret.credential.id)
+            accounts.revoke_token(administrator, secret.credential.id)
+
+
+@contextmanager
+def _accounts_of(settings: Settings) -> Iterator[Accounts]:
+    """The accounts of the installation that runs on a data folder: all else that `services_here` makes takes seconds.
+    Raises ServerUnreachable."""
+    from redis import Redis
+
+    from backend.client import ServerUnreachable
+    from backend.db.session import Database, DatabaseUnavailable
+    from backend.embedded import running_services
+    from backend.services.accounts import Accounts
+    from backend.services.login_limits import LoginLimits
+
+    urls = running_services(settings)
+    with ExitStack() as stack:
+        db = Database(urls.database_url)
+        stack.callback(db.close)
+        redis = stack.enter_context(Redis.from_url(urls.redis_url))
+        try:
+            db.ping()
+        except DatabaseUnavailable as error:
+            raise ServerUnreachable(
+                f"The sammed on {settings.data_dir} does not answer at {settings.url}.",
+                hint="If it has stopped, start it with `sammed up`; else `sammed doctor` tells more.",
+            ) from error
+        yield Accounts(db, LoginLimits(redis), passwords=not settings.oidc_only)
 
 
 # -- what is printed --------------------------------------------------------------------------------------------------

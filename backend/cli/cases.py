@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,38 +16,57 @@ if TYPE_CHECKING:
 
 cases_app = group("Cases of a project of a running server.")
 
-State = Annotated[str | None, typer.Option(help="Only cases in this state, such as `submitted`.")]
-Assignee = Annotated[
-    str | None, typer.Option(help="Only cases of this person (e-mail), of `nobody`, or of people who have `left`.")
-]
-Chosen = Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")]
-Search = Annotated[str | None, typer.Option(help="Only cases whose names hold this.")]
+
+@dataclass(frozen=True)
+class Which:
+    """Options that choose cases: those named, or all that match."""
+
+    case: Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")] = None
+    state: Annotated[str | None, typer.Option(help="Only cases in this state, such as `submitted`.")] = None
+    assignee: Annotated[
+        str | None, typer.Option(help="Only cases of this person (e-mail), of `nobody`, or of people who have `left`.")
+    ] = None
+    search: Annotated[str | None, typer.Option(help="Only cases whose names hold this.")] = None
+    label: Annotated[str | None, typer.Option(help="Only cases where somebody drew this label.")] = None
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only open cases whose due date is past.")] = False
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many of them, the newest first.")] = None
+
+    def filter(self, client: Client, project_id: str) -> dict[str, Any]:
+        """What matches, as the server takes it."""
+        person = self.assignee not in (None, "nobody", "left")
+        return {
+            "state": self.state,
+            "assignee": client.member_id(project_id, str(self.assignee)) if person else self.assignee,
+            "search": self.search,
+            "label_id": client.label_id(project_id, self.label) if self.label else None,
+            "overdue": self.overdue,
+        }
+
+    def found(self, client: Client, project_id: str) -> list[dict[str, Any]]:
+        named = set(self.case or ())
+        matching = (
+            c for c in client.cases(project_id, **self.filter(client, project_id)) if not named or c["id"] in named
+        )
+        return list(itertools.islice(matching, self.limit))
+
+    def chosen(self, client: Client, project_id: str) -> dict[str, Any]:
+        """Which cases to change, as the server takes it."""
+        if self.case:
+            return {"cases": self.case}
+        if self.limit is not None:
+            return {"cases": [case["id"] for case in self.found(client, project_id)]}
+        return {"filter": self.filter(client, project_id)}
+
+
 PRIORITIES = {"high": 1, "normal": 0, "low": -1}
 
 
 @cases_app.command("list")
 @asks
-def cases_list(
-    client: Client,
-    project: ProjectName,
-    state: State = None,
-    assignee: Assignee = None,
-    search: Search = None,
-    label: Annotated[str | None, typer.Option(help="Only cases where somebody drew this label.")] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Only open cases whose due date is past.")] = False,
-) -> Told:
+def cases_list(client: Client, project: ProjectName, which: Which) -> Told:
     """List the cases of a project, the newest first."""
-    project_id = id_of(client, project)
-    found = client.cases(
-        project_id,
-        state=state,
-        assignee=_assignee(client, project_id, assignee),
-        search=search,
-        overdue=overdue,
-        label_id=client.label_id(project_id, label) if label else None,
-    )
-    listed = list(found)
-    return Told(listed, [[case["id"], case["name"], case["state"], _whose(case)] for case in listed])
+    found = which.found(client, id_of(client, project))
+    return Told(found, [[case["id"], case["name"], case["state"], _whose(case)] for case in found])
 
 
 @cases_app.command("show")
@@ -81,18 +102,14 @@ def cases_mine(client: Client) -> Told:
 def cases_assign(
     client: Client,
     project: ProjectName,
+    which: Which,
     to: Annotated[list[str], typer.Option(help="E-mail address; with several, cases are dealt out evenly.")],
     readers: Annotated[int, typer.Option(min=1, help="So many of them read each case; from 2 on blind.")] = 1,
-    case: Chosen = None,
-    state: State = None,
-    assignee: Assignee = None,
-    search: Search = None,
 ) -> Told:
     """Assign cases: those named, or all that match."""
     project_id = id_of(client, project)
     people = [client.member_id(project_id, email) for email in to]
-    chosen = _chosen(client, project_id, case, state, assignee, search)
-    return _said(client.change_cases(project_id, **chosen, assign_to=people, readers=readers))
+    return _said(client.change_cases(project_id, **which.chosen(client, project_id), assign_to=people, readers=readers))
 
 
 @cases_app.command("change")
@@ -100,15 +117,12 @@ def cases_assign(
 def cases_change(
     client: Client,
     project: ProjectName,
+    which: Which,
     priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
     due: Annotated[str | None, typer.Option(help="Due date as YYYY-MM-DD, or `none`.")] = None,
     gold: Annotated[bool | None, typer.Option("--gold/--no-gold", help="What readers are tested against.")] = None,
     test: Annotated[list[str] | None, typer.Option(help="Hide gold cases in this person's queue; repeatable.")] = None,
     unassign: Annotated[bool, typer.Option("--unassign", help="Take them from whoever has them.")] = False,
-    case: Chosen = None,
-    state: State = None,
-    assignee: Assignee = None,
-    search: Search = None,
 ) -> Told:
     """Change priority, due date or what is gold: of the cases named, or of all that match."""
     if priority is not None and priority not in PRIORITIES:
@@ -120,9 +134,7 @@ def cases_change(
     project_id = id_of(client, project)
     if test:
         change["test"] = [client.member_id(project_id, email) for email in test]
-    return _said(
-        client.change_cases(project_id, **_chosen(client, project_id, case, state, assignee, search), **change)
-    )
+    return _said(client.change_cases(project_id, **which.chosen(client, project_id), **change))
 
 
 @cases_app.command("rename")
@@ -138,17 +150,12 @@ def cases_rename(client: Client, case: CaseId, name: Annotated[str, typer.Argume
 def cases_state(
     client: Client,
     project: ProjectName,
+    which: Which,
     new_state: Annotated[str, typer.Argument(help="assigned, in_progress, submitted, accepted, returned or new.")],
-    case: Chosen = None,
-    state: State = None,
-    assignee: Assignee = None,
-    search: Search = None,
 ) -> Told:
     """Move cases on: those named, or all that match."""
     project_id = id_of(client, project)
-    return _said(
-        client.change_cases(project_id, **_chosen(client, project_id, case, state, assignee, search), state=new_state)
-    )
+    return _said(client.change_cases(project_id, **which.chosen(client, project_id), state=new_state))
 
 
 def _whose(case: dict[str, Any]) -> str | None:
@@ -156,23 +163,6 @@ def _whose(case: dict[str, Any]) -> str | None:
     if case["readings"]:
         return ", ".join(f"{one['reader']['email']} {one['state']}" for one in case["readings"])
     return case["assignee"]["email"] if case["assignee"] else None
-
-
-def _assignee(client: Client, project_id: str, assignee: str | None) -> str | None:
-    return assignee if assignee in (None, "nobody", "left") else client.member_id(project_id, assignee)
-
-
-def _chosen(
-    client: Client,
-    project_id: str,
-    cases: list[str] | None,
-    state: str | None,
-    assignee: str | None,
-    search: str | None,
-) -> dict[str, Any]:
-    if cases:
-        return {"cases": cases}
-    return {"filter": {"state": state, "assignee": _assignee(client, project_id, assignee), "search": search}}
 
 
 def _said(changed: dict[str, Any]) -> Told:
