@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
@@ -68,24 +68,44 @@ def test_no_worker_is_said_and_goes_away_by_itself(
     annotate.wait_for_proposal()
 
 
-def test_what_is_accepted_without_a_connection_is_sent_when_it_is_back(
+def stroke(annotate: AnnotatePage, i: int, j: int) -> None:
+    x, y = annotate.screen_of(i, j)
+    annotate.page.mouse.move(x, y)
+    annotate.page.mouse.down()
+    annotate.page.mouse.move(x + 50, y + 10, steps=5)
+    annotate.page.mouse.up()
+
+
+def test_what_is_drawn_without_a_connection_survives_a_crash_and_is_sent_when_it_is_back(
     signed_in: Page, case_path: str, screenshots: Path
 ) -> None:
     signed_in.goto(case_path)
     annotate = AnnotatePage(signed_in)
     annotate.wait_until_ready()
     signed_in.keyboard.press("b")
+    reopened = signed_in.context.new_page()
+    signed_in.bring_to_front()
     signed_in.context.set_offline(True)
-    x, y = annotate.screen_of(20, 20)
-    signed_in.mouse.move(x, y)
-    signed_in.mouse.down()
-    signed_in.mouse.move(x + 50, y + 10, steps=5)
-    signed_in.mouse.up()
+    stroke(annotate, 20, 20)
     signed_in.screenshot(path=screenshots / "trouble-offline.png")
     expect(signed_in.get_by_text("kept here")).to_be_visible(timeout=LONGEST_MS)
-    signed_in.context.set_offline(False)
-    annotate.wait_until_saved()
     drawn = annotate.millilitres("Liver")
-    signed_in.reload()
+    with pytest.raises(Error):
+        signed_in.goto("chrome://crash", timeout=5000)
+    signed_in.context.set_offline(False)
+
+    annotate = AnnotatePage(reopened)
+    reopened.goto(case_path)
+    annotate.wait_until_ready()
+    expect(annotate.labels.locator(".label-volume").first).to_have_text(drawn)
+    annotate.wait_until_saved()
+    reopened.keyboard.press("b")
+    reopened.context.set_offline(True)
+    stroke(annotate, 20, 60)
+    expect(reopened.get_by_text("kept here")).to_be_visible(timeout=LONGEST_MS)
+    drawn = annotate.millilitres("Liver")
+    reopened.context.set_offline(False)
+    annotate.wait_until_saved()
+    reopened.reload()
     annotate.wait_until_ready()
     expect(annotate.labels.locator(".label-volume").first).to_have_text(drawn)

@@ -54,9 +54,9 @@ def case_path(installation: Installation, tmp_path_factory: pytest.TempPathFacto
         return f"/cases/{job['result']['series'][0]['case_id']}"
 
 
-def stroke(page: Page, dx: float, dy: float) -> None:
-    """With the tool in hand, from a little left of the middle of the main picture."""
-    box = page.locator(".pane.main canvas").last.bounding_box()
+def stroke(page: Page, dx: float, dy: float, pane: str = ".pane.main") -> None:
+    """With the tool in hand, from a little left of the middle of the main picture, or of another one."""
+    box = page.locator(pane).first.locator("canvas").last.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
     page.mouse.move(x, y)
@@ -83,6 +83,10 @@ def test_layouts_palette_and_measurements(
         page.keyboard.press(keys)
         expect(page.locator(".pane")).to_have_count(panes)
         expect(page.locator(".picture-state")).to_have_count(0)
+        if panes == 4:  # the brush draws in every plane
+            volume, drawn = annotate.labels.locator(".label-volume").first, annotate.millilitres("Liver")
+            stroke(page, 60, 10, ".pane.side")
+            expect(volume).not_to_have_text(drawn)
         page.screenshot(path=screenshots / f"viewer-layout-{panes}.png")
 
     page.keyboard.press("Control+k")

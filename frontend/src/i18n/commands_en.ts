@@ -11,6 +11,7 @@ export const commandsEn = {
     changeKeys: 'Change the keys',
     keysTitle: 'Keys',
     keysDetail: 'They are kept with your account. A key belongs to one command.',
+    notNow: 'not possible now',
     noCommand: 'No command has this name.',
     pressKey: 'Press the new key …',
     changeKey: (name: string) => `Change the key of “${name}”`,

@@ -11,6 +11,7 @@ export const commandsZh: Pick<Catalogue, 'help' | 'actions'> = {
     changeKeys: '更改按键',
     keysTitle: '按键',
     keysDetail: '按键随账户保存。一个按键只属于一个命令。',
+    notNow: '当前不可用',
     noCommand: '没有这个名称的命令。',
     pressKey: '请按新的按键……',
     changeKey: (name: string) => `更改“${name}”的按键`,

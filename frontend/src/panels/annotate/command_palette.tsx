@@ -1,4 +1,5 @@
-// Every command by name: type a part of it, choose with the arrow keys, Enter does it.
+// Every command by name: type a part of it, choose with the arrow keys, Enter does it. What cannot be done now comes last,
+// so that one finds it and sees its key.
 
 import { useState } from 'preact/hooks'
 import { ACTIONS, isEnabled, type Action } from '../../annotate/actions.ts'
@@ -14,9 +15,10 @@ export function CommandPalette({ annotator, page, onClose }: { annotator: Annota
   const [query, setQuery] = useState('')
   const [chosen, setChosen] = useState(0)
   const text = t().help
-  const commands = ACTIONS.filter((action) => isEnabled(action, annotator) && action.id !== 'case.palette')
-    .map((action) => ({ action, name: commandName(action, annotator) }))
-  const shown = found(commands, query)
+  const commands = ACTIONS.filter((action) => action.id !== 'case.palette')
+    .map((action) => ({ action, name: commandName(action, annotator), enabled: isEnabled(action, annotator) }))
+  const wanted = found(commands, query)
+  const shown = [...wanted.filter(({ enabled }) => enabled), ...wanted.filter(({ enabled }) => !enabled)]
   const at = Math.min(chosen, shown.length - 1)
 
   function perform(action: Action): void {
@@ -25,8 +27,8 @@ export function CommandPalette({ annotator, page, onClose }: { annotator: Annota
   }
   function onKeyDown(event: KeyboardEvent): void {
     if (event.isComposing) return
-    if (event.key === 'Enter' && shown[at]) perform(shown[at].action)
-    else {
+    if (event.key === 'Enter' && shown[at]?.enabled) perform(shown[at].action)
+    else if (event.key !== 'Enter') {
       const next = event.key.startsWith('Arrow') ? stepFrom(at, event.key, shown.length) : null
       if (next === null) return
       setChosen(next)
@@ -44,9 +46,9 @@ export function CommandPalette({ annotator, page, onClose }: { annotator: Annota
       </div>
       {shown.length === 0 && <p class="soft">{text.noCommand}</p>}
       <ul id="commands" class="commands" role="listbox" aria-label={t().actions['action.palette']}>
-        {shown.map(({ action, name }, n) => (
-          <li key={action.id} id={idOf(n)} role="option" aria-selected={n === at} onClick={() => perform(action)}>
-            <span>{name}</span><span class="soft">{text.groups[action.group]}</span>{actionKey(action) && <kbd>{actionKey(action)}</kbd>}
+        {shown.map(({ action, name, enabled }, n) => (
+          <li key={action.id} id={idOf(n)} role="option" aria-selected={n === at} aria-disabled={!enabled} onClick={() => { if (enabled) perform(action) }}>
+            <span>{name}</span><span class="soft">{enabled ? text.groups[action.group] : text.notNow}</span>{actionKey(action) && <kbd>{actionKey(action)}</kbd>}
           </li>
         ))}
       </ul>
