@@ -182,7 +182,7 @@ export const ACTIONS: readonly Action[] = [
   { ...edit('addOthers', null), when: (a) => a.canDraw.value && (a.marks.value[a.slice.value]?.labels ?? 0) > 0 },
   edit('subtractOthers', 'Shift+W'),
   edit('keepOthers', null),
-  edit('invert', null),
+  { ...edit('invert', null), when: (a) => a.canDraw.value },
   edit('keepRange', 'Shift+E'),
   objects('largest'),
   objects('removeSmall'),

@@ -30,11 +30,11 @@ export function chordOf(press: KeyPress): string | null {
   return [press.ctrlKey || press.metaKey ? 'Ctrl' : '', shift ? 'Shift' : '', press.altKey ? 'Alt' : '', key].filter((part) => part !== '').join('+')
 }
 
-/** Where no Latin letter is written (another alphabet; on a Mac, Alt+P writes π and Alt+E nothing yet), the place of the key
- *  on the keyboard tells which one is meant. */
+/** Where no Latin letter is written (another alphabet, an input method that waits; on a Mac, Alt+P writes π and Alt+E nothing
+ *  yet), the place of the key on the keyboard tells which one is meant. */
 function letterOf({ key, code }: KeyPress): string | null {
   if (/^[a-z]$/i.test(key)) return key.toLowerCase()
-  const foreign = key === 'Dead' || (key.length === 1 && key > '~')
+  const foreign = key === 'Dead' || key === 'Process' || (key.length === 1 && key > '~')
   return foreign && /^Key[A-Z]$/.test(code) ? code.slice(3).toLowerCase() : null
 }
 

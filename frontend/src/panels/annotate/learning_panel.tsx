@@ -50,7 +50,8 @@ function Learned({ annotator: { learning }, mayKeep }: { annotator: Annotator; m
   const text = t().learning
   const label = learning.label.value
   const job = learning.learning.value
-  const failed = job?.state === 'failed' ? job.problem : null
+  const enough = label !== null && label.examples >= LEAST_EXAMPLES // else slices were taken back, and that says it better
+  const failed = job?.state === 'failed' && enough ? job.problem : null
   const newest = label?.newest ?? null
   const answering = label?.learned_prompt ?? null
   const warm = label?.warm_start ?? null
