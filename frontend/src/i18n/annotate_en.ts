@@ -12,6 +12,7 @@ export const annotateEn = {
     viewTools: 'View',
     measureTools: 'Measure',
     maskTools: 'Edit the mask',
+    volumeTools: 'Across slices',
     picture: 'Picture',
     seriesBeside: 'Other series of the case beside this one',
     beyond: (mm: string) => `This series ends ${mm} mm from here.`,

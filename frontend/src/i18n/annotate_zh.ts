@@ -12,6 +12,7 @@ export const annotateZh: Pick<Catalogue, 'annotate' | 'measurements' | 'history'
     viewTools: '视图',
     measureTools: '测量',
     maskTools: '编辑掩膜',
+    volumeTools: '跨层面编辑',
     picture: '图像',
     labels: '标签',
     seriesBeside: '并排显示本病例的其他序列',

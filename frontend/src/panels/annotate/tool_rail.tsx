@@ -17,16 +17,20 @@ const DRAWING: ReadonlyArray<readonly [string, IconName]> = [
 const LOOKING: ReadonlyArray<readonly [string, IconName]> = [
   ['tool.window', 'window'], ['tool.pan', 'pan'], ['tool.probe', 'crosshair'],
 ]
-const EDIT_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
-  ['tool.trace', 'trace'], ['tool.scissors', 'scissors'],
+const SLICE_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
+  ['tool.trace', 'trace'],
   null, ['edit.fill', 'fill'], ['edit.largest', 'tag'], ['edit.smooth', 'lasso'],
   ['edit.grow', 'plus'], ['edit.shrink', 'minus'], ['edit.removeSmall', 'trash'], ['edit.keepRange', 'window'], ['edit.invert', 'invert'],
   null, ['edit.addOthers', 'compare'], ['edit.subtractOthers', 'reject'], ['edit.keepOthers', 'check'],
-  null, ['edit.largestObjects', 'tag'], ['edit.removeSmallObjects', 'trash'], ['edit.splitObjects', 'compare'],
-  null, ['edit.interpolate', 'slices'], ['edit.interpolateAll', 'slices'], ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
   null, ['edit.insideLabel', 'box'], ['edit.exclusive', 'invert'],
   null, ['edit.clearSlice', 'trash'],
   null, ['proposal.preview', 'eye'],
+]
+const VOLUME_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
+  ['tool.scissors', 'scissors'],
+  null, ['edit.interpolate', 'slices'], ['edit.interpolateAll', 'slices'],
+  null, ['edit.copyPrevious', 'copy'], ['edit.copyNext', 'copy'], ['edit.copyToPrevious', 'copy'], ['edit.copyToNext', 'copy'],
+  null, ['edit.largestObjects', 'tag'], ['edit.removeSmallObjects', 'trash'], ['edit.splitObjects', 'compare'],
 ]
 const MEASURE_MENU: ReadonlyArray<readonly [string, IconName] | null> = [
   ['tool.ruler', 'ruler'], ['tool.angle', 'angle'], ['tool.bidirectional', 'plus'], ['tool.rectangle', 'box'], ['tool.ellipse', 'ellipse'],
@@ -59,7 +63,7 @@ export function ToolRail({ annotator, page, mayAnnotate }: ToolRailProps) {
   }
   return (
     <div class="tool-rail" role="group" aria-label={text.tools} onMouseDown={keepFocus}>
-      {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}{menu(text.maskTools, 'edit', EDIT_MENU)}</div>}
+      {mayAnnotate && <div class="rail-group">{DRAWING.map(button)}{menu(text.maskTools, 'edit', SLICE_MENU)}{menu(text.volumeTools, 'slices', VOLUME_MENU)}</div>}
       <div class="rail-group">{LOOKING.map(button)}{menu(text.measureTools, 'ruler', MEASURE_MENU)}</div>
       <div class="rail-group">
         {button(['view.fit', 'fit'])}
