@@ -78,8 +78,9 @@ export class Preview {
   /** Where a click would open a question: nothing is open there, and nothing accepted would be opened again. */
   #atRest(): Draft | null {
     const { session } = this.#options, { view, activeLabelId } = session
+    if (session.tool.value !== 'point') return null
     const voxel = view.cursorVoxel.value
-    if (session.tool.value !== 'point' || voxel === null || session.draft.value !== null || session.suggestion.value !== null) return null
+    if (voxel === null || session.draft.value !== null || session.suggestion.value !== null) return null
     void session.changes.value
     if (contains(session.masks.get(activeLabelId.value!, view.slice.value), voxel[2], voxel[1])) return null
     return session.draftWith({ kind: 'point', x: voxel[2], y: voxel[1], positive: true })

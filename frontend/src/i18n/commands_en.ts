@@ -33,6 +33,9 @@ export const commandsEn = {
       ctrlClick: ['Ctrl + click', 'collect points, ask when Ctrl is released'],
       dragPrompt: ['Drag a point or a corner', 'move it, the mask follows'],
       rightPrompt: ['Right click on a point or a corner', 'remove it'],
+      hold: ['Finger held still', 'as a right click'],
+      twoFingers: ['Two fingers', 'move the picture and zoom'],
+      pen: ['Pen', 'pressed harder, the brush is larger; its other end erases'],
     },
   },
   actions: {

@@ -33,6 +33,9 @@ export const commandsZh: Pick<Catalogue, 'help' | 'actions'> = {
       ctrlClick: ['Ctrl + 单击', '收集多个点，松开 Ctrl 后提交'],
       dragPrompt: ['拖动点或方框的角', '移动它，掩膜随之更新'],
       rightPrompt: ['右键单击点或方框的角', '移除它'],
+      hold: ['手指按住不动', '等同右键单击'],
+      twoFingers: ['双指', '移动和缩放图像'],
+      pen: ['手写笔', '用力越大画笔越大；笔尾为橡皮擦'],
     },
   },
   actions: {

@@ -1,5 +1,5 @@
 // Pointer, wheel and touch of the overlay canvas -> the tool host and the view. Keys are annotate/keyboard.ts.
-// One finger or pen is the tool; two fingers pan and zoom.
+// One finger or pen is the tool; two fingers pan and zoom, and one that is held still is a right click.
 import { batch, effect } from '@preact/signals-core'
 
 import { screenPoint } from './camera.ts'
@@ -7,6 +7,7 @@ import { isMac } from './computer.ts'
 import type { ScreenPoint } from './geometry.ts'
 import type { Session } from './session.ts'
 import type { Button, RawPointer, ToolHost } from './tools/host.ts'
+import { CLICK_PX } from './tools/tool.ts'
 import type { ViewState } from './view_state.ts'
 
 /** The sixth is the eraser at the other end of a pen. */
@@ -17,6 +18,8 @@ const WHEEL_ZOOM_PER_PX = 0.0025
 const BRUSH_STEP = 1.1
 const OPACITY_STEP = 0.05
 const LINE_PX = 20
+/** A finger that stays for as long is held. */
+const HOLD_MS = 500
 /** Pens report 0..1, and half of it when they are held as for writing. */
 const USUAL_PRESSURE = 0.5
 
@@ -27,6 +30,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   let lastPressure = USUAL_PRESSURE
   let penDown = false // the hand that holds it lies on the screen, too
   let wheelRest = 0
+  let holding: { readonly at: ScreenPoint; readonly timer: ReturnType<typeof setTimeout> } | null = null
 
   const at = (event: { clientX: number; clientY: number }): ScreenPoint => {
     const box = canvas.getBoundingClientRect()
@@ -43,7 +47,13 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
     canvas.style.cursor = host.cursor
   }
 
+  const letGo = () => {
+    clearTimeout(holding?.timer)
+    holding = null
+  }
+
   const down = (event: PointerEvent) => {
+    letGo()
     const button = mac && event.ctrlKey && event.button === 0 ? 'right' : BUTTONS[event.button]
     if (button === undefined || (penDown && event.pointerType === 'touch')) return
     if (event.pointerType === 'pen') {
@@ -62,12 +72,14 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
       }
     }
     host.down(button, raw(event))
+    if (event.pointerType === 'touch') holding = { at: at(event), timer: setTimeout(() => host.hold(), HOLD_MS) }
     showCursor()
   }
 
   const move = (event: PointerEvent) => {
     if (penDown && event.pointerType === 'touch') return
     view.pointerByKeys.value = false
+    if (holding !== null && Math.hypot(at(event)[0] - holding.at[0], at(event)[1] - holding.at[1]) > CLICK_PX) letGo()
     if (touches.size > 1 && touches.has(event.pointerId)) {
       pinch(event)
       return
@@ -84,6 +96,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   const up = (event: PointerEvent) => {
     if (penDown && event.pointerType === 'touch') return
     if (event.pointerType === 'pen') penDown = false
+    letGo()
     const pinching = touches.size > 1
     touches.delete(event.pointerId)
     if (!pinching) host.up(raw(event))
@@ -94,6 +107,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   const lost = (event: PointerEvent) => {
     if (penDown && event.pointerType === 'touch') return
     if (event.pointerType === 'pen') penDown = false
+    letGo()
     touches.delete(event.pointerId)
     host.cancel()
     host.leave()
@@ -143,6 +157,7 @@ export function mountInput(session: Session, view: ViewState, host: ToolHost, ca
   for (const [type, listener] of listeners) canvas.addEventListener(type, listener as EventListener, { passive: false })
   const stop = effect(showCursor) // a key may have changed the tool
   return () => {
+    letGo()
     stop()
     for (const [type, listener] of listeners) canvas.removeEventListener(type, listener as EventListener)
   }

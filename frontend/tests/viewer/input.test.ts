@@ -65,6 +65,32 @@ test('the hand that holds a pen neither draws nor moves the picture', (t) => {
   assert.equal(area(session.masks.get(LIVER, 2)), voxels())
 })
 
+test('a finger that is held still is a right click; one that moves draws, and one that is lifted clicks', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { session, fire } = open(t, 'point')
+  const finger = { pointerType: 'touch' }
+  const positives = () => session.draft.value?.prompts.map((prompt) => prompt.kind === 'point' && prompt.positive) ?? []
+  fire('pointerdown', 10, 10, finger)
+  t.mock.timers.tick(600)
+  fire('pointerup', 10, 10, finger)
+  assert.deepEqual(positives(), [false])
+  fire('pointerdown', 20, 10, finger)
+  t.mock.timers.tick(100)
+  fire('pointerup', 20, 10, finger)
+  t.mock.timers.tick(600)
+  assert.deepEqual(positives(), [false, true])
+  fire('pointerdown', 10, 10, finger)
+  t.mock.timers.tick(600)
+  fire('pointerup', 10, 10, finger)
+  assert.deepEqual(positives(), [true], 'on a point it removes it')
+  session.tool.value = 'box'
+  fire('pointerdown', 4, 4, finger)
+  fire('pointermove', 12, 12, finger)
+  t.mock.timers.tick(600)
+  fire('pointerup', 12, 12, finger)
+  assert.equal(session.draft.value!.prompts.at(-1)!.kind, 'box')
+})
+
 test('on a Mac, Cmd collects points and a click with Ctrl is a right click', (t) => {
   const platform = Object.getOwnPropertyDescriptor(globalThis, 'navigator')!
   Object.defineProperty(globalThis, 'navigator', { value: { platform: 'MacIntel' }, configurable: true })

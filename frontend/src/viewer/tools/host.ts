@@ -137,6 +137,15 @@ export class ToolHost {
     }
   }
 
+  /** A finger that is held still where it was put down: a right click, for tools that have a use for one. */
+  hold(): boolean {
+    const gesture = this.#gesture, tool = this.#tool, secondaryClick = tool.on[tool.initial].secondaryClick
+    if (gesture?.button !== 'left' || gesture.tool !== tool || !secondaryClick) return false
+    this.cancel()
+    secondaryClick(gesture.context, this.#event({ screen: gesture.context.press.screen, alt: false, ctrl: false, shift: false }))
+    return true
+  }
+
   /** Enter and Backspace in a gesture of several presses. True when the tool had a use for it. */
   complete(): boolean {
     return this.#key('complete')
