@@ -10,6 +10,7 @@ import typer
 
 from backend.cli.asking import CaseId, ProjectName, Told, asks, group, id_of
 from backend.cli.base import EXIT_PROBLEM
+from backend.domain.workflow import CaseState
 
 if TYPE_CHECKING:
     from backend.client import Client
@@ -22,7 +23,7 @@ class Which:
     """Options that choose cases: those named, or all that match."""
 
     case: Annotated[list[str] | None, typer.Option(help="Id of a case; repeatable. Without: all that match.")] = None
-    state: Annotated[str | None, typer.Option(help="Only cases in this state, such as `submitted`.")] = None
+    state: Annotated[CaseState | None, typer.Option(help="Only cases in this state.")] = None
     assignee: Annotated[
         str | None, typer.Option(help="Only cases of this person (e-mail), of `nobody`, or of people who have `left`.")
     ] = None
@@ -151,7 +152,7 @@ def cases_state(
     client: Client,
     project: ProjectName,
     which: Which,
-    new_state: Annotated[str, typer.Argument(help="assigned, in_progress, submitted, accepted, returned or new.")],
+    new_state: Annotated[CaseState, typer.Argument(help="The state that they get.")],
 ) -> Told:
     """Move cases on: those named, or all that match."""
     project_id = id_of(client, project)

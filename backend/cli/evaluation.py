@@ -85,17 +85,7 @@ def evaluation_start(
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
 ) -> Told:
     """Measure, and print the scores; with --no-wait the id of the evaluation."""
-    project_id = id_of(client, project)
-    label_ids = [client.label_id(project_id, name) for name in label or []]
-    case_ids = case or [c["id"] for c in client.evaluation_cases(project_id) if unfinished or c["state"] in DONE]
-    label_ids = label_ids or [one["id"] for one in client.labels(project_id)]
-    if not case_ids:
-        raise NothingToMeasure(
-            "No submitted or accepted case has masks.", hint="--unfinished takes the others, too (`assist` only)."
-        )
     settings: dict[str, Any] = {
-        "case_ids": case_ids,
-        "label_ids": label_ids,
         "protocol": protocol,
         "unfinished_cases": unfinished,
         "slices": _numbers(slices, "--slices"),
@@ -113,6 +103,15 @@ def evaluation_start(
     ):
         if text is not None:
             settings[name] = _words(text, known, f"--{name}")
+    project_id = id_of(client, project)
+    settings["label_ids"] = [client.label_id(project_id, name) for name in label or []]
+    settings["label_ids"] = settings["label_ids"] or [one["id"] for one in client.labels(project_id)]
+    measurable = (c["id"] for c in client.evaluation_cases(project_id) if unfinished or c["state"] in DONE)
+    settings["case_ids"] = case or list(measurable)
+    if not settings["case_ids"]:
+        raise NothingToMeasure(
+            "No submitted or accepted case has masks.", hint="--unfinished takes the others, too (`assist` only)."
+        )
     job = client.start_evaluation(project_id, **settings)
     if not wait:
         return Told(job, job["id"])

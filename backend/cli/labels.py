@@ -197,7 +197,7 @@ def _structure(client: Client, name: str) -> dict[str, Any]:
     if known is None:
         near = ", ".join(one["name"] for one in client.anatomy(name)[:5])
         hint = f"Near it: {near}." if near else "Name a colour, --color #rrggbb, to make a label of your own."
-        raise NotInTheCatalogue(f"The catalogue has no '{name}'.", hint=hint)
+        raise NotInTheCatalogue(f"'{name}' is not in it.", hint=hint)
     return known
 
 

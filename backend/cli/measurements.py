@@ -37,7 +37,7 @@ def measurements_list(
         [one["id"], one["kind"], f"slice {one['slice'] + 1}", one["author"]["name"], _figures(one["figures"])]
         for one in measured
     ]
-    rows += [["", one["label"], "label", "", _figures(one["figures"])] for one in labels]
+    rows += [["-", one["label"], "label", "", _figures(one["figures"])] for one in labels]
     return Told({"measurements": measured, "labels": labels}, rows)
 
 

@@ -118,7 +118,7 @@ def project_role(
     client: Client,
     project: ProjectName,
     email: Annotated[str, typer.Argument(help="Who.")],
-    role: Annotated[str, typer.Argument(help="manager, reviewer, annotator or viewer; `none` removes them.")],
+    role: Annotated[str, typer.Argument(help=f"{', '.join(Role)}; or `none`, which removes them.")],
 ) -> Told:
     """Give somebody who has an account a role in a project, or remove them."""
     if role not in {*Role, "none"}:

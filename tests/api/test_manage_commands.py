@@ -11,6 +11,7 @@ from backend.db.tables import VolumeRow
 from backend.domain.workflow import Role
 from backend.wiring import Services
 from tests.api.conftest import TOKEN
+from tests.api.test_access import comparison, evaluation, learned_prompt
 from tests.commands import Run, commands
 from tests.services.conftest import new_volume
 
@@ -222,6 +223,44 @@ def test_text_and_pseudonyms(run: Run, project: str, services: Services, tmp_pat
     assert table.read_text(encoding="utf-8").startswith("pseudonym,kind,since")
     assert run("remote", "list", project) == ""
     assert run("remote", "search", project, "pacs", fails=True).exception.is_bad_input
+
+
+def test_what_was_learned_measured_and_compared(run: Run, project: str, services: Services, tmp_path: Path) -> None:
+    admin = services.accounts.administrator()
+    project_id = UUID(run("project", "show", project, json_=True)["id"])
+    label = run("labels", "add", project, "Spleen", json_=True)
+    prompt = learned_prompt(services, project_id, UUID(label["id"]), admin)
+    assert run("learned", "list", project).startswith(f"{prompt}\tSpleen\tAdministrator\t0 slices\t+0.100")
+    assert run("learned", "keep", prompt) == "Spleen starts from it"
+    assert run("learned", "list", project, "--label", "spleen").endswith("kept for the project")
+    assert run("learned", "drop", project, "Spleen") == "Spleen starts from the plain model"
+    assert run("learned", "switch", prompt, "--off") == "off"
+    assert Path(run("learned", "download", prompt, "--out", tmp_path)).read_bytes() == b"tensors"
+    assert run("learned", "networks", project) == ""
+
+    waiting = evaluation(services, project_id, admin)
+    assert run("evaluation", "list", project, json_=True)[0]["state"] == "queued"
+    assert run("jobs", "cancel", waiting) == "cancelled"
+    assert "It is cancelled." in run("evaluation", "show", waiting, fails=True).stderr
+    assert run("evaluation", "download", waiting, fails=True).exit_code == 1
+    assert run("evaluation", "cases", project) == ""
+    nothing = run("evaluation", "start", project, "assist", fails=True)
+    assert nothing.exception.code == "nothing_to_measure" and nothing.exception.is_bad_input
+    assert run("evaluation", "start", project, "auto", "--generators", "magic", fails=True).exit_code == 2
+
+    rosa = next(user for user in services.accounts.users(admin) if user.email == "rosa@command.org")
+    pairs = comparison(services, project_id, admin, [rosa])
+    assert "Blind\tfailed\t0 pairs" in run("comparisons", "list", project), "nothing was computed"
+    assert "rosa@command.org\tfinished" in run("comparisons", "show", pairs)
+    assert run("comparisons", "tally", pairs).splitlines()[0].split("\t")[2:4] == ["plain (stored)", "human (stored)"]
+    assert Path(run("comparisons", "tally", pairs, "--votes", tmp_path)).read_text("utf-8").startswith("case,volume")
+    assert "not computed" in run("comparisons", "close", pairs, fails=True).exception.detail
+    run("comparisons", "delete", pairs)
+    assert run("comparisons", "list", project) == ""
+    assert run("comparisons", "restore", pairs) == "restored"
+    same = ["comparisons", "create", project, "Pairs", "--first", "plain", "--reader", "rosa@command.org"]
+    assert run(*same, "--second", "plain", fails=True).exception.is_bad_input
+    assert run(*same, "--second", "plain:drawn", fails=True).exit_code == 2
 
 
 def test_webhooks(run: Run, project: str) -> None:
