@@ -67,6 +67,8 @@ def apply(session: Session, who: Principal, case: Case, changes: dict[str, Any])
     if "assignee_id" in changes and case.is_blind:
         readings.take_back(session, who, case)
     columns = _changed(role, case, changes)
+    if columns["state"] != case.state and Action.REVIEW not in ALLOWED[role] and case.assignee_id not in (None, who.id):
+        raise ForbiddenTransition("The case is assigned to somebody else.", hint="A manager can assign it to you.")
     _check_taken_back(session, who, role, case, columns["state"])
     if columns["state"] is CaseState.SUBMITTED and case.state != CaseState.SUBMITTED:
         annotator_id = case.assignee_id or who.id
@@ -161,13 +163,10 @@ def _moved(role: Role, now: CaseState, to: CaseState) -> CaseState:
 
 
 def _check_taken_back(session: Session, who: Principal, role: Role, case: Case, to: CaseState) -> None:
-    """Who reviews may open a submitted case again at any time; who annotates only what is theirs (or nobody's), and
-    until somebody else has it open, has said something about it or has corrected it. Raises ForbiddenTransition,
-    ReviewHasBegun."""
+    """Who reviews may open a submitted case again at any time; who annotates until somebody else has it open, has said
+    something about it or has corrected it. Raises ReviewHasBegun."""
     if case.state != CaseState.SUBMITTED or to is not CaseState.IN_PROGRESS or Action.REVIEW in ALLOWED[role]:
         return
-    if case.assignee_id not in (None, who.id):
-        raise ForbiddenTransition("Only who submitted a case takes it back.", hint="A reviewer can send it back.")
     open_elsewhere = exists().where(Lease.case_id == case.id, Lease.holder_id != who.id, Lease.expires_at > func.now())
     said = exists().where(
         Comment.case_id == case.id, Comment.author_id != who.id, Comment.created_at > case.submitted_at

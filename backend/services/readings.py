@@ -165,15 +165,17 @@ def send_all_back(session: Session, who: Principal, case: Case) -> None:
 
 
 def started(session: Session, who: Principal, case_id: UUID) -> None:
-    """Somebody drew on a case. The first mask says that it, or their reading of it, is begun; what a reviewer draws on
-    a case that others read says nothing."""
+    """Somebody drew on a case. The first mask says that it, or their reading of it, is begun; what is drawn on a case
+    that others have says nothing."""
     case = session.get_one(Case, case_id)
     reading = blind_reading(session, who, case)
     if reading is not None:
         if reading.state in (CaseState.ASSIGNED, CaseState.RETURNED):
             session.refresh(case, with_for_update=True)
             move(session, who, case, reading, CaseState.IN_PROGRESS)
-    elif not case.is_blind and case.state in (CaseState.NEW, CaseState.ASSIGNED, CaseState.RETURNED):
+    elif case.is_blind or case.assignee_id not in (None, who.id):
+        return
+    elif case.state in (CaseState.NEW, CaseState.ASSIGNED, CaseState.RETURNED):
         before, case.state = case.state, CaseState.IN_PROGRESS
         states = [before, CaseState.IN_PROGRESS]
         audit.record(session, who, "case.started", project_id=case.project_id, subject=case.id, state=states)

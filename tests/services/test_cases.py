@@ -13,6 +13,7 @@ from backend.db.tables import AuditEvent, Case, Lease, VolumeRow
 from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState, Role
 from backend.errors import NotFound
+from backend.services import readings
 from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
 from backend.services.case_changes import ForbiddenTransition
 from backend.services.case_dealing import AssigneeNotAMember, CaseChange
@@ -180,6 +181,23 @@ def test_a_case_walks_through_its_states_and_the_log_tells(
         ).all()
     assert [event.detail["state"][1] for event in events] == [state for _, _, state in steps]
     assert services.cases.change(world.manager, case_id, {"state": "returned"}).state == "returned"
+
+
+def test_what_is_somebody_elses_is_not_submitted_or_begun_by_who_only_annotates(
+    services: Services, admin: Principal, world: World, project_id: UUID
+) -> None:
+    another = person(services, admin, "another@cases.example.org")
+    services.projects.set_member(world.manager, project_id, another.email, Role.ANNOTATOR)
+    [case_id] = add_cases(services, project_id, 1, assignee_id=world.annotator.id, state="assigned")
+    for state in ("submitted", "in_progress"):
+        with pytest.raises(ForbiddenTransition, match="somebody else"):
+            services.cases.change(another, case_id, {"state": state})
+    with services.db.begin() as session:
+        readings.started(session, another, case_id)
+    assert services.cases.get(world.manager, case_id).case.state == "assigned"
+    with services.db.begin() as session:
+        readings.started(session, world.annotator, case_id)
+    assert services.cases.get(world.manager, case_id).case.state == "in_progress"
 
 
 # -- one's own work ---------------------------------------------------------------------------------------------------

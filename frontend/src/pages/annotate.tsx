@@ -18,7 +18,7 @@ import { onDemand } from '../panels/on_demand.tsx'
 import { ProblemNotice } from '../panels/problem_notice.tsx'
 import { useApp } from './app_state.ts'
 import type { ReviewPanel } from './case_review.tsx'
-import { isLocked, mayCorrect, mayImportMasks, movesOf } from './case_moves.ts'
+import { isLocked, mayCorrect, mayImportMasks, movesFor } from './case_moves.ts'
 import { Frame } from './frame.tsx'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
@@ -232,7 +232,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
     }
   }, [volume.id, attempt, mayAnnotate])
 
-  const moves = project.archived ? [] : movesOf(item.state, project.role)
+  const moves = project.archived ? [] : movesFor(item, project.role, session.me.value!.id)
   const near = (
     <>
       <nav class="case-walk" aria-label={text.caseWalk}>

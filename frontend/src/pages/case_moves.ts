@@ -16,6 +16,12 @@ export function movesOf(state: CaseState, role: string): readonly CaseState[] {
   return MOVES[state].filter(({ needs }) => may(role, needs)).map(({ to }) => to)
 }
 
+/** The moves of this case: what is somebody else's is not for who only annotates. The server's rule. */
+export function movesFor(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string): readonly CaseState[] {
+  const ofAnother = item.assignee !== null && item.assignee.id !== me
+  return ofAnother && !may(role, 'review') ? [] : movesOf(item.state, role)
+}
+
 /** Who reviews a case that one other person submitted corrects the masks of whoever drew them. The server's rule. */
 export function mayCorrect(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string, annotatorId: string | null): boolean {
   return item.state === 'submitted' && may(role, 'review') && item.readings.length === 0 && item.assignee?.id !== me && annotatorId !== null && annotatorId !== me

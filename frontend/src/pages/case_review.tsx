@@ -11,7 +11,7 @@ import { Icon } from '../panels/icon.tsx'
 import { CaseChanges } from './case_changes.tsx'
 import { CaseComments } from './case_comments.tsx'
 import { CaseCompare } from './case_compare.tsx'
-import { movesOf } from './case_moves.ts'
+import { movesFor } from './case_moves.ts'
 import { may } from './permissions.ts'
 import { changesOf, correctedSlices, useChanges } from './use_changes.ts'
 import { useLoaded } from './use_loaded.ts'
@@ -61,7 +61,7 @@ export function CaseReview({ api, annotator, item, project, readers, readerId, o
   const begun = changes.value !== null && (changes.value.previous.at !== null || changes.value.submitted.at !== null)
   const reader = readers.find(({ person }) => person.id === readerId)?.person
 
-  const moves = project.archived ? [] : movesOf(item.state, project.role)
+  const moves = project.archived ? [] : movesFor(item, project.role, me)
   const blind = item.readings.length > 0
   const compares = reviews && (blind || readers.length > 0)
   const resultById = readerId ?? (blind ? me : null)

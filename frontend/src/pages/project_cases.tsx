@@ -19,7 +19,7 @@ import { UploadButton } from '../panels/upload_button.tsx'
 import { useApp } from './app_state.ts'
 import { CaseBulk, type Selection } from './case_bulk.tsx'
 import { DueDate, PriorityMark } from './case_marks.tsx'
-import { isLocked, mayImportMasks, movesOf } from './case_moves.ts'
+import { isLocked, mayImportMasks, movesFor } from './case_moves.ts'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
 import { useLoaded } from './use_loaded.ts'
@@ -257,7 +257,7 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
   const [first, ...others] = item.volumes
   const slices = item.volumes.reduce((sum, volume) => sum + volume.shape_kji[0], 0)
   const warnings = item.volumes.flatMap((volume) => volume.warnings)
-  const moves = project.archived ? [] : movesOf(item.state, project.role)
+  const moves = project.archived ? [] : movesFor(item, project.role, session.me.value!.id)
   const exports = may(project.role, 'export')
   const imports = mayImportMasks(item, project, session.me.value!.id)
   const manages = may(project.role, 'manage') && !project.archived

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { isLocked, movesOf } from '../../src/pages/case_moves.ts'
+import { isLocked, movesFor, movesOf } from '../../src/pages/case_moves.ts'
 import { may, ROLES, type Action } from '../../src/pages/permissions.ts'
 import type { CaseState } from '../../src/api/project_types.ts'
 
@@ -57,6 +57,14 @@ test('annotators submit and reopen, reviewers decide', () => {
   assert.deepEqual(movesOf('submitted', 'reviewer'), ['accepted', 'returned', 'in_progress'])
   assert.deepEqual(movesOf('accepted', 'annotator'), [])
   assert.deepEqual(movesOf('new', 'viewer'), [])
+})
+
+test('who only annotates changes nothing of a case of somebody else', () => {
+  const item = { state: 'in_progress', readings: [], assignee: { id: 'ben', name: 'Ben', email: '' } } as const
+  assert.deepEqual(movesFor(item, 'annotator', 'ann'), [])
+  assert.deepEqual(movesFor(item, 'annotator', 'ben'), ['submitted'])
+  assert.deepEqual(movesFor({ ...item, assignee: null }, 'annotator', 'ann'), ['submitted'])
+  assert.deepEqual(movesFor({ ...item, state: 'submitted' }, 'reviewer', 'ann'), ['accepted', 'returned', 'in_progress'])
 })
 
 test('nobody draws in what is accepted; in what is submitted only its reviewer', () => {
