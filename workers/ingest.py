@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,12 +91,14 @@ class Ingest:
                 if cleaner:
                     self._services.privacy.remember(payload.project_id, cleaner.found())
                 if isinstance(outcome, ImportedVolume):
+                    digest = voxels_hash(outcome.volume.voxels)
                     if not is_settled:
-                        self._settle(payload, received, progress, give_up)
+                        with self._written_ahead(payload, outcome, digest):
+                            self._settle(payload, received, progress, give_up)
                         is_settled = True
                     try:
                         with self._services.content.storing():
-                            report.volume(outcome, self._store(payload, outcome, by_path))
+                            report.volume(outcome, self._store(payload, outcome, by_path, digest))
                     except AppError as error:
                         report.fault(Fault(outcome.files, error))
                 elif isinstance(outcome, Fault):
@@ -139,6 +142,21 @@ class Ingest:
             if {instance.id for instance in now} != {instance.id for instance in received}:
                 raise _MoreCame
 
+    @contextmanager
+    def _written_ahead(self, payload: ImportPayload, made: ImportedVolume, digest: str) -> Iterator[None]:
+        """The voxels are written while it is waited for more, which rarely comes: then they are not needed."""
+        written = False
+        if self._services.imports.find(payload.project_id, _content_hash(made, digest)) is None:
+            with suppress(AppError), self._services.content.storing():  # storing it tries again, and reports
+                self._services.objects.put_voxels(made.volume.voxels, digest)
+                written = True
+        try:
+            yield
+        except BaseException:
+            if written:
+                self._services.content.let_go([f"voxels/{digest}"])
+            raise
+
     def _wait(self, payload: ImportPayload, study_uid: str, quiet_s: float, progress: Progress, give_up: float) -> None:
         index = self._services.dicom_index
         while time.monotonic() < give_up and not index.is_quiet(payload.project_id, study_uid, for_s=quiet_s):
@@ -161,11 +179,13 @@ class Ingest:
             self._services.objects.fetch(file.key, path)
             yield SourceFile(path, name)
 
-    def _store(self, payload: ImportPayload, made: ImportedVolume, received: Mapping[Path, Received]) -> StoredVolume:
+    def _store(
+        self, payload: ImportPayload, made: ImportedVolume, received: Mapping[Path, Received], digest: str
+    ) -> StoredVolume:
+        """`digest`: the voxels' hash."""
         objects, imports = self._services.objects, self._services.imports
         volume = made.volume
-        geometry, digest = volume.geometry.to_json(), voxels_hash(volume.voxels)
-        content_hash = content_hash_of(digest, geometry, volume.modality, volume.channels)
+        geometry, content_hash = volume.geometry.to_json(), _content_hash(made, digest)
         known = imports.find(payload.project_id, content_hash)
         if known is not None and known.was_blanked:
             return known  # nothing of what was blanked is stored again
@@ -224,6 +244,11 @@ class Ingest:
             if keep:
                 self._services.objects.put_content(f"originals/{sha256}", file.path)
             yield NewOriginal(sha256, file.name, file.path.stat().st_size, place_of, keep)
+
+
+def _content_hash(made: ImportedVolume, digest: str) -> str:
+    volume = made.volume
+    return content_hash_of(digest, volume.geometry.to_json(), volume.modality, volume.channels)
 
 
 def _as_it_is(what: T, *_: object) -> T:

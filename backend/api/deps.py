@@ -33,7 +33,8 @@ class TokenOnlyReads(Forbidden):
     title = "This token may only read"
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
+    # async, although it waits for nothing: for any other function each request goes to another thread and back
     found: Services = request.app.state.services
     return found
 

@@ -53,7 +53,8 @@ def encode_slice(pixels: NDArray[Any]) -> bytes:
         raise ValueError(f"the wire format has no code for {pixels.dtype} {pixels.shape}")
     rows, columns = pixels.shape[:2]
     header = HEADER.pack(MAGIC, DTYPE_CODES[pixels.dtype.name], channels, 0, rows, columns)
-    return header + pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes(order="C")
+    payload = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
+    return b"".join((header, payload.data.cast("B")))
 
 
 def decode_slice(data: bytes | bytearray | memoryview) -> NDArray[Any]:

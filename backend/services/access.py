@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from backend.db.tables import Annotation, Case, Credential, Job, Member, Project, Reading, User, VolumeRow
-from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role, TokenScope
+from backend.db.tables import Annotation, Case, Job, Member, Project, Reading, User, VolumeRow
+from backend.domain.workflow import ALLOWED, LOCKED_STATES, Action, CaseState, Role
 from backend.errors import Conflict, Forbidden, NotFound
 from backend.services.programs import PROGRAM
 
@@ -84,11 +84,9 @@ class AdministratorsOnly(Forbidden):
     title = "Only administrators may do this"
 
 
-def principal_of(user: User, credential: Credential | None = None) -> Principal:
-    """The person of an account, with what the session or token that they came with says."""
-    read_only = credential is not None and credential.scope == TokenScope.READ
-    meant = credential.dicomweb_project_id if credential else None
-    return Principal(user.id, user.name, user.email, user.is_admin, read_only, meant)
+def principal_of(user: User) -> Principal:
+    """The person of an account."""
+    return Principal(user.id, user.name, user.email, user.is_admin)
 
 
 def role_in(session: Session, who: Principal, project_id: UUID) -> Role | None:
@@ -105,12 +103,16 @@ def require(session: Session, who: Principal, project_id: UUID, action: Action) 
     role = role_in(session, who, project_id) if project else None
     if project is None or role is None:
         raise ProjectNotFound("This project does not exist or you are not a member of it.")
+    _require_role(project, role, action)
+    return project
+
+
+def _require_role(project: Project, role: Role, action: Action) -> None:
     if action not in ALLOWED[role]:
         raise RoleForbids(
             f"As {role} of '{project.name}' you may not {action}.",
             hint="A manager of the project can change your role.",
         )
-    return project
 
 
 def may(session: Session, who: Principal, project_id: UUID, action: Action) -> bool:
@@ -142,12 +144,23 @@ def require_case(session: Session, who: Principal, case_id: UUID, action: Action
 
 
 def require_volume(session: Session, who: Principal, volume_id: UUID, action: Action) -> VolumeRow:
-    """The volume, if the caller sees its case and may do this in its project."""
-    volume = session.get(VolumeRow, volume_id)
-    if volume is None or not _sees(session, who, session.get_one(Case, volume.case_id)):
+    """The volume, if the caller sees its case and may do this in its project. Every slice asks: it is one query, and
+    another one or two for those who do not see everything."""
+    found = session.execute(_VOLUME, {"volume_id": volume_id}).first()
+    role = role_in(session, who, found.Project.id) if found else None
+    if found is None or role is None or not _sees_as(session, who, role, found.Case, found.Project):
         raise VolumeNotFound("This volume does not exist, is not in one of your projects or is not assigned to you.")
-    require(session, who, volume.project_id, action)
+    _require_role(found.Project, role, action)
+    volume: VolumeRow = found.VolumeRow
     return volume
+
+
+_VOLUME = (
+    select(VolumeRow, Case, Project)
+    .join(Case, Case.id == VolumeRow.case_id)
+    .join(Project, Project.id == VolumeRow.project_id)
+    .where(VolumeRow.id == bindparam("volume_id"))
+)
 
 
 def require_unlocked(session: Session, who: Principal, case_id: UUID) -> Case:
@@ -217,24 +230,32 @@ def members_here(project_id: UUID) -> Select[UUID]:
 
 
 def _sees(session: Session, who: Principal, case: Case) -> bool:
-    project = session.get_one(Project, case.project_id)
-    if role_in(session, who, project.id) is not Role.ANNOTATOR:
-        return role_in(session, who, project.id) is not None
-    return session.scalar(seen_cases(session, who, project).where(Case.id == case.id)) is not None
+    role = role_in(session, who, case.project_id)
+    return role is not None and _sees_as(session, who, role, case, session.get_one(Project, case.project_id))
+
+
+def _sees_as(session: Session, who: Principal, role: Role, case: Case, project: Project) -> bool:
+    if role is not Role.ANNOTATOR:
+        return True
+    return session.scalar(_cases_of_annotator(who, project).where(Case.id == case.id)) is not None
 
 
 def seen_cases(session: Session, who: Principal, project: Project) -> Select[Case]:
     """The cases of a project that a member sees. Annotators see what they read blind and no other case that is read
     so; with `own_cases_only` also of the rest only what is assigned to them."""
-    query = select(Case).where(Case.project_id == project.id)
-    if role_in(session, who, project.id) is not Role.ANNOTATOR:
-        return query
+    if role_in(session, who, project.id) is Role.ANNOTATOR:
+        return _cases_of_annotator(who, project)
+    return select(Case).where(Case.project_id == project.id)
+
+
+def _cases_of_annotator(who: Principal, project: Project) -> Select[Case]:
     mine = true() if not project.own_cases_only else Case.assignee_id == who.id
-    return query.where(
+    return select(Case).where(
+        Case.project_id == project.id,
         or_(
             and_(Case.is_blind.is_(False), mine),
             exists().where(Reading.case_id == Case.id, Reading.reader_id == who.id),
-        )
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
@@ -138,6 +138,25 @@ class OwnAccount:
     must_set_password: bool
 
 
+_BEHIND = (
+    select(
+        User.id,
+        User.name,
+        User.email,
+        User.is_admin,
+        User.disabled_at,
+        Credential.id.label("credential_id"),
+        Credential.scope,
+        Credential.expires_at,
+        Credential.last_used_at,
+        Credential.dicomweb_project_id,
+    )
+    .join(Credential, Credential.user_id == User.id)
+    .where(Credential.secret_hash == bindparam("secret_hash"), Credential.kind == bindparam("kind"))
+)
+"""Every request asks who is behind its session or token."""
+
+
 class Accounts:
     def __init__(self, db: Database, limits: LoginLimits, *, passwords: bool = True) -> None:
         """`passwords`: whether people sign in with passwords and links; where not, only administrators do, by link."""
@@ -224,18 +243,14 @@ class Accounts:
     def authenticate(self, secret: str | None, *, kind: str) -> Principal:
         """The person behind a session or a token. Raises NotSignedIn."""
         with self._db.begin() as session:
-            row = session.execute(
-                select(User, Credential)
-                .join(Credential, Credential.user_id == User.id)
-                .where(Credential.secret_hash == secret_hash(secret or ""), Credential.kind == kind)
-            ).first()
-            if row is None or row[0].disabled_at or (row[1].expires_at and row[1].expires_at < datetime.now(UTC)):
-                raise NotSignedIn("There is no valid session or token with this request.", hint="Sign in again.")
-            user, credential = row
+            row = session.execute(_BEHIND, {"secret_hash": secret_hash(secret or ""), "kind": kind}).first()
             now = datetime.now(UTC)
-            if credential.last_used_at is None or now - credential.last_used_at > timedelta(minutes=1):
-                credential.last_used_at = now
-            return principal_of(user, credential)
+            if row is None or row.disabled_at or (row.expires_at and row.expires_at < now):
+                raise NotSignedIn("There is no valid session or token with this request.", hint="Sign in again.")
+            if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
+                session.execute(update(Credential).where(Credential.id == row.credential_id).values(last_used_at=now))
+            is_reading = row.scope == TokenScope.READ
+            return Principal(row.id, row.name, row.email, row.is_admin, is_reading, row.dicomweb_project_id)
 
     def logout(self, secret: str) -> SignedOut:
         """End a session."""

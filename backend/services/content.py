@@ -40,6 +40,11 @@ class Content:
             hold(session)
             yield
 
+    def let_go(self, keys: Iterable[str]) -> None:
+        """Content that was put and then not needed, unless somebody else refers to it."""
+        with self._db.begin() as session:
+            discard(session, keys)
+
     def forget(self) -> bool:
         """Delete what was discarded and is not in use, with what was made of it in caches. False when somebody is
         storing content right now: then it is left for later."""

@@ -122,7 +122,7 @@ class Measurements:
         """Measure on the slice at `index` along `axis` and keep it. With an id that the caller made, a second time is a
         no-op. Raises SliceNotFound, InvalidMeasurement, MeasurementTaken."""
         view = self._volumes.get(who, volume_id)
-        _, pixels = self._volumes.slice(who, volume_id, axis, index)
+        pixels = self._volumes.pixels(self._volumes.plane(who, volume_id, axis, index))
         rows, columns = pixels.shape[:2]
         for x, y in points_xy:
             if not (-0.5 <= x <= columns - 0.5 and -0.5 <= y <= rows - 0.5):

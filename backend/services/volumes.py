@@ -37,6 +37,17 @@ class VolumeView:
     windows: list[Window]
 
 
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A slice of a volume of `shape` [slices, rows, columns(, 3)], which the caller may see."""
+
+    voxels_hash: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axis: int
+    index: int
+
+
 class Volumes:
     def __init__(self, db: Database, planes: Planes) -> None:
         self._db = db
@@ -50,8 +61,8 @@ class Volumes:
             windows = offered(own, modality_windows(project.windows, row.modality))
             return VolumeView(row, session.get_one(Case, row.case_id), VolumeGeometry.from_json(row.geometry), windows)
 
-    def slice(self, who: Principal, volume_id: UUID, axis: int, index: int) -> tuple[str, NDArray[Any]]:
-        """The voxels' hash and one slice in raw array order (see imaging.volume). Raises SliceNotFound."""
+    def plane(self, who: Principal, volume_id: UUID, axis: int, index: int) -> Plane:
+        """One slice, not yet read. Raises SliceNotFound."""
         with self._db.begin() as session:
             row = require_volume(session, who, volume_id, Action.VIEW)
         shape_kji = (row.slices, row.rows, row.columns)
@@ -61,4 +72,8 @@ class Volumes:
                 hint=f"The volume has {shape_kji} slices along its axes (k, j, i).",
             )
         shape = shape_kji if row.channels == 1 else (*shape_kji, row.channels)
-        return row.voxels_hash, self._planes.read(row.voxels_hash, shape, np.dtype(row.dtype), axis, index)
+        return Plane(row.voxels_hash, shape, np.dtype(row.dtype), axis, index)
+
+    def pixels(self, plane: Plane) -> NDArray[Any]:
+        """In raw array order (see imaging.volume)."""
+        return self._planes.read(plane.voxels_hash, plane.shape, plane.dtype, plane.axis, plane.index)

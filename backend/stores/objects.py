@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 import obstore
 import zarr
+from numcodecs import Blosc
 from numpy.typing import NDArray
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
@@ -199,7 +200,17 @@ class Objects:
     def read_slice(self, voxels_hash: str, slice_index: int) -> NDArray[Any]:
         """One slice [rows, columns(, 3)] of the acquisition plane."""
         with _translated(f"reading slice {slice_index} of {voxels_hash}"):
-            return np.asarray(self._array(voxels_hash)[slice_index])
+            array = self._array(voxels_hash)
+            if not isinstance(array.compressors[0], BloscCodec):
+                return np.asarray(array[slice_index])
+            inner = "/0" * (array.ndim - 1)
+            try:  # through Zarr's own event loop it takes three times as long
+                packed = obstore.get(self._store, f"voxels/{voxels_hash}/c/{slice_index}{inner}").bytes()
+            except FileNotFoundError:  # Zarr writes no chunk of zeros, and says what is no slice
+                return np.asarray(array[slice_index])
+            made = np.empty(array.shape[1:], array.dtype.newbyteorder("<"))
+            Blosc().decode(packed, out=made)
+            return made
 
     def read_voxels(self, voxels_hash: str) -> NDArray[Any]:
         """All voxels [slices, rows, columns(, 3)]."""

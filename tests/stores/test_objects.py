@@ -109,11 +109,22 @@ def test_what_is_written_bit_by_bit_appears_at_its_end_and_takes_another_name(ob
         writer.write(b"0123456789" * 500_000)
     assert not objects.exists("exports/1")
     writer.close()
-    objects.move("exports/1", "exports/2")
+    objects.adopt("exports/1", "exports/2")
     assert (objects.keys("exports"), objects.size_bytes("exports/2")) == (["exports/2"], 15_000_000)
     objects.delete_all(["exports/2"])
     assert objects.keys("exports") == []
     objects.delete("exports/2")
+
+
+def test_content_that_is_adopted_twice_is_there_once(objects: Objects) -> None:
+    for key in ("uploads/1/1", "uploads/1/2"):
+        objects.put_bytes(key, b"the same")
+        objects.adopt(key, "originals/same")
+    assert b"".join(objects.chunks("originals/same")) == b"the same"
+    objects.delete_prefix("uploads/1")
+    assert objects.keys("uploads") == [] and objects.exists("originals/same")
+    with pytest.raises(ObjectsUnavailable):
+        objects.adopt("uploads/1/none", "originals/none")
 
 
 def test_a_bucket_that_is_not_there_is_said(s3: str) -> None:

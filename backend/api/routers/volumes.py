@@ -38,12 +38,12 @@ def get_slice(
 ) -> Response:
     """One slice in raw array order, in the wire format of `backend/imaging/wire.py`. With the volume's `pixels` as `v`
     it may be kept for good."""
-    voxels_hash, pixels = s.volumes.slice(user, volume_id, axis, index)
-    kept = "private, max-age=31536000, immutable" if v == pixels_name(voxels_hash) else "private, no-cache"
-    headers = {"ETag": f'"{voxels_hash}-{axis}-{index}"', "Cache-Control": kept}
+    plane = s.volumes.plane(user, volume_id, axis, index)
+    kept = "private, max-age=31536000, immutable" if v == pixels_name(plane.voxels_hash) else "private, no-cache"
+    headers = {"ETag": f'"{plane.voxels_hash}-{axis}-{index}"', "Cache-Control": kept}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(wire.encode_slice(pixels), media_type=wire.MEDIA_TYPE, headers=headers)
+    return Response(wire.encode_slice(s.volumes.pixels(plane)), media_type=wire.MEDIA_TYPE, headers=headers)
 
 
 @router.post("/volumes/{volume_id}/predictions", operation_id="predict_mask")
