@@ -69,7 +69,7 @@ CT_PRESETS = (CT_SOFT_TISSUE, CT_LUNG, Window("Liver", 150, 90), CT_BONE, CT_BRA
 
 SUV = "SUV"
 """The unit of PET that is the same for all scanners."""
-SUV_PRESETS = tuple(Window.between(f"SUV 0–{high}", 0, high) for high in (6, 10, 15, 20, 3))
+SUV_PRESETS = tuple(Window.between(f"SUV 0–{high}", 0, high) for high in (6, 3, 10, 15, 20))
 
 
 @dataclass(frozen=True, slots=True)

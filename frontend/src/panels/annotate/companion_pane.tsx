@@ -25,7 +25,7 @@ export function CompanionPane({ companion }: { companion: Companion }) {
       <canvas ref={picture} aria-hidden="true" />
       <canvas ref={overlay} tabIndex={0} role="img" aria-label={`${companion.volume.name}, ${text[plane]}, ${text.slice} ${place}`} />
       <div class="corner top-left pane-notes">
-        <div class="pane-name in-row" style={{ '--plane': PLANE_COLORS[plane] }}><b>{companion.volume.name}</b> {place}</div>
+        <div class="pane-name in-row" style={{ '--plane': PLANE_COLORS[plane] }}><b>{companion.volume.name}</b> {companion.volume.modality} {place}</div>
         {tilt >= LEAST_TILT_DEGREES && <div class="pane-note" title={text.tiltedHint}>{text.tilted(formatNumber(tilt, language.value, 0))}</div>}
         {companion.elsewhere && <div class="pane-note alert">{text.otherFrame}</div>}
       </div>
