@@ -4,7 +4,7 @@ import { batch, computed, effect, signal, type ReadonlySignal } from '@preact/si
 
 import type { Client } from '../api/client.ts'
 import type { Person, Problem, VolumeOut } from '../api/types.ts'
-import { beyondMm, planeOf, tiltDegrees, type Plane } from '../viewer/geometry.ts'
+import { beyondMm, tiltDegrees } from '../viewer/geometry.ts'
 import { mountInput } from '../viewer/input.ts'
 import { linkViews } from '../viewer/linked.ts'
 import { mountRenderer, type Canvases } from '../viewer/renderer.ts'
@@ -12,7 +12,7 @@ import { ResampledMasks, type SliceMasks } from '../viewer/resampled.ts'
 import { Session, type LaidOver } from '../viewer/session.ts'
 import { shownMasks } from '../viewer/shown_masks.ts'
 import { looksOnly, ToolHost } from '../viewer/tools/host.ts'
-import type { ViewState } from '../viewer/view_state.ts'
+import { planeNameOf, type PlaneName, type ViewState } from '../viewer/view_state.ts'
 import { autoWindow, FULL_BYTE_WINDOW, histogramOf, HISTOGRAM_PARTS, type Histogram, type WindowLevel } from '../viewer/windowing.ts'
 import type { Cursor, PictureState, VolumeInfo, Windowed } from './annotator.ts'
 import { Measurements } from './measurements.ts'
@@ -27,7 +27,9 @@ export interface SeriesBrief { readonly id: string; readonly name: string; reado
 export const MOST_COMPANIONS = 3
 
 export interface Companion extends Windowed {
-  readonly plane: ReadonlySignal<Plane>
+  /** Both files say where their images lie; else each is looked at for itself. */
+  readonly linked: boolean
+  readonly plane: ReadonlySignal<PlaneName>
   readonly slice: ReadonlySignal<number>
   readonly sliceCount: ReadonlySignal<number>
   readonly picture: ReadonlySignal<PictureState>
@@ -72,7 +74,7 @@ export class Companions {
 
   constructor(options: CompanionsOptions) {
     this.#options = options
-    this.others = options.session.view.volume.sidesKnown ? options.others : []
+    this.others = options.others
   }
 
   /** The one under the pointer. */
@@ -134,25 +136,26 @@ function openCompanion({ api, session: main, frameOfReference, readOnly, storage
   })
   const measurements = new Measurements({ api, storage, me, newId, volumeId: volume.id, caseId: volume.caseId, session, readOnly, onProblem })
   const { view } = session
+  const linked = main.view.volume.sidesKnown && volume.sidesKnown
   const picture = signal<PictureState>({ kind: 'loading' })
   const stops = [
-    linkViews(main.view, view),
+    linked ? linkViews(main.view, view) : () => {},
     effect(() => { session.tool.value = looksOnly(main.tool.value) ? main.tool.value : 'probe' }),
     effect(() => {
       view.interpolated.value = main.view.interpolated.value
       view.crosshair.value = main.view.crosshair.value
       session.magnifier.value = main.magnifier.value
     }),
-    layMasksOver(main, session, volume, masksOver),
+    linked ? layMasksOver(main, session, volume, masksOver) : () => {},
     () => measurements.close(),
   ]
   void measurements.start()
   return {
-    view, volume, picture, readout: computed(() => cursorIn(view)), presets: presetsOf(out), window: view.window, inverted: view.inverted,
-    plane: computed(() => planeOf(volume, view.axis.value)), slice: view.slice, sliceCount: view.sliceCount,
-    beyondMm: computed(() => beyondMm(volume, view.axis.value, view.crossing.value)),
-    tiltDegrees: computed(() => tiltDegrees(main.view.volume, main.view.axis.value, volume, view.axis.value)),
-    elsewhere: frameOf(out) !== '' && frameOfReference !== '' && frameOf(out) !== frameOfReference,
+    view, volume, linked, picture, readout: computed(() => cursorIn(view)), presets: presetsOf(out), window: view.window, inverted: view.inverted,
+    plane: computed(() => planeNameOf(volume, view.axis.value)), slice: view.slice, sliceCount: view.sliceCount,
+    beyondMm: computed(() => (linked ? beyondMm(volume, view.axis.value, view.crossing.value) : 0)),
+    tiltDegrees: computed(() => (linked ? tiltDegrees(main.view.volume, main.view.axis.value, volume, view.axis.value) : 0)),
+    elsewhere: linked && frameOf(out) !== '' && frameOfReference !== '' && frameOf(out) !== frameOfReference,
     histogram: computed<Histogram | null>(() => view.image.value && histogramOf(view.image.value, HISTOGRAM_PARTS)),
     setWindow: ({ width, center }: WindowLevel) => { view.window.value = { width, center } },
     autoWindow: () => { if (view.image.peek()) view.window.value = autoWindow(view.image.peek()!) },

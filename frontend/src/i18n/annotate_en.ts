@@ -18,6 +18,8 @@ export const annotateEn = {
     beyond: (mm: string) => `This series ends ${mm} mm from here.`,
     tilted: (degrees: string) => `leans by ${degrees}°`,
     tiltedHint: 'Its slices are shown as they were taken, and lean against those of the annotated series. The crosshair is at the same place in both.',
+    notLinked: 'not linked',
+    notLinkedHint: 'Not both files say where in the patient their images lie: slices, zoom and masks are not shared.',
     otherFrame: 'Other frame of reference: places may not correspond',
     labels: 'Labels',
     assistant: 'Assistant',

@@ -19,6 +19,8 @@ export const annotateZh: Pick<Catalogue, 'annotate' | 'measurements' | 'history'
     beyond: (mm) => `此序列止于距此处 ${mm} 毫米。`,
     tilted: (degrees) => `倾斜 ${degrees}°`,
     tiltedHint: '其层面按采集时的样子显示，与所标注序列的层面有夹角。十字线在两者中位于同一位置。',
+    notLinked: '未联动',
+    notLinkedHint: '两个文件未都说明图像在患者体内的位置：层面、缩放和掩膜不共享。',
     otherFrame: '参考坐标系不同：位置可能不对应',
     assistant: '助手',
     addLabel: '添加标签',

@@ -27,6 +27,7 @@ export function CompanionPane({ companion }: { companion: Companion }) {
       <div class="corner top-left pane-notes">
         <div class="pane-name in-row" style={{ '--plane': PLANE_COLORS[plane] }}><b>{companion.volume.name}</b> {companion.volume.modality} {place}</div>
         {tilt >= LEAST_TILT_DEGREES && <div class="pane-note" title={text.tiltedHint}>{text.tilted(formatNumber(tilt, language.value, 0))}</div>}
+        {!companion.linked && <div class="pane-note" title={text.notLinkedHint}>{text.notLinked}</div>}
         {companion.elsewhere && <div class="pane-note alert">{text.otherFrame}</div>}
       </div>
       <div class="corner top-right"><WindowMenu of={companion} keys={false} onOpenWith={null} /></div>
