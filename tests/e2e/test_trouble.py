@@ -92,6 +92,7 @@ def test_what_is_drawn_without_a_connection_survives_a_crash_and_is_sent_when_it
     drawn = annotate.millilitres("Liver")
     with pytest.raises(Error):
         signed_in.goto("chrome://crash", timeout=5000)
+    signed_in.close()
     signed_in.context.set_offline(False)
 
     annotate = AnnotatePage(reopened)
