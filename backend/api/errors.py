@@ -37,8 +37,13 @@ _FAMILIES = {family.__name__: status for family, status in STATUS.items()}
 def status_of(error: errors.AppError) -> int:
     """The HTTP status of an error's family; 500 for one of no family."""
     if isinstance(error, errors.Relayed):
-        return _FAMILIES.get(error.family, 500)
+        return status_of_record({"family": error.family})
     return next((STATUS[family] for family in type(error).__mro__ if family in STATUS), 500)
+
+
+def status_of_record(record: dict[str, Any]) -> int:
+    """The HTTP status of an error that was stored (`errors.to_record`)."""
+    return _FAMILIES.get(record.get("family", ""), 500)
 
 
 def problem(status: int, body: dict[str, Any]) -> JSONResponse:

@@ -137,7 +137,7 @@ class Evaluation(Schema):
             message_params=job.message_params,
             settings=EvaluationSettings.model_validate(asked.model_dump(exclude={"project_id"})),
             result=EvaluationResult.model_validate(job.result) if job.result else None,
-            problem=JobProblem.model_validate(job.problem) if job.problem else None,
+            problem=JobProblem.of(job.problem) if job.problem else None,
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from backend.api.errors import status_of_record
 from backend.api.schemas_base import Schema
 from backend.db import tables
 from backend.domain.jobs import ExportFormat, JobKind, JobState
@@ -23,7 +24,7 @@ class ExportJobIn(Schema):
 
 
 class JobProblem(BaseModel):
-    """Why a job failed: problem details without an HTTP status."""
+    """Why a job failed: problem details, with the HTTP status that a request would have got."""
 
     type: str
     title: str
@@ -31,6 +32,11 @@ class JobProblem(BaseModel):
     detail: str
     hint: str | None = None
     context: dict[str, Any] | None = None
+    status: int | None = None
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> JobProblem:
+        return cls.model_validate({**record, "status": status_of_record(record)})
 
 
 class Job(Schema):
@@ -62,7 +68,7 @@ class Job(Schema):
             message=row.message,
             message_params=row.message_params,
             result=row.result,
-            problem=JobProblem.model_validate(row.problem) if row.problem else None,
+            problem=JobProblem.of(row.problem) if row.problem else None,
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,

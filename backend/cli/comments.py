@@ -34,9 +34,13 @@ def comments_list(
 ) -> Told:
     """List what was said about a case, what is open first."""
     found = [thread for thread in client.comments(case) if not (unresolved and thread["resolved_at"])]
+    labelled = any(thread["label_id"] for thread in found)
+    labels = client.labels(client.case(case)["project_id"]) if labelled else []
+    names = {label["id"]: label["name"] for label in labels}
     rows = []
     for thread in found:
         where = "case" if thread["slice"] is None else f"slice {thread['slice'] + 1}"
+        where += f", {names[thread['label_id']]}" if thread["label_id"] in names else ""
         mark = "resolved" if thread["resolved_at"] else ""
         rows += [[said["id"], where, said["author"]["name"], said["body"], mark] for said in _said(thread)]
     return Told(found, rows)

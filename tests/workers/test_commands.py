@@ -42,8 +42,10 @@ def test_from_two_blind_readings_to_the_accepted_masks(
     assert table.read_text(encoding="utf-8").startswith("case,volume,label")
 
     assert run("readings", "return", case.case_id, "ben@readings.org") == "returned to ben@readings.org"
-    said = run("comments", "add", case.case_id, "Row 2.", "--slice", "3", "--reader", "ben@readings.org", json_=True)
+    to_ben = ["--slice", "3", "--label", "kidney", "--reader", "ben@readings.org"]
+    said = run("comments", "add", case.case_id, "Row 2.", *to_ben, json_=True)
     assert said["reader_id"] == str(clinic.ben.id)
+    assert "slice 3, kidney\tBoss\tRow 2." in run("comments", "list", case.case_id)
     draw(services, clinic, clinic.ben, case, slice(6, 7))
     assert "kidney\tslice 3\t+" in run("readings", "changes", case.case_id)
     submit(services, clinic.ben, case)
@@ -89,3 +91,10 @@ def test_a_project_moves(services: Services, clinic: Clinic, run: Run, tmp_path:
     assert over.exception.code == "job_is_over"
     refused = run("project", "import", archive, "--name", "Copy", fails=True)
     assert refused.exit_code == 1, "for administrators"
+
+
+def test_what_a_job_cannot_do_ends_as_what_was_asked_for_does(clinic: Clinic, services: Services, run: Run) -> None:
+    """With code 2 where who asked can do better, as if the server had refused at once."""
+    case = read_twice(services, clinic)
+    nothing = run("export", case.case_id, fails=True).exception
+    assert (nothing.code, nothing.status, nothing.is_bad_input) == ("nothing_to_export", 422, True)

@@ -4118,7 +4118,7 @@ export interface components {
         readonly JobKind: "import" | "export" | "learn_prompt" | "auto_segment" | "propagate" | "evaluate" | "archive" | "restore" | "agreement" | "consensus" | "compare" | "pull" | "push" | "blank" | "import_masks";
         /**
          * JobProblem
-         * @description Why a job failed: problem details without an HTTP status.
+         * @description Why a job failed: problem details, with the HTTP status that a request would have got.
          */
         readonly JobProblem: {
             /** Code */
@@ -4131,6 +4131,8 @@ export interface components {
             readonly detail: string;
             /** Hint */
             readonly hint?: string | null;
+            /** Status */
+            readonly status?: number | null;
             /** Title */
             readonly title: string;
             /** Type */

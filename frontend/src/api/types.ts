@@ -11,7 +11,7 @@ export interface Problem {
   readonly detail: string
   readonly hint?: string | null
   readonly context?: Readonly<Record<string, unknown>> | null
-  readonly status?: number
+  readonly status?: number | null
 }
 
 export interface Page<T> {
