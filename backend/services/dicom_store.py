@@ -45,11 +45,14 @@ class PrivacyChanged(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What became of every object: `stored` counts those that were there already, too. `imports` are the jobs that make
-    cases of what is new."""
+    """What became of every object: `stored` counts those that were there already, too, and `kept_as` says as what each
+    of them is found. `are_coerced`: their attributes were replaced, as the project's policy wants it. `imports` are the
+    jobs that make cases of what is new."""
 
     stored: tuple[ObjectInfo, ...]
     refused: tuple[Refused, ...]
+    kept_as: tuple[ObjectInfo, ...]
+    are_coerced: bool
     imports: tuple[UUID, ...] = ()
 
 
@@ -105,6 +108,7 @@ class DicomStore:
 
     def _keep(self, who: Principal, project_id: UUID, reception: Reception) -> tuple[StoreReport, list[Job]]:
         stored: list[ObjectInfo] = []
+        kept_as: list[ObjectInfo] = []
         refused = list(reception.refused)
         kept: list[tuple[ObjectInfo, NewInstance]] = []
         found: dict[str, Identity] = {}
@@ -137,13 +141,16 @@ class DicomStore:
             for sent, new in kept:
                 if known[new.info.sop_instance_uid] == new.sha256:
                     stored.append(sent)
+                    kept_as.append(new.info)
                 else:
                     refused.append(Refused(sent, Failure.DUPLICATE))
                     discard(session, [f"originals/{new.sha256}"])  # kept a moment ago
             studies = sorted({wanted[uid].info.study_uid for uid in made})
             imports = [self._import_of(session, who, project_id, uid) for uid in studies]
             audit.record(session, who, "dicom.received", project_id=project_id, stored=len(made), refused=len(refused))
-        report = StoreReport(tuple(stored), tuple(refused), tuple(job.id for job, _ in imports))
+        report = StoreReport(
+            tuple(stored), tuple(refused), tuple(kept_as), before is not None, tuple(job.id for job, _ in imports)
+        )
         return report, [job for job, is_new in imports if is_new]
 
     @staticmethod

@@ -63,8 +63,8 @@ EXPORT = {Role.MANAGER, Role.REVIEWER}
 DICOMWEB_READS = (
     "search_studies search_series search_series_of_study search_instances search_instances_of_study "
     "search_instances_of_series retrieve_study retrieve_series retrieve_instance retrieve_study_metadata "
-    "retrieve_series_metadata retrieve_metadata retrieve_frames render_instance render_frame study_thumbnail "
-    "series_thumbnail instance_thumbnail retrieve_bulk"
+    "retrieve_series_metadata retrieve_metadata retrieve_frames render_study render_series render_instance "
+    "render_frame study_thumbnail series_thumbnail instance_thumbnail retrieve_bulk"
 ).split()
 
 ALLOWED: dict[str, set[Role]] = {

@@ -81,6 +81,21 @@ def test_each_instance_has_an_outcome(client: TestClient, base: str, services: S
     assert len(jobs) == 1, "one import reads what several requests brought"
 
 
+@pytest.mark.parametrize("privacy", ["retain-uids", "full"])
+def test_attributes_that_the_policy_replaces_are_a_warning(client: TestClient, privacy: str) -> None:
+    """202 and B000 of PS3.18, with the address at which the instance is found."""
+    made = client.post("/api/projects", json={"name": f"Replaced {privacy}", "privacy": privacy}).json()
+    stored = post(client, f"/dicom-web/projects/{made['id']}/studies", body(encoded(f"{STUDY}.1.1")))
+    assert stored.status_code == 202 and "00081198" not in stored.json()
+    [reference] = stored.json()["00081199"]["Value"]
+    assert reference["00081196"] == {"vr": "US", "Value": [0xB000]}
+    assert reference["00081155"]["Value"] == [f"{STUDY}.1.1"]
+    found = client.get(reference["00081190"]["Value"][0], headers={"Accept": "application/dicom"})
+    assert found.status_code == 200
+    assert (str(pydicom.dcmread(io.BytesIO(found.content)).SOPInstanceUID) == f"{STUDY}.1.1") is (privacy != "full")
+    assert stored.json()["00081190"]["Value"][0] in reference["00081190"]["Value"][0]
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "status", "code"),
     [

@@ -92,6 +92,23 @@ def test_frames_and_pictures(client: DICOMwebClient, study: list[pydicom.FileDat
         )
     )
     assert picture.size == (24, 24) and picture.mode == "L" and picture.format == "PNG"
+    for level in (f"studies/{uids[0]}", f"studies/{uids[0]}/series/{uids[1]}"):
+        url, look = f"{client.base_url}/{level}/rendered", {"window": "40,400,linear", "viewport": "24,24"}
+        pictures = client.retrieve_bulkdata(url, media_types=("image/jpeg",), additional_params=look)
+        assert len(pictures) == len(study)
+        opened = [Image.open(io.BytesIO(part)) for part in pictures]
+        assert {(one.size, one.format) for one in opened} == {((24, 24), "JPEG")}
+        away = np.asarray(opened[0], int) - np.asarray(picture, int)
+        assert np.abs(away).mean() < 4
+        for accept, format in (("image/jpeg", "JPEG"), ("image/png", "PNG")):
+            single = client._session.get(url, headers={"Accept": accept})
+            assert Image.open(io.BytesIO(single.content)).format == format
+        anything = client._session.get(url, headers={"Accept": "*/*"})
+        assert anything.headers["Content-Type"].startswith('multipart/related; type="image/jpeg"')
+        for wrong, status in (({"window": "1"}, 400), ({"accept": "video/mp4"}, 406)):
+            assert client._session.get(url, params=wrong).status_code == status
+        thumbnail = client._session.get(url.replace("rendered", "thumbnail"), params={"viewport": "20,20"})
+        assert max(Image.open(io.BytesIO(thumbnail.content)).size) == 20
     with pytest.raises(HTTPError) as refused:
         client.retrieve_instance_frames(*uids, [2])
     assert refused.value.response.status_code == 422

@@ -16,6 +16,7 @@ import pytest
 
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
+from backend.domain.privacy import Privacy
 from backend.imaging import masks
 from backend.services.projects import LabelDraft
 from backend.settings import RemoteServer
@@ -80,6 +81,22 @@ def test_orthanc_pushes_a_study_and_retrieves_it(server: Server, orthanc: Orthan
     retrieved = orthanc.client.post("/dicom-web/servers/sammed/retrieve", json=wanted)
     assert retrieved.is_success, retrieved.text
     assert orthanc.instances() == SLICES
+
+
+def test_orthanc_takes_a_warning_for_a_success(server: Server, orthanc: Orthanc, tmp_path: Path) -> None:
+    """Where the policy replaces attributes, we answer 202 and B000."""
+    admin = server.services.accounts.administrator()
+    project = server.services.projects.create(admin, "Cleaned", "", [], Privacy.FULL).project
+    url = f"{server.url}/dicom-web/projects/{project.id}/"
+    cleaned = {"Url": url, "Username": "orthanc", "Password": TOKEN}
+    assert orthanc.client.put("/dicom-web/servers/cleaned", json=cleaned).is_success
+    study = _add(orthanc, write_study(tmp_path, seed=13))
+    pushed = orthanc.client.post("/dicom-web/servers/cleaned/stow", json={"Resources": [study], "Synchronous": True})
+    assert pushed.is_success, pushed.text
+    orthanc.client.delete(f"/studies/{study}")
+    with server.client() as client:
+        [found] = client.get(f"{url}studies", headers={"Accept": "application/dicom+json"}).json()
+        assert found["00201208"]["Value"] == [SLICES] and found["00100020"]["Value"][0].startswith("P-")
 
 
 def test_a_study_is_found_pulled_and_its_result_pushed_back(server: Server, orthanc: Orthanc, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Request, Response
 
 from backend.api.deps import ServicesDep
-from backend.api.dicomweb.accept import accepted
-from backend.api.dicomweb.project import DicomUser, InstanceUid, ProjectId, SeriesUid, StudyUid
+from backend.api.dicomweb.accept import accepted, nothing_acceptable, wanted
+from backend.api.dicomweb.parts import Part, multipart
+from backend.api.dicomweb.project import BaseUrl, DicomUser, InstanceUid, ProjectId, SeriesUid, StudyUid
+from backend.api.dicomweb.wado import address
 from backend.db.tables import DicomInstance
 from backend.errors import Malformed
 from backend.imaging.dicom.serving import Look, render
@@ -62,12 +65,35 @@ def render_frame(
     return _rendered(request, s, row, frame)
 
 
+@router.get("/studies/{study}/rendered", operation_id="render_study")
+def render_study(
+    study: StudyUid, request: Request, who: DicomUser, project_id: ProjectId, base: BaseUrl, s: ServicesDep
+) -> Response:
+    """Every frame of every image as a part, JPEG or PNG; with an `Accept` of one picture (`image/png`), the image in
+    the middle. Parameters as for an instance."""
+    return _all_rendered(request, s, base, s.dicom_query.instances(who, project_id, study, None, None))
+
+
+@router.get("/studies/{study}/series/{series}/rendered", operation_id="render_series")
+def render_series(
+    study: StudyUid,
+    series: SeriesUid,
+    request: Request,
+    who: DicomUser,
+    project_id: ProjectId,
+    base: BaseUrl,
+    s: ServicesDep,
+) -> Response:
+    """As of a study."""
+    return _all_rendered(request, s, base, s.dicom_query.instances(who, project_id, study, series, None))
+
+
 @router.get("/studies/{study}/thumbnail", operation_id="study_thumbnail")
 def study_thumbnail(
     study: StudyUid, request: Request, who: DicomUser, project_id: ProjectId, s: ServicesDep
 ) -> Response:
     rows = s.dicom_query.instances(who, project_id, study, None, None)
-    return _rendered(request, s, _middle(list(rows)), None, THUMBNAIL)
+    return _rendered(request, s, _middle(rows), None, THUMBNAIL)
 
 
 @router.get("/studies/{study}/series/{series}/thumbnail", operation_id="series_thumbnail")
@@ -75,7 +101,7 @@ def series_thumbnail(
     study: StudyUid, series: SeriesUid, request: Request, who: DicomUser, project_id: ProjectId, s: ServicesDep
 ) -> Response:
     rows = s.dicom_query.instances(who, project_id, study, series, None)
-    return _rendered(request, s, _middle(list(rows)), None, THUMBNAIL)
+    return _rendered(request, s, _middle(rows), None, THUMBNAIL)
 
 
 @router.get(f"{_INSTANCE}/thumbnail", operation_id="instance_thumbnail")
@@ -92,19 +118,55 @@ def instance_thumbnail(
     return _rendered(request, s, row, None, THUMBNAIL)
 
 
-def _middle(rows: list[DicomInstance]) -> DicomInstance:
-    """The image in the middle by instance number. Raises DicomNotFound when there is no image."""
+def _images(rows: Sequence[DicomInstance]) -> list[DicomInstance]:
+    """Those that have pixels, series by series, by instance number. Raises DicomNotFound when there is none."""
     images = [row for row in rows if "00280010" in row.attributes]
     if not images:
-        raise DicomNotFound("There is no image to make a thumbnail of.")
-    images.sort(key=lambda row: (row.series_uid, row.attributes.get("00200013", {}).get("Value", [0])[0] or 0))
+        raise DicomNotFound("There is no image to make a picture of.")
+    return sorted(images, key=lambda row: (row.series_uid, _number(row, "00200013")))
+
+
+def _middle(rows: Sequence[DicomInstance]) -> DicomInstance:
+    images = _images(rows)
     return images[len(images) // 2]
+
+
+def _number(row: DicomInstance, tag: str) -> int:
+    return int((row.attributes.get(tag, {}).get("Value") or [0])[0] or 0)
+
+
+def _all_rendered(request: Request, s: ServicesDep, base: str, rows: Sequence[DicomInstance]) -> Response:
+    """Frame by frame while they are sent. Raises NothingAcceptable, MalformedRendering, DicomNotFound."""
+    offered = [(range_, kind) for range_ in wanted(request) for kind in (JPEG, PNG) if range_.covers(kind)]
+    if not offered:
+        raise nothing_acceptable([f'multipart/related; type="{kind}"' for kind in (JPEG, PNG)])
+    range_, media_type = offered[0]
+    if not range_.is_multipart and range_.type != "*/*":
+        return _rendered(request, s, _middle(rows), None)
+    look = _look(request, media_type, None)
+    frames = ((row, frame) for row in _images(rows) for frame in range(1, max(1, _number(row, "00280008")) + 1))
+    parts = (
+        Part(media_type, f"{address(base, row)}/frames/{frame}/rendered", _drawn(s, row, frame, look))
+        for row, frame in frames
+    )
+    return multipart(media_type, parts)
+
+
+def _drawn(s: ServicesDep, row: DicomInstance, frame: int | None, look: Look) -> Iterator[bytes]:
+    with s.objects.as_file(f"originals/{row.sha256}") as path:
+        yield s.isolation.run(render, path, frame, look)
 
 
 def _rendered(
     request: Request, s: ServicesDep, row: DicomInstance, frame: int | None, size: tuple[int, int] | None = None
 ) -> Response:
-    media_type = accepted(request, (JPEG, PNG))
+    look = _look(request, accepted(request, (JPEG, PNG)), size)
+    [picture] = _drawn(s, row, frame, look)
+    return Response(picture, media_type=look.media_type)
+
+
+def _look(request: Request, media_type: str, size: tuple[int, int] | None) -> Look:
+    """What the parameters ask for; `size` where they name none. Raises MalformedRendering."""
     viewport = _numbers(request, "viewport", (2, 6))
     box = None
     if viewport is not None:
@@ -119,9 +181,7 @@ def _rendered(
     quality = _numbers(request, "quality", (1,))
     if quality is not None and not 1 <= quality[0] <= 100:
         raise MalformedRendering("quality is a number from 1 to 100.")
-    look = Look(media_type, _window(request), size, box, int(quality[0]) if quality else 90)
-    with s.objects.as_file(f"originals/{row.sha256}") as path:
-        return Response(s.isolation.run(render, path, frame, look), media_type=media_type)
+    return Look(media_type, _window(request), size, box, int(quality[0]) if quality else 90)
 
 
 def _window(request: Request) -> tuple[float, float, str] | None:

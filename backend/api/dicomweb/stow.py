@@ -27,6 +27,9 @@ router = APIRouter()
 
 DICOM = "application/dicom"
 
+COERCED = 0xB000
+"""Warning Reason (0008,1196): attributes of a stored object were replaced (PS3.18 I.2.2)."""
+
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {f'multipart/related; type="{DICOM}"': {"schema": {"type": "string", "format": "binary"}}},
@@ -68,8 +71,8 @@ class _WholeBody:
 
 @router.post("/studies", operation_id="store_instances", openapi_extra={"requestBody": _BODY})
 async def store(request: Request, who: DicomUser, project_id: ProjectId, base: BaseUrl, s: ServicesDep) -> Response:
-    """Store instances of any studies. Answers with what became of each: 200 when all are stored, 202 when some are,
-    409 when none is."""
+    """Store instances of any studies. Answers with what became of each: 200 when all are stored as they came, 202 when
+    some are, or all with attributes replaced by the project's policy (warning B000), 409 when none is."""
     return await _store(request, who, project_id, base, s, None)
 
 
@@ -97,7 +100,7 @@ async def _store(
     except BaseException:  # whoever goes away in the middle leaves nothing behind either
         await run_in_threadpool(reception.discard)
         raise
-    status = 200 if not report.refused else 202 if report.stored else 409
+    status = 409 if not report.stored else 202 if report.refused or report.are_coerced else 200
     answer = _answer(report, base)
     if media_type == DICOM_XML:
         return Response(as_xml(answer), status_code=status, media_type=DICOM_XML)
@@ -129,14 +132,18 @@ def _is_dicom(headers: Mapping[str, bytes]) -> str | None:
 def _answer(report: StoreReport, base: str) -> dict[str, Any]:
     """The store instances response module (PS3.18 I.2), tag -> element in the JSON model."""
     made: dict[str, Any] = {}
-    studies = sorted({info.study_uid for info in report.stored})
+    studies = sorted({info.study_uid for info in report.kept_as})
     if len(studies) == 1:
         made["00081190"] = {"vr": "UR", "Value": [f"{base}/studies/{studies[0]}"]}
     failed = [{**_reference(refused.info), **_reason(refused)} for refused in report.refused if refused.info]
     if failed:
         made["00081198"] = {"vr": "SQ", "Value": failed}
     if report.stored:
-        items = [{**_reference(info), **_address(info, base)} for info in report.stored]
+        warning = {"00081196": {"vr": "US", "Value": [COERCED]}} if report.are_coerced else {}
+        items = [
+            {**_reference(sent), **_address(kept, base), **warning}
+            for sent, kept in zip(report.stored, report.kept_as, strict=True)
+        ]
         made["00081199"] = {"vr": "SQ", "Value": items}
     unknown = [_reason(refused) for refused in report.refused if not refused.info]
     if unknown:
