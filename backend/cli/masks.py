@@ -29,6 +29,14 @@ class NotAccepted(Conflict):
     title = "This case is not accepted"
 
 
+OPTION_OF = {
+    "mask_of_another_patient": "--other-patient",
+    "mask_needs_resampling": "--resample",
+    "mask_reaches_outside": "--crop",
+}
+"""What allows that which a file was refused for."""
+
+
 @masks_app.command("import")
 @asks
 def masks_import(
@@ -84,6 +92,7 @@ def masks_import(
     refused = [told["problem"] for told in result["files"] if told["outcome"] == "refused"]
     for problem in refused:
         aside += [f"{problem['title']}: {problem['detail']}", *([problem["hint"]] if problem.get("hint") else [])]
+        aside += [f"{OPTION_OF[problem['code']]} does so."] if problem["code"] in OPTION_OF else []
     return Told(result, rows, aside, EXIT_BAD_INPUT if refused else 0)
 
 
@@ -176,7 +185,7 @@ def export(
     ] = None,
     out: OutFolder = Path("."),
 ) -> Told:
-    """Download your masks of a case, or those of others."""
+    """Download masks of a case: what was accepted, else of who the case is assigned to, else your own."""
     if of == "accepted":
         job = _export(client, client.case(case), format)
     else:

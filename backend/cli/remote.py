@@ -65,9 +65,15 @@ def remote_pull(
 
 @remote_app.command("push")
 @asks
-def remote_push(client: Client, case: CaseId, server: ServerName) -> Told:
-    """Send your masks of a case to a server, as DICOM SEG."""
-    done = waited(client, client.push(case, server), "Sending")
+def remote_push(
+    client: Client,
+    case: CaseId,
+    server: ServerName,
+    of: Annotated[str | None, typer.Option(help="Masks of this reader (e-mail address) or program.")] = None,
+) -> Told:
+    """Send masks of a case to a server, as DICOM SEG; without --of, those that an export has."""
+    job = client.push(case, server, annotator_id=client.find_reader(case, of) if of else None)
+    done = waited(client, job, "Sending")
     return Told(done["result"], "sent")
 
 

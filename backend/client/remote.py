@@ -31,6 +31,6 @@ class RemoteServers(Server):
         path = f"/api/projects/{project_id}/dicom-servers/{server}/pull"
         return self._json("POST", path, json={"study_uids": list(study_uids)})
 
-    def push(self, case_id: str, server: str) -> Json:
-        """The job that sends the caller's masks of a case to a server, as DICOM SEG."""
-        return self._json("POST", f"/api/cases/{case_id}/push", json={"server": server})
+    def push(self, case_id: str, server: str, *, annotator_id: str | None = None) -> Json:
+        """The job that sends masks of a case to a server, as DICOM SEG; whose, as for an export."""
+        return self._json("POST", f"/api/cases/{case_id}/push", json={"server": server, "annotator_id": annotator_id})

@@ -26,6 +26,7 @@ from backend.errors import NotFound, Unavailable
 from backend.multipart import PartReceiver
 from backend.services.access import Principal, principal_of, require, require_case
 from backend.services.dicom_reception import Reception
+from backend.services.exports import whose
 from backend.services.jobs import Jobs
 from backend.settings import RemoteServer
 
@@ -127,12 +128,15 @@ class DicomRemote:
         self._jobs.dispatch(job)
         return job
 
-    def submit_push(self, who: Principal, case_id: UUID, name: str) -> Job:
-        """A job that sends the caller's masks of a case as DICOM SEG. Raises RemoteServerUnknown."""
+    def submit_push(self, who: Principal, case_id: UUID, name: str, annotator_id: UUID | None = None) -> Job:
+        """A job that sends somebody's masks of a case as DICOM SEG; whose, as for an export. Raises
+        RemoteServerUnknown, NothingToExport."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.EXPORT)
             self._server(name)
-            export = ExportPayload(case_id=case.id, format="dicom-seg", annotator_id=who.id)
+            export = ExportPayload(
+                case_id=case.id, format="dicom-seg", annotator_id=whose(session, who, case, annotator_id)
+            )
             payload = PushPayload(server=name, export=export)
             job = self._jobs.add(session, who, JobKind.PUSH, payload, project_id=case.project_id, id=new_id())
         self._jobs.dispatch(job)

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
 from backend.db.tables import (
     Annotation,
     Case,
+    CurrentMask,
     Job,
     LabelRow,
     LearnedPromptRow,
@@ -32,9 +33,9 @@ from backend.db.tables import (
 )
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
-from backend.domain.workflow import Action
+from backend.domain.workflow import Action, CaseState
 from backend.errors import Conflict, NothingToExport, Relayed
-from backend.services.access import Principal, require, require_case
+from backend.services.access import Principal, may, require, require_case
 from backend.services.annotations import current_masks
 from backend.services.download import Download
 from backend.services.jobs import Jobs
@@ -95,6 +96,40 @@ class ExportPlan:
     """What the annotator measured on the case, as CSV."""
 
 
+def whose(session: Session, who: Principal, case: Case, annotator_id: UUID | None) -> UUID:
+    """Whose masks of a case go out: the person's that was named, else, for who reviews, what was accepted, else of who
+    the case is assigned to if they drew, else one's own, else those of the only person who drew. Others see their own
+    alone. Raises NothingToExport where who was named drew nothing, RoleForbids."""
+    drew = drawn_by(session, case.id)
+    if annotator_id is not None:
+        if annotator_id == who.id:
+            return annotator_id
+        require_case(session, who, case.id, Action.REVIEW)
+        if annotator_id not in drew:
+            raise NothingToExport(
+                "This person drew nothing on this case.", hint="The case's page lists who drew on it."
+            )
+        return annotator_id
+    if not may(session, who, case.project_id, Action.REVIEW):
+        return who.id
+    if case.state == CaseState.ACCEPTED and case.result_by_id in drew:
+        return case.result_by_id
+    likely = [person for person in (case.assignee_id, who.id) if person in drew]
+    return likely[0] if likely else next(iter(drew)) if len(drew) == 1 else who.id
+
+
+def drawn_by(session: Session, case_id: UUID) -> set[UUID]:
+    """Who has a mask on a case, programs too."""
+    with_mask = exists().where(CurrentMask.annotation_id == Annotation.id, CurrentMask.voxels > 0)
+    return set(
+        session.scalars(
+            select(Annotation.annotator_id)
+            .join(VolumeRow, VolumeRow.id == Annotation.volume_id)
+            .where(VolumeRow.case_id == case_id, with_mask)
+        )
+    )
+
+
 class Exports:
     def __init__(self, db: Database, objects: Objects, jobs: Jobs) -> None:
         self._db = db
@@ -102,21 +137,15 @@ class Exports:
         self._jobs = jobs
 
     def submit(self, who: Principal, case_id: UUID, format: str, annotator_id: UUID | None = None) -> Job:
-        """A job that exports somebody's annotations of a case; without `annotator_id` the caller's. Raises
-        NothingToExport where somebody else drew nothing."""
+        """A job that exports somebody's annotations of a case; without `annotator_id` those that `whose` chooses.
+        Raises NothingToExport where somebody else drew nothing."""
         with self._db.begin() as session:
             case = require_case(session, who, case_id, Action.EXPORT)
-            if annotator_id not in (None, who.id):
-                require_case(session, who, case_id, Action.REVIEW)
-                drawn = select(Annotation.id).join(VolumeRow, VolumeRow.id == Annotation.volume_id)
-                if (
-                    session.scalar(drawn.where(VolumeRow.case_id == case.id, Annotation.annotator_id == annotator_id))
-                    is None
-                ):
-                    raise NothingToExport(
-                        "This person drew nothing on this case.", hint="The case's page lists who drew on it."
-                    )
-            payload = ExportPayload(case_id=case.id, format=format, annotator_id=annotator_id or who.id)
+            if annotator_id is None and format == MEASUREMENTS:
+                annotator_id = who.id
+            payload = ExportPayload(
+                case_id=case.id, format=format, annotator_id=whose(session, who, case, annotator_id)
+            )
             job = self._jobs.add(session, who, JobKind.EXPORT, payload, project_id=case.project_id, id=new_id())
         self._jobs.dispatch(job)
         return job

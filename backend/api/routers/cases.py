@@ -99,7 +99,8 @@ async def export_case(
     format: ExportFormat = "nifti",
     annotator_id: UUID | None = None,
 ) -> StreamingResponse:
-    """Somebody's annotations of a case, by default the caller's, as one file (a zip where there are several). For large
+    """Somebody's annotations of a case as one file (a zip where there are several). Without `annotator_id`, for who
+    reviews: what was accepted, else of who the case is assigned to, else one's own; for others, their own. For large
     cases start a job of kind `export` and download its result."""
     job = await finished(s, user, lambda: s.exports.submit(user, case_id, format, annotator_id))
     return download_response(s, user, job.id)

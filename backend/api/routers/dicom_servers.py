@@ -77,6 +77,7 @@ class PullIn(Schema):
 
 class PushIn(Schema):
     server: str
+    annotator_id: UUID | None = None
 
 
 @router.get("/projects/{project_id}/dicom-servers", operation_id="list_dicom_servers")
@@ -102,5 +103,5 @@ def pull_from_dicom_server(project_id: UUID, name: str, body: PullIn, user: Curr
 
 @router.post("/cases/{case_id}/push", operation_id="push_to_dicom_server", status_code=202)
 def push_to_dicom_server(case_id: UUID, body: PushIn, user: CurrentUser, s: ServicesDep) -> Job:
-    """Send one's masks of a case to a server, as DICOM SEG."""
-    return Job.of(s.dicom_remote.submit_push(user, case_id, body.server))
+    """Send somebody's masks of a case to a server, as DICOM SEG; whose, as for an export."""
+    return Job.of(s.dicom_remote.submit_push(user, case_id, body.server, body.annotator_id))

@@ -87,6 +87,12 @@ export const projectsEn = {
       'dicom-sr': 'Measurements as DICOM SR',
     },
     exportMeasurements: { csv: 'Measurements as CSV', json: 'Measurements as JSON' },
+    whoseMasks: {
+      title: 'Whose masks',
+      usual: 'The assigned reader’s, else mine',
+      accepted: (name: string) => `Accepted: ${name}`,
+      mine: 'My masks',
+    },
     exportNothing: 'Nothing to export: no slice is annotated yet.',
     importMasks: 'Import masks…',
     exportStarted: (name: string) => `Exporting “${name}”. The download starts by itself.`,

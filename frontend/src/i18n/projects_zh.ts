@@ -85,6 +85,12 @@ export const projectsZh: Pick<Catalogue, 'projects' | 'newProject' | 'labels' | 
       'dicom-sr': '测量结果（DICOM SR）',
     },
     exportMeasurements: { csv: '测量结果（CSV）', json: '测量结果（JSON）' },
+    whoseMasks: {
+      title: '导出谁的掩膜',
+      usual: '所分配阅片者的，否则为我的',
+      accepted: (name) => `已接受：${name}`,
+      mine: '我的掩膜',
+    },
     exportNothing: '没有可导出的内容：尚未标注任何层面。',
     importMasks: '导入掩膜…',
     exportStarted: (name) => `正在导出“${name}”，完成后自动下载。`,

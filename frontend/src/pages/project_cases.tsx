@@ -22,6 +22,7 @@ import { DueDate, PriorityMark } from './case_marks.tsx'
 import { isLocked, mayImportMasks, movesFor } from './case_moves.ts'
 import { may } from './permissions.ts'
 import { hrefTo } from './router.ts'
+import { WhoseMasks } from './whose_masks.tsx'
 import { useLoaded } from './use_loaded.ts'
 import { usePaged } from './use_paged.ts'
 import { stateName } from './words.ts'
@@ -78,17 +79,17 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
     if (answer.error) toasts.problem(answer.error)
     else cases.replace((other) => other.id === item.id, answer.data)
   }
-  async function download(item: Case, format: ExportFormat): Promise<void> {
+  async function download(item: Case, format: ExportFormat, whose: string | null): Promise<void> {
     toasts.say(text.exportStarted(item.name))
-    const problem = await exportCase(api, item.id, format)
+    const problem = await exportCase(api, item.id, format, whose)
     if (problem) toasts.problem(problem)
   }
 
   const [importInto, setImportInto] = useState<Case | null>(null)
 
-  async function push(item: Case, server: string): Promise<void> {
+  async function push(item: Case, server: string, whose: string | null): Promise<void> {
     toasts.say(team().servers.pushing(item.name, server))
-    const problem = await pushCase(api, item.id, server)
+    const problem = await pushCase(api, item.id, server, whose)
     if (problem) toasts.problem(problem)
     else toasts.say(team().servers.pushed(item.name, server))
   }
@@ -200,7 +201,7 @@ export function ProjectCases({ project, servers, imports, onUpload }: ProjectCas
               {cases.items.map((item) => (
                 <CaseRow key={item.id} item={item} project={project} members={manages ? members.value ?? [] : null}
                   selected={selects ? isSelected(item.id) : null} onSelect={(chosen) => select(item.id, chosen)}
-                  onChange={(part) => void change(item, part)} onExport={(format) => void download(item, format)} servers={servers} onPush={(server) => void push(item, server)} onImport={() => setImportInto(item)} />
+                  onChange={(part) => void change(item, part)} onExport={(format, whose) => void download(item, format, whose)} servers={servers} onPush={(server, whose) => void push(item, server, whose)} onImport={() => setImportInto(item)} />
               ))}
             </tbody>
           </table>
@@ -244,9 +245,9 @@ interface CaseRowProps {
   selected: boolean | null
   onSelect: (chosen: boolean) => void
   onChange: (part: { state?: CaseState; assignee_id?: string | null }) => void
-  onExport: (format: ExportFormat) => void
+  onExport: (format: ExportFormat, whose: string | null) => void
   servers: readonly string[]
-  onPush: (server: string) => void
+  onPush: (server: string, whose: string | null) => void
   onImport: () => void
 }
 
@@ -259,6 +260,8 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
   const warnings = item.volumes.flatMap((volume) => volume.warnings)
   const moves = project.archived ? [] : movesFor(item, project.role, session.me.value!.id)
   const exports = may(project.role, 'export')
+  const reviews = may(project.role, 'review')
+  const [whose, setWhose] = useState<string | null>(null)
   const imports = mayImportMasks(item, project, session.me.value!.id)
   const manages = may(project.role, 'manage') && !project.archived
   const atRisk = item.volumes.find(({ text_risk: risk }) => risk !== null)
@@ -297,7 +300,8 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
       <td class="tight soft date" title={formatMoment(item.created_at, language.value)}>{formatDate(item.created_at, language.value, new Date())}</td>
       <td class="tight above">
         {(moves.length > 0 || exports || imports) && (
-          <Menu label={text.caseMenu(item.name)} button={<Icon name="more" />}>
+          <Menu label={text.caseMenu(item.name)} button={<Icon name="more" />}
+            head={exports && reviews && item.annotated_slices > 0 ? <WhoseMasks item={item} whose={whose} onWhose={setWhose} /> : undefined}>
             {moves.map((to) => (
               <button key={to} type="button" role="menuitem" onClick={() => onChange({ state: to })}>{text.moves[to]}</button>
             ))}
@@ -306,13 +310,13 @@ function CaseRow({ item, project, members, selected, onSelect, onChange, onExpor
             {imports && exports && <hr />}
             {exports && <>
               {EXPORT_FORMATS.map((format) => (
-                <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0 && format !== 'dicom-sr'} onClick={() => onExport(format)}><Icon name="download" />{text.exportAs[format]}</button>
+                <button key={format} type="button" role="menuitem" disabled={item.annotated_slices === 0 && format !== 'dicom-sr'} onClick={() => onExport(format, whose)}><Icon name="download" />{text.exportAs[format]}</button>
               ))}
               {(['csv', 'json'] as const).map((kind) => (
                 <a key={kind} role="menuitem" href={measurementFiles(item.id)[kind]} download={kind === 'json' ? 'measurements.json' : ''}><Icon name="download" />{text.exportMeasurements[kind]}</a>
               ))}
               {servers.map((server) => (
-                <button key={server} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onPush(server)}><Icon name="upload" />{team().servers.push(server)}</button>
+                <button key={server} type="button" role="menuitem" disabled={item.annotated_slices === 0} onClick={() => onPush(server, whose)}><Icon name="upload" />{team().servers.push(server)}</button>
               ))}
               {item.annotated_slices === 0 && <div class="caption">{text.exportNothing}</div>}
             </>}

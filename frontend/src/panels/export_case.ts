@@ -15,8 +15,9 @@ export function measurementFiles(caseId: string): { readonly csv: string; readon
   return { csv: `${address}.csv`, json: address }
 }
 
-export async function exportCase(api: Client, caseId: string, format: ExportFormat): Promise<Problem | null> {
-  const started = await api.post<Job>('/api/jobs', { json: { kind: 'export', case_id: caseId, format } })
+/** `annotatorId`: whose masks; null: those that the server chooses. */
+export async function exportCase(api: Client, caseId: string, format: ExportFormat, annotatorId: string | null): Promise<Problem | null> {
+  const started = await api.post<Job>('/api/jobs', { json: { kind: 'export', case_id: caseId, format, annotator_id: annotatorId } })
   if (started.error) return started.error
   const job = await finished(api, started.data)
   if (job.state !== 'done') return job.problem
