@@ -4,17 +4,21 @@ that can be, and then all that was written and said is searched."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pydicom
 import pytest
+from pynetdicom import AE
 
 from backend.services.privacy import KEY_FILE
 from tests.operations import planted
-from tests.operations.installation import Installation, running
+from tests.operations.installation import Installation, free_port, running
 
 FORMATS = ("nifti", "nrrd", "dicom-seg", "rtstruct", "png", "coco")
 LONGEST_JOB_S = 120
@@ -161,6 +165,33 @@ def address(installation: Installation, name: str) -> str:
     return installation.worker("io").environ()[name]
 
 
+def node_says(installation: Installation, project_id: str, files: list[Path]) -> dict[str, list[str]]:
+    """What is planted of what a node writes to its outputs while a modality sends to it by C-STORE."""
+    port = free_port()
+    words = [sys.executable, "-m", "backend", "dicom-node", "--project", project_id, "--port", str(port)]
+    io = installation.worker("io").environ()
+    node = subprocess.Popen(words, env=io, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert node.stdout is not None
+    said = [node.stdout.readline()]
+    while not said[-1].startswith("ready: "):
+        assert said[-1], said
+        said.append(node.stdout.readline())
+    try:
+        ours = AE(ae_title=planted.MARK[:16])
+        datasets = [pydicom.dcmread(file, force=True) for file in files]
+        for sop_class in {dataset.SOPClassUID for dataset in datasets}:
+            ours.add_requested_context(sop_class)
+        association = ours.associate("127.0.0.1", port, ae_title="SAMMED")
+        assert association.is_established
+        statuses = [association.send_c_store(dataset).Status for dataset in datasets]
+        association.release()
+        assert statuses == [0x0000] * len(files)
+    finally:
+        node.terminate()
+    said += node.communicate(timeout=60)[0].splitlines()
+    return planted.in_bytes("\n".join(said).encode(), "node")
+
+
 @pytest.mark.parametrize("policy", ["retain-uids", "full"])
 def test_nothing_that_was_planted_is_anywhere(installation: Installation, policy: str, tmp_path: Path) -> None:
     first = planted.dicom_series(tmp_path / "a", f"{policy}-1")
@@ -175,7 +206,9 @@ def test_nothing_that_was_planted_is_anywhere(installation: Installation, policy
         assert whole["state"] == "done"
         assert len(whole["result"]["series"]) == 5, whole["result"]
         stored = way.store(second + objects)
-        assert stored.status_code == 200, stored.text
+        assert stored.status_code == 202, stored.text  # attributes were replaced
+        sent = planted.dicom_series(tmp_path / "c", f"{policy}-3")
+        found: dict[str, Any] = {"said by the node": node_says(installation, way.id, [*sent, *objects])}
         refused = way.upload(broken)
         assert {file["outcome"] for file in refused["result"]["files"]} >= {"rejected"}
         way.store([file for file in broken if file.suffix == ".dcm"])
@@ -197,7 +230,7 @@ def test_nothing_that_was_planted_is_anywhere(installation: Installation, policy
         assert again["state"] == "done", again
         way.masks(cases, planted.masks(tmp_path / "masks", files))
         way.read_all()
-        found = {"said over HTTP": way.heard()}
+        found["said over HTTP"] = way.heard()
     found["queue"] = planted.in_redis(address(installation, "SAMMED_REDIS_URL"))
     found["cache"] = planted.in_redis(address(installation, "SAMMED_CACHE_REDIS_URL"))
     found["database"] = planted.in_database(address(installation, "SAMMED_DATABASE_URL"))

@@ -405,7 +405,8 @@ export interface paths {
         };
         /**
          * Export Case
-         * @description Somebody's annotations of a case, by default the caller's, as one file (a zip where there are several). For large
+         * @description Somebody's annotations of a case as one file (a zip where there are several). Without `annotator_id`, for who
+         *     reviews: what was accepted, else of who the case is assigned to, else one's own; for others, their own. For large
          *     cases start a job of kind `export` and download its result.
          */
         readonly get: operations["export_case"];
@@ -528,7 +529,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Push To Dicom Server
-         * @description Send one's masks of a case to a server, as DICOM SEG.
+         * @description Send somebody's masks of a case to a server, as DICOM SEG; whose, as for an export.
          */
         readonly post: operations["push_to_dicom_server"];
         readonly delete?: never;
@@ -2435,8 +2436,8 @@ export interface paths {
         readonly put?: never;
         /**
          * Store
-         * @description Store instances of any studies. Answers with what became of each: 200 when all are stored, 202 when some are,
-         *     409 when none is.
+         * @description Store instances of any studies. Answers with what became of each: 200 when all are stored as they came, 202 when
+         *     some are, or all with attributes replaced by the project's policy (warning B000), 409 when none is.
          */
         readonly post: operations["store_instances"];
         readonly delete?: never;
@@ -2499,6 +2500,27 @@ export interface paths {
          * @description All attributes of all instances; long binary values as addresses.
          */
         readonly get: operations["retrieve_study_metadata"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/rendered": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Render Study
+         * @description Every frame of every image as a part, JPEG or PNG; with an `Accept` of one picture (`image/png`), the image in
+         *     the middle. Parameters as for an instance.
+         */
+        readonly get: operations["render_study"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -2700,6 +2722,26 @@ export interface paths {
         };
         /** Retrieve Series Metadata */
         readonly get: operations["retrieve_series_metadata"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/dicom-web/projects/{project_id}/studies/{study}/series/{series}/rendered": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Render Series
+         * @description As of a study.
+         */
+        readonly get: operations["render_series"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -5700,6 +5742,8 @@ export interface components {
         };
         /** PushIn */
         readonly PushIn: {
+            /** Annotator Id */
+            readonly annotator_id?: string | null;
             /** Server */
             readonly server: string;
         };
@@ -11871,6 +11915,38 @@ export interface operations {
             };
         };
     };
+    readonly render_study: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     readonly search_series_of_study: {
         readonly parameters: {
             readonly query?: {
@@ -12246,6 +12322,40 @@ export interface operations {
         };
     };
     readonly retrieve_series_metadata: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Study Instance UID */
+                readonly study: string;
+                /** @description Series Instance UID */
+                readonly series: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    readonly render_series: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
