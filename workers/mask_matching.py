@@ -19,6 +19,7 @@ from backend.domain.mask_import import (
 from backend.errors import AppError
 from backend.imaging.mask_placing import Fit
 from backend.imaging.mask_types import Belonging, MaskFile, Segment
+from backend.imaging.pseudonyms import patient_of
 from backend.services.mask_imports import ImportPlace
 from workers.mask_series import drawn_on, holds_images, known_uid, read_given, series_uid_of
 from workers.mask_upload import Given
@@ -112,11 +113,10 @@ def differences(said: Belonging, volume: VolumeRow, place: ImportPlace) -> list[
     says counts as it stands, and as the project's pseudonyms make it. Masks that name the volume's own images lie in
     its frame of reference: some programs invent one (rt-utils)."""
     uid = known_uid(place)
-    patient = place.pseudonyms.patient if place.pseudonyms else str
     pairs = (
         ("frame", said.frame_of_reference_uid, volume.series.get("frame_of_reference_uid"), uid),
         ("study", said.study_uid, place.study.get("study_instance_uid"), uid),
-        ("patient", said.patient_id, place.study.get("patient_id"), patient),
+        ("patient", said.patient_id, place.study.get("patient_id"), lambda number: _patient(place, number, said)),
     )
     differs = [name for name, theirs, ours, same in pairs if theirs and ours and ours not in (theirs, same(theirs))]
     is_drawn_on = volume in drawn_on(said, place)
@@ -125,6 +125,11 @@ def differences(said: Belonging, volume: VolumeRow, place: ImportPlace) -> list[
     if said.names_images and series_uid_of(volume) and not is_drawn_on:
         differs.append("series")
     return differs
+
+
+def _patient(place: ImportPlace, patient_id: str, said: Belonging) -> str:
+    """What the project calls a patient."""
+    return place.pseudonyms.patient(patient_of(patient_id, said.patient_issuer)) if place.pseudonyms else patient_id
 
 
 def other_images(differs: Sequence[str], said: Belonging, place: ImportPlace, other_case: UUID | None) -> OtherPatient:

@@ -34,7 +34,7 @@ from backend.errors import AppError, CorruptDicom
 from backend.imaging.dicom.elements import kind_of, text, unheard
 from backend.imaging.dicom.mosaic import layout_only
 from backend.imaging.dicom.rewriting import save_changed
-from backend.imaging.pseudonyms import Identity, Pseudonyms, moved
+from backend.imaging.pseudonyms import Identity, Pseudonyms, moved, patient_of
 
 EDITION = "2026c"
 
@@ -140,7 +140,7 @@ class Subject:
 
 def subject_of(dataset: Dataset, pseudonyms: Pseudonyms) -> Subject:
     """By the elements named in ABOUT."""
-    patient = text(dataset, "PatientID")
+    patient = patient_of(text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID"))
     if not patient:
         patient = "\0".join(text(dataset, name) for name in ("PatientName", "PatientBirthDate")).strip("\0")
     patient = patient or text(dataset, "StudyInstanceUID")

@@ -67,6 +67,7 @@ def belonging_of(file: SourceFile, header: Dataset) -> Belonging:
             str(header.get("FrameOfReferenceUID") or ""),
             str(header.get("StudyInstanceUID") or ""),
             str(header.get("PatientID") or "").strip(),
+            str(header.get("IssuerOfPatientID") or "").strip(),
             frozenset(str(item.get("SeriesInstanceUID") or "") for item in series) - {""},
             images or _uids(image for frame in frame_groups(header) for image in source_images(frame)),
         )

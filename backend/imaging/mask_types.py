@@ -85,6 +85,7 @@ class Belonging:
     frame_of_reference_uid: str = ""
     study_uid: str = ""
     patient_id: str = field(default="", repr=False)
+    patient_issuer: str = field(default="", repr=False)
     series_uids: frozenset[str] = frozenset()
     image_uids: frozenset[str] = frozenset()
 

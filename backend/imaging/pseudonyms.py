@@ -87,6 +87,11 @@ class Pseudonyms:
         return hmac.digest(self.key, f"{kind}\0{original}".encode("utf-8", "replace"), hashlib.sha256)
 
 
+def patient_of(patient_id: str, issuer: str) -> str:
+    """Who a patient is: the same number of two hospitals is two people. Without an issuer, the number alone."""
+    return f"{patient_id}\0{issuer}" if patient_id and issuer else patient_id
+
+
 def suffix_of(name: str) -> str:
     lowered = name.lower()
     return next((suffix for suffix in SUFFIXES if lowered.endswith(suffix)), "")

@@ -39,6 +39,7 @@ from backend.imaging.uids import uid_of
 TAKEN_OVER = (
     "PatientName",
     "PatientID",
+    "IssuerOfPatientID",
     "PatientBirthDate",
     "PatientSex",
     "PatientIdentityRemoved",

@@ -203,3 +203,17 @@ def test_pictures_keep_their_pixels_their_turn_and_their_size(name: str, tmp_pat
     assert isinstance(raw, ImportedVolume) and isinstance(clean, ImportedVolume)
     np.testing.assert_array_equal(raw.volume.voxels, clean.volume.voxels)
     assert raw.volume.geometry.to_json() == clean.volume.geometry.to_json()
+
+
+def test_the_same_number_of_two_issuers_is_two_patients(planted: list[Path], tmp_path: Path) -> None:
+    """Without an issuer, the pseudonym is that of the number alone, as it always was."""
+    found = {}
+    for issuer in ("", "Hospital A", "Hospital B"):
+        dataset = pydicom.dcmread(planted[0])
+        dataset.PatientID, dataset.IssuerOfPatientID = "4711", issuer
+        dataset.save_as(tmp_path / "one")
+        deidentify(tmp_path / "one", tmp_path / "clean", FULL)
+        clean = pydicom.dcmread(tmp_path / "clean")
+        found[issuer] = str(clean.PatientID), str(clean.StudyDate)
+    assert len({name for name, _ in found.values()}) == len({day for _, day in found.values()}) == 3
+    assert found[""][0] == FULL.patient("4711")
