@@ -28,7 +28,7 @@ export const masksEn = {
   columns: { segment: 'In the file', size: 'Volume', slices: 'Slices', label: 'Label' },
   labelOf: (segment: string) => `Label for ${segment}`,
   nowhere: 'Leave out',
-  make: (name: string) => `New label: ${name}`,
+  make: 'New label',
   newName: (segment: string) => `Name of the new label for ${segment}`,
   nameMissing: 'Give every new label a name.',
   empty: 'empty',

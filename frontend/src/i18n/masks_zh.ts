@@ -28,7 +28,7 @@ export const masksZh: MasksTexts = {
   columns: { segment: '文件中', size: '体积', slices: '层数', label: '标签' },
   labelOf: (segment) => `“${segment}”对应的标签`,
   nowhere: '不导入',
-  make: (name) => `新标签：${name}`,
+  make: '新标签',
   newName: (segment) => `“${segment}”的新标签名称`,
   nameMissing: '请为每个新标签填写名称。',
   empty: '空',

@@ -83,7 +83,7 @@ function SegmentRow({ segment, labels, mayMakeLabels, choice, onChoice, newName,
           <select class="select" aria-label={text.labelOf(segment.name)} value={choice} disabled={segment.slices === 0} onChange={(event) => onChoice(event.currentTarget.value)}>
             <option value={NOWHERE}>{text.nowhere}</option>
             {labels.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
-            {mayMakeLabels && <option value={NEW}>{text.make(segment.would_be.name)}</option>}
+            {mayMakeLabels && <option value={NEW}>{text.make}</option>}
           </select>
         </span>
         {choice === NEW && (
