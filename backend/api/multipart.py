@@ -6,7 +6,8 @@ checked while bytes arrive.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Protocol
 
 from python_multipart.multipart import parse_options_header
@@ -51,12 +52,28 @@ async def receive(request: Request, sink: DiscardableSink, *, fields: Collection
     """The request's files into the sink, which has forgotten all of them when this raises. -> the texts of `fields`"""
     try:
         receiver = Receiver(request.headers.get("Content-Type", ""), sink, fields)
-        async for piece in pieces(request):
-            await run_in_threadpool(receiver.feed, piece)
+        await feed(request, receiver.feed)
         receiver.close()
         return receiver.texts
     except Exception:
         await run_in_threadpool(sink.discard)
+        raise
+
+
+async def feed(request: Request, take: Callable[[bytes], None]) -> None:
+    """The body to `take`, piece by piece, in another thread: while one is taken, the next arrives. When this raises,
+    nothing is being taken any more."""
+    taking: asyncio.Future[None] | None = None
+    try:
+        async for piece in pieces(request):
+            if taking is not None:
+                await taking
+            taking = asyncio.ensure_future(run_in_threadpool(take, piece))
+        if taking is not None:
+            await taking
+    except BaseException:
+        if taking is not None:
+            await asyncio.gather(taking, return_exceptions=True)
         raise
 
 

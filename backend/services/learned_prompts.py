@@ -171,7 +171,8 @@ class LearnedPrompts:
         scopes: list[tuple[UUID | None, PromptSource]] = [(volume.id, PromptSource.VOLUME)]
         if volume.slices == 1:
             scopes.append((None, PromptSource.PICTURES))
-        warm_start_id = session.scalar(select(LabelRow.warm_start_id).where(LabelRow.id == label_id))
+        label = session.get(LabelRow, label_id)
+        warm_start_id = label.warm_start_id if label else None
         for volume_id, source in scopes:
             choice = session.scalar(
                 select(ActivePrompt).where(

@@ -5,8 +5,9 @@ what the page shows of them. Learning itself happens in a worker (`workers/batch
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -156,9 +157,25 @@ class Learning:
             volume = require_volume(session, who, volume_id, Action.VIEW)
             labels = session.scalars(
                 select(LabelRow).where(LabelRow.project_id == volume.project_id).order_by(LabelRow.value)
-            )
+            ).all()
+            if not labels:
+                return []
+            scope = Scope.on(session, who, volume, labels[0].id)
+            scopes = [replace(scope, label_id=label.id) for label in labels]
+            jobs, counts = _newest_jobs(session, scopes), _proposals(session, who, volume)
+            checksum = info.checksum if info else None
             return [
-                self._status(session, who, volume, label, info.checksum if info else None) for label in labels.all()
+                LabelLearning(
+                    label=label,
+                    pictures=scope.volume_id is None,
+                    examples=count_examples(session, scope),
+                    answering=self._prompts.answering(session, who, volume, label.id, checksum),
+                    newest=view(session, newest) if (newest := newest_prompt(session, scope)) else None,
+                    warm_start=_warm_start(session, who, label),
+                    jobs=jobs[_subject(scope)],
+                    proposals=counts[label.id],
+                )
+                for label, scope in zip(labels, scopes, strict=True)
             ]
 
     def use_warm_start(self, who: Principal, volume_id: UUID, label_id: UUID, on: bool) -> None:
@@ -291,33 +308,39 @@ class Learning:
                 f"{unfinished} of your learning jobs are not finished.", hint="Wait for them, or cancel some."
             )
 
-    def _status(
-        self, session: Session, who: Principal, volume: VolumeRow, label: LabelRow, model_checksum: str | None
-    ) -> LabelLearning:
-        scope = Scope.on(session, who, volume, label.id)
-        newest = newest_prompt(session, scope)
-        subject = LearningPayload(volume_id=scope.volume_id, label_id=label.id, annotator_id=who.id).subject
-        aged = (
-            select(Job.id, func.row_number().over(partition_by=Job.kind, order_by=Job.id.desc()).label("age"))
-            .where(Job.subject == subject)
-            .subquery()
+
+def _subject(scope: Scope) -> str:
+    payload = LearningPayload(volume_id=scope.volume_id, label_id=scope.label_id, annotator_id=scope.annotator_id)
+    return payload.subject
+
+
+def _newest_jobs(session: Session, scopes: Sequence[Scope]) -> dict[str, list[Job]]:
+    """By their subject, of all labels at once, the newest of each kind."""
+    found: dict[str, list[Job]] = {_subject(scope): [] for scope in scopes}
+    aged = (
+        select(
+            Job.id, func.row_number().over(partition_by=(Job.subject, Job.kind), order_by=Job.id.desc()).label("age")
         )
-        jobs = session.scalars(select(Job).join(aged, aged.c.id == Job.id).where(aged.c.age == 1).order_by(Job.kind))
-        counted = session.execute(
-            select(Proposal.state, func.count())
-            .where(Proposal.volume_id == volume.id, Proposal.label_id == label.id, Proposal.annotator_id == who.id)
-            .group_by(Proposal.state)
-        )
-        return LabelLearning(
-            label=label,
-            pictures=scope.volume_id is None,
-            examples=count_examples(session, scope),
-            answering=self._prompts.answering(session, who, volume, label.id, model_checksum),
-            newest=view(session, newest) if newest else None,
-            warm_start=_warm_start(session, who, label),
-            jobs=list(jobs),
-            proposals={ProposalState(state): count for state, count in counted},
-        )
+        .where(Job.subject.in_(found))
+        .subquery()
+    )
+    newest = select(Job).join(aged, aged.c.id == Job.id).where(aged.c.age == 1).order_by(Job.kind)
+    for job in session.scalars(newest):
+        found[str(job.subject)].append(job)
+    return found
+
+
+def _proposals(session: Session, who: Principal, volume: VolumeRow) -> defaultdict[UUID, dict[ProposalState, int]]:
+    """By label, how many the caller has in each state."""
+    found: defaultdict[UUID, dict[ProposalState, int]] = defaultdict(dict)
+    counted = session.execute(
+        select(Proposal.label_id, Proposal.state, func.count())
+        .where(Proposal.volume_id == volume.id, Proposal.annotator_id == who.id)
+        .group_by(Proposal.label_id, Proposal.state)
+    )
+    for label_id, state, count in counted:
+        found[label_id][ProposalState(state)] = count
+    return found
 
 
 def _warm_start(session: Session, who: Principal, label: LabelRow) -> WarmStart | None:

@@ -15,7 +15,7 @@ from backend.api.deps import ServicesDep
 from backend.api.dicomweb.accept import DICOM_JSON, DICOM_XML, accepted
 from backend.api.dicomweb.project import BaseUrl, DicomUser, ProjectId, StudyUid
 from backend.api.dicomweb.xml import as_xml
-from backend.api.multipart import pieces
+from backend.api.multipart import feed
 from backend.errors import Malformed, UnsupportedMedia
 from backend.imaging.dicom.attributes import ObjectInfo
 from backend.multipart import PartReceiver
@@ -91,8 +91,7 @@ async def _store(
     reception = await run_in_threadpool(s.dicom_store.begin, who, project_id, study)
     try:
         body = _body(request.headers.get("Content-Type", ""), reception)
-        async for piece in pieces(request):
-            await run_in_threadpool(body.feed, piece)
+        await feed(request, body.feed)
         await run_in_threadpool(body.close)
         if not reception.count:
             raise EmptyStore("The request holds no DICOM object.")
