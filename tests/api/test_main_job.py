@@ -387,7 +387,7 @@ def test_the_command_line_takes_the_same_way(
     moved.affine[0, 3] += 1.0
     nib.save(nib.Nifti1Image(np.asarray(moved.dataobj), moved.affine), image)
     refused = run()
-    assert refused.exit_code == 2 and "--resample" in refused.stderr
+    assert refused.exit_code == 2 and "Resampling" in refused.stderr
     (told,) = json.loads(run("--json").stdout)["files"]
     assert told["problem"]["code"] == "mask_needs_resampling"
 
