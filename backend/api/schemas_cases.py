@@ -141,6 +141,9 @@ class CasesPatch(Schema):
         default=1, ge=1, le=MOST_READERS, description="From 2 on: so many of `assign_to` read each case blind"
     )
     gold: bool | None = Field(default=None, description="Accepted cases are what readers are tested against, or not")
+    text_checked: bool | None = Field(
+        default=None, description="Somebody looked at the pixels and found no text that names a patient, or nobody did"
+    )
     test: list[UUID] | None = Field(
         default=None, description="Gold cases come into these people's queues and look like any other"
     )
@@ -157,6 +160,7 @@ class CasesPatch(Schema):
             assign_to=self.assign_to,
             readers=self.readers,
             gold=self.gold,
+            text_checked=self.text_checked,
             test=self.test,
             priority=self.priority,
             due_on=self.due_on,

@@ -122,15 +122,20 @@ def cases_change(
     priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
     due: Annotated[str | None, typer.Option(help="Due date as YYYY-MM-DD, or `none`.")] = None,
     gold: Annotated[bool | None, typer.Option("--gold/--no-gold", help="What readers are tested against.")] = None,
+    text_checked: Annotated[
+        bool | None,
+        typer.Option("--text-checked/--text-unchecked", help="Somebody looked: the pixels show no text of a patient."),
+    ] = None,
     test: Annotated[list[str] | None, typer.Option(help="Hide gold cases in this person's queue; repeatable.")] = None,
     unassign: Annotated[bool, typer.Option("--unassign", help="Take them from whoever has them.")] = False,
 ) -> Told:
-    """Change priority, due date or what is gold: of the cases named, or of all that match."""
+    """Change priority, due date, what is gold or was looked through for text: of cases named, or of all that match."""
     if priority is not None and priority not in PRIORITIES:
         raise typer.BadParameter(f"'{priority}' is not high, normal or low.", param_hint="--priority")
     change: dict[str, Any] = {"clear_due": True} if due == "none" else {"due_on": due} if due else {}
     change |= {} if priority is None else {"priority": PRIORITIES[priority]}
     change |= {} if gold is None else {"gold": gold}
+    change |= {} if text_checked is None else {"text_checked": text_checked}
     change |= {"assign_to": []} if unassign else {}
     project_id = id_of(client, project)
     if test:

@@ -17,6 +17,7 @@ from backend.errors import Conflict, Rejected
 from backend.services import audit, effort, readings
 from backend.services.access import Principal, RoleForbids, blind_reading, role_in
 from backend.services.submission import require_ready
+from backend.services.text_in_pixels import mark_case_checked
 
 
 class ForbiddenTransition(Conflict):
@@ -61,8 +62,8 @@ def apply(session: Session, who: Principal, case: Case, changes: dict[str, Any])
                     effort.measure(session, case.id, who.id)
                 readings.move(session, who, case, reading, to)
         return
-    people, test, gold = (changes.pop(name, None) for name in ("readers", "test", "gold"))
-    if (people or test or gold is not None) and Action.MANAGE not in ALLOWED[role]:
+    people, test, gold, checked = (changes.pop(name, None) for name in ("readers", "test", "gold", "text_checked"))
+    if (people or test or gold is not None or checked is not None) and Action.MANAGE not in ALLOWED[role]:
         raise RoleForbids(f"As {role} you may not change this of a case.", hint="A manager of the project can.")
     if "assignee_id" in changes and case.is_blind:
         readings.take_back(session, who, case)
@@ -79,6 +80,8 @@ def apply(session: Session, who: Principal, case: Case, changes: dict[str, Any])
         readings.give(session, who, case, people)
     if gold is not None:
         _mark_gold(session, who, case, gold)
+    if checked is not None:
+        mark_case_checked(session, who, case, is_clean=checked)
     if test:
         readings.give_tests(session, who, case, test)
 

@@ -32,11 +32,12 @@ class CaseChange:
     """What to change of many cases; None leaves a thing as it is. `assign_to` deals them out so that open cases become
     even; empty takes them from whoever has them. With `readers` of 2 and more each case is read blind by so many of
     them. `gold` makes accepted cases the standard, `test` puts gold cases into these people's queues, where they look
-    like any other. `clear_due` forgets the date."""
+    like any other. `text_checked`: somebody looked for text in the pixels. `clear_due` forgets the date."""
 
     assign_to: Sequence[UUID] | None = None
     readers: int = 1
     gold: bool | None = None
+    text_checked: bool | None = None
     test: Sequence[UUID] | None = None
     priority: int | None = None
     due_on: date | None = None
@@ -57,6 +58,8 @@ def one_by_one(
         same["state"] = change.state
     if change.gold is not None:
         same["gold"] = change.gold
+    if change.text_checked is not None:
+        same["text_checked"] = change.text_checked
     if change.test is not None:
         need_annotators(session, project_id, change.test, blind=True)
         same["test"] = change.test

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from backend.db.session import Database
@@ -72,6 +72,22 @@ class Blanked:
     """every slice was blanked"""
 
 
+def mark_case_checked(session: Session, who: Principal, case: Case, *, is_clean: bool) -> None:
+    """Somebody looked through all images of a case, or nobody did. Callers checked that the caller manages."""
+    count = _mark(session, who, VolumeRow.case_id == case.id, is_clean=is_clean)
+    audit.record(session, who, _action(is_clean), project_id=case.project_id, subject=case.id, volumes=count)
+
+
+def _mark(session: Session, who: Principal, which: ColumnElement[bool], *, is_clean: bool) -> int:
+    now = datetime.now(UTC) if is_clean else None
+    values = {"text_checked_at": now, "text_checked_by_id": who.id if is_clean else None}
+    return len(session.scalars(update(VolumeRow).where(which).values(values).returning(VolumeRow.id)).all())
+
+
+def _action(is_clean: bool) -> str:
+    return "pixels.checked" if is_clean else "pixels.unchecked"
+
+
 class TextInPixels:
     def __init__(self, db: Database, jobs: Jobs) -> None:
         self._db = db
@@ -83,11 +99,10 @@ class TextInPixels:
         with self._db.begin() as session:
             volume = require_volume(session, who, volume_id, Action.MANAGE)
             mine = VolumeRow.case_id == volume.case_id if scope is CheckScope.CASE else VolumeRow.id == volume.id
-            now = datetime.now(UTC) if is_clean else None
-            values = {"text_checked_at": now, "text_checked_by_id": who.id if is_clean else None}
-            count = len(session.scalars(update(VolumeRow).where(mine).values(values).returning(VolumeRow.id)).all())
-            action = "pixels.checked" if is_clean else "pixels.unchecked"
-            audit.record(session, who, action, project_id=volume.project_id, subject=volume.id, volumes=count)
+            count = _mark(session, who, mine, is_clean=is_clean)
+            audit.record(
+                session, who, _action(is_clean), project_id=volume.project_id, subject=volume.id, volumes=count
+            )
 
     def submit(
         self, who: Principal, volume_id: UUID, slice_index: int, rectangles: Sequence[Rectangle], scope: BlankScope

@@ -68,3 +68,25 @@ def test_a_check_silences_the_warning_and_can_be_taken_back(
     assert checked["text_risk"] is None and checked["text_checked_at"] and warnings() == [None]
     again = client.post(f"/api/volumes/{volume_id}/text-checks", json={"clean": False}).json()
     assert again["text_risk"] == "ultrasound" and again["text_checked_at"] is None
+
+
+def test_many_cases_are_checked_at_once(client: TestClient, services: Services, project: dict[str, Any]) -> None:
+    """And taken back; it is not a matter of whose case it is, but of who manages."""
+    made = [
+        services.imports.store(UUID(project["id"]), new_volume(services, seed, study_key=f"text.{seed}"))
+        for seed in (81, 82)
+    ]
+    with services.db.begin() as session:
+        for one in made:
+            session.get_one(VolumeRow, one.volume_id).text_risk = "ultrasound"
+    url, cases = f"/api/projects/{project['id']}/cases", [str(one.case_id) for one in made]
+
+    def risks() -> list[str | None]:
+        return [client.get(f"/api/volumes/{one.volume_id}").json()["text_risk"] for one in made]
+
+    for checked, expected in ((True, [None, None]), (False, ["ultrasound"] * 2)):
+        answer = client.patch(url, json={"cases": cases, "text_checked": checked})
+        assert answer.status_code == 200 and answer.json()["refused"] == [], answer.text
+        assert risks() == expected
+    log = client.get(f"/api/audit?project_id={project['id']}").json()["items"]
+    assert {"pixels.checked", "pixels.unchecked"} <= {entry["action"] for entry in log}

@@ -3320,6 +3320,11 @@ export interface components {
              * @description Gold cases come into these people's queues and look like any other
              */
             readonly test?: readonly string[] | null;
+            /**
+             * Text Checked
+             * @description Somebody looked at the pixels and found no text that names a patient, or nobody did
+             */
+            readonly text_checked?: boolean | null;
         };
         /**
          * ChangedMaskOut

@@ -130,6 +130,8 @@ export const teamEn = {
     readersOption: (n: number) => (n === 1 ? 'one person' : `${n} people, blind`),
     assignBlind: (n: number) => `Choose ${n} annotators or more. Those who read one case see nothing of each other; you compare what they drew.`,
     gold: 'Gold',
+    textChecked: 'Text checked',
+    textCheckedHint: 'Somebody looked: no patient can be read in the pixels. The warnings of these cases go.',
     goldMark: 'Mark as gold',
     goldUnmark: 'No longer gold',
     goldTest: 'Hide in queues …',

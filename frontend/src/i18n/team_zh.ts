@@ -129,6 +129,8 @@ export const teamZh: TeamTexts = {
     readersOption: (n) => (n === 1 ? '一人' : `${n} 人，互不可见`),
     assignBlind: (n) => `请选择至少 ${n} 名标注者。同一病例的阅片者彼此看不到对方的内容，由您比较结果。`,
     gold: '金标准',
+    textChecked: '已检查文字',
+    textCheckedHint: '已有人查看：像素中没有可识别患者的文字。这些病例的警告将消失。',
     goldMark: '设为金标准',
     goldUnmark: '取消金标准',
     goldTest: '混入任务列表…',

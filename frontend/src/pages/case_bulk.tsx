@@ -77,6 +77,7 @@ export function CaseBulk({ projectId, role, selection, filter, members, onSelect
               <button type="button" role="menuitem" onClick={() => void apply({ gold: false })}>{text.goldUnmark}</button>
               <button type="button" role="menuitem" onClick={() => setDialog('test')}>{text.goldTest}</button>
             </Menu>
+            <button type="button" class="button" disabled={busy} title={text.textCheckedHint} onClick={() => void apply({ text_checked: true })}>{text.textChecked}</button>
           </>
         )}
         <Menu label={t().project.state} buttonClass="button" disabled={busy} button={<>{t().project.state}<Icon name="down" size={16} /></>}>
