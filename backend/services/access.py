@@ -63,6 +63,13 @@ class CaseLocked(Conflict):
     title = "The case is locked"
 
 
+class CaseOfAnother(Forbidden):
+    """Who only annotates does not draw in a case that is assigned to somebody else. Raised by services.access."""
+
+    code = "case_of_another"
+    title = "This is somebody else's case"
+
+
 class NotYourAnnotation(Forbidden):
     """Only the annotator draws in an annotation, and who reviews it once it is submitted. Raised by services.access."""
 
@@ -165,8 +172,11 @@ _VOLUME = (
 
 def require_unlocked(session: Session, who: Principal, case_id: UUID) -> Case:
     """The case, held until the end of the unit of work, if the caller's masks may change in it: it is neither submitted
-    nor accepted, or others submitted it and the caller reviews it. Raises CaseLocked."""
+    nor accepted, or others submitted it and the caller reviews it; nor is it somebody else's to whom it was assigned,
+    where the caller only annotates. Raises CaseLocked, CaseOfAnother."""
     case = session.get_one(Case, case_id, with_for_update={"key_share": True})
+    if _is_of_another(session, who, case):
+        raise CaseOfAnother("It is assigned to somebody else.", hint="A manager of the project can assign it to you.")
     if is_locked(session, who, case):
         reading = blind_reading(session, who, case)
         state = reading.state if reading else case.state
@@ -180,12 +190,21 @@ def is_locked(session: Session, who: Principal, case: Case) -> bool:
     reading = blind_reading(session, who, case)
     if reading is not None:
         return reading.state == CaseState.SUBMITTED or (case.state == CaseState.ACCEPTED and not reading.is_test)
+    if _is_of_another(session, who, case):
+        return True
     if case.state not in LOCKED_STATES:
         return False
     role = role_in(session, who, case.project_id)
     reviews = role is not None and Action.REVIEW in ALLOWED[role]
     of_others = case.is_blind or (case.assignee_id is not None and case.assignee_id != who.id)
     return not (case.state == CaseState.SUBMITTED and reviews and of_others)
+
+
+def _is_of_another(session: Session, who: Principal, case: Case) -> bool:
+    """Whether the caller only annotates, and it is assigned to somebody else; what one reads blind is one's own."""
+    if case.assignee_id in (None, who.id) or role_in(session, who, case.project_id) is not Role.ANNOTATOR:
+        return False
+    return blind_reading(session, who, case) is None
 
 
 def require_drawable(session: Session, who: Principal, case_id: UUID, annotator_id: UUID) -> Case:

@@ -14,7 +14,14 @@ from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState, Role
 from backend.errors import NotFound
 from backend.services import readings
-from backend.services.access import CaseNotFound, Principal, RoleForbids, VolumeNotFound
+from backend.services.access import (
+    CaseNotFound,
+    CaseOfAnother,
+    Principal,
+    RoleForbids,
+    VolumeNotFound,
+    require_unlocked,
+)
 from backend.services.case_changes import ForbiddenTransition
 from backend.services.case_dealing import AssigneeNotAMember, CaseChange
 from backend.services.case_finding import CaseFilter, CaseOrder
@@ -193,6 +200,9 @@ def test_what_is_somebody_elses_is_not_submitted_or_begun_by_who_only_annotates(
         with pytest.raises(ForbiddenTransition, match="somebody else"):
             services.cases.change(another, case_id, {"state": state})
     with services.db.begin() as session:
+        with pytest.raises(CaseOfAnother):
+            require_unlocked(session, another, case_id)
+        require_unlocked(session, world.manager, case_id)  # who reviews may help
         readings.started(session, another, case_id)
     assert services.cases.get(world.manager, case_id).case.state == "assigned"
     with services.db.begin() as session:

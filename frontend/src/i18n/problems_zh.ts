@@ -39,6 +39,7 @@ export const problemsZh: Readonly<Record<string, ProblemWords>> = {
   nothing_to_accept: ['没有可通过的掩膜', '此人没有在该病例上绘制。', '请选择绘制过的人。'],
   too_many_cases: ['一次选择的病例过多', null, '请先筛选，例如只选未分配的病例。'],
   case_locked: ['病例已锁定', '已提交或已通过的病例不能再绘制。', '已提交的可以撤回；已通过的由项目管理者退回。'],
+  case_of_another: ['这是他人的病例', '此病例已分配给其他人。', '项目管理者可以将其分配给您。'],
   not_your_annotation: ['这是他人的标注', null, null],
   reading_not_found: ['没有此阅片任务', '此人没有盲法阅读该病例。', null],
   submit_blocked: ['病例暂时不能提交', '不符合项目规则。', '请先修正掩膜。'],

@@ -273,6 +273,8 @@ export const teamEn = {
     accepted: 'This case is accepted.',
     takeBackHint: 'What is drawn stays as it is. Take the case back to go on, as long as nobody reviews it.',
     returnHint: 'What is drawn stays as it is and counts as a result. Send the case back to have it changed; it counts no more until it is accepted again.',
+    ofAnother: (name: string) => `This case is assigned to ${name}.`,
+    ofAnotherHint: 'You can look, not draw. A manager of the project can assign it to you.',
     askManagerHint: 'It counts as a result. A manager of the project can send it back; a comment tells them why.',
     askHint: 'What is drawn stays as it is. A reviewer can send it back.',
     takeBack: 'Take it back',

@@ -272,6 +272,8 @@ export const teamZh: TeamTexts = {
     accepted: '此病例已通过审核。',
     takeBackHint: '已绘制的内容保持不变。在审核开始之前，可以撤回病例继续标注。',
     returnHint: '已绘制的内容保持不变并作为结果。如需修改，请退回病例；在再次接受之前它不再计为结果。',
+    ofAnother: (name) => `此病例已分配给 ${name}。`,
+    ofAnotherHint: '您可以查看，但不能绘制。项目管理者可以将其分配给您。',
     askManagerHint: '它已作为结果。项目管理者可以将其退回；可用评论说明原因。',
     askHint: '已绘制的内容保持不变。审阅者可以将其退回。',
     takeBack: '撤回',

@@ -275,7 +275,7 @@ function OpenVolume({ item, project, readers, readerId, volume, place, onCase, o
       {lease.other !== null && <LeaseNotice name={lease.other} backHref={hrefTo.project(project.id)} onTakeOver={() => void lease.takeOver()} />}
       {findings && <SubmitFindings findings={findings} onFinding={lookAtFinding} onConfirm={() => void submit(true)} onClose={() => setFindings(null)} />}
       {locked && (readerId === null || item.state === 'accepted') && lease.other === null && !project.archived && may(project.role, 'annotate') &&
-        <LockedNotice state={item.state} moves={moves} onMove={(to) => void move(to)} />}
+        <LockedNotice state={item.state} assigned={item.assignee?.name ?? null} moves={moves} onMove={(to) => void move(to)} />}
       {importing && (
         <ImportMasks item={item} project={project} locked={locked} caseHref={null} onClose={() => setImporting(false)}
           onStored={(own) => { onChanged(); if (own) setAttempt((n) => n + 1) }} />

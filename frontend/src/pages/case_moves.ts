@@ -27,10 +27,12 @@ export function mayCorrect(item: Pick<Case, 'state' | 'assignee' | 'readings'>, 
   return item.state === 'submitted' && may(role, 'review') && item.readings.length === 0 && item.assignee?.id !== me && annotatorId !== null && annotatorId !== me
 }
 
-/** Nobody draws in what is accepted; in what is submitted only who reviews it and did not submit it. The server's rule. */
+/** Nobody draws in what is accepted; in what is submitted only who reviews it and did not submit it; who only annotates in
+    nothing that is assigned to somebody else. The server's rule. */
 export function isLocked(item: Pick<Case, 'state' | 'assignee' | 'readings'>, role: string, me: string): boolean {
   if (item.state === 'accepted') return true
   const ofAnother = item.readings.length > 0 || (item.assignee !== null && item.assignee.id !== me)
+  if (!may(role, 'review') && item.assignee !== null && item.assignee.id !== me) return true
   return item.state === 'submitted' && !(may(role, 'review') && ofAnother)
 }
 
