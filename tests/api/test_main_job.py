@@ -42,7 +42,7 @@ def upload(client: TestClient, project: Json, *files: tuple[str, bytes]) -> Json
 
 
 @pytest.fixture(scope="module")
-def case(client: TestClient, project: Json, phantom_zip: bytes, wait: Wait) -> Json:
+def case(client: TestClient, project: Json, phantom_zip: bytes, wait: Wait, workers: object) -> Json:
     """The phantom, uploaded as a zip of DICOM files."""
     job = wait(upload(client, project, ("phantom.zip", phantom_zip)))
     assert job["state"] == "done", job
