@@ -66,6 +66,7 @@ BYTES = frozenset(tag_for_keyword(keyword) for keyword in ("PixelData", "Wavefor
 """What may be bytes without a form of its own; any other may be a document."""
 
 KEPT_META = (
+    "FileMetaInformationGroupLength",
     "FileMetaInformationVersion",
     "MediaStorageSOPClassUID",
     "MediaStorageSOPInstanceUID",
@@ -163,6 +164,8 @@ def mark(dataset: Dataset, name: str, *, keep_uids: bool, has_layout: bool, has_
 
 
 def clean_meta(meta: FileMetaDataset, pseudonyms: Pseudonyms) -> None:
+    """What names machines and programs goes. The length of the group, which the standard asks for, is left to who
+    writes it."""
     for element in list(meta):
         if element.keyword not in KEPT_META:
             del meta[element.tag]
@@ -182,6 +185,7 @@ def _deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> list[Identity]:
     mark(dataset, subject.name, keep_uids=pseudonyms.keep_uids, has_layout=bool(layout), has_weight=has_weight)
     dataset.preamble = b"\0" * 128 if getattr(dataset, "preamble", None) else None
     clean_meta(dataset.file_meta, pseudonyms)
+    dataset.file_meta.FileMetaInformationGroupLength = 0  # pydicom counts where there is one
     return list(subject.identities)
 
 

@@ -50,6 +50,8 @@ _MODALITY = int(Tag("Modality"))
 _READ = frozenset({CHARSET, _SIGN})
 """What pydicom reads to understand the rest, and therefore writes anew."""
 
+_META_LENGTH = int(Tag("FileMetaInformationGroupLength"))
+_META_START = b"\x02\0\0\0UL\x04\0"
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _PRIVATE = 0x00010000
 _END = 0xFFFFFFFF
@@ -97,10 +99,10 @@ def _spliced(content: bytes, pseudonyms: Pseudonyms) -> Spliced:
     about = tuple(stored(content, place) for place in found if place[0] in _ABOUT)
     subject = _subject(about, file.is_implicit, charsets, pseudonyms)
     context = Context(file.is_implicit, charsets, pseudonyms, subject.name, subject.days)
-    head = [_meta_element(stored(content, place), pseudonyms) for place in file.meta]
+    meta = [_meta_element(stored(content, place), pseudonyms) for place in file.meta if place[0] != _META_LENGTH]
     has_delimiter = any(place[0] == _METHOD_CODES and is_delimited(content, place) for place in found)
     body = _clean(content, found, context, _marks(context, has_delimiter))
-    return Spliced([_PREAMBLE, *head, *body], subject.identities)
+    return Spliced([_PREAMBLE, _META_START, _counted(b"".join(meta)), *body], subject.identities)
 
 
 def _clean(content: bytes, found: list[Place], context: Context, marks: Sequence[tuple[int, bytes]]) -> list[Piece]:

@@ -80,6 +80,8 @@ def test_no_planted_value_is_left_and_what_was_done_is_said(
     same_uids.append(PLANTED_UID.encode() in content)
     assert same_uids == [pseudonyms.keep_uids] * 4
     assert after.SOPClassUID == before.SOPClassUID
+    meta_ends = 144 + after.file_meta.FileMetaInformationGroupLength  # preamble, DICM, and the element itself
+    assert content[meta_ends : meta_ends + 2] == b"\x08\0"
     assert after.PatientIdentityRemoved == "YES" and after.LongitudinalTemporalInformationModified == "MODIFIED"
     codes = [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
     assert codes == ["113100", "113107", *(["113110"] if pseudonyms.keep_uids else [])]

@@ -46,7 +46,7 @@ def plain(dataset: Dataset, tag: BaseTag) -> Json | None:
         return shared(stored)
     try:
         return _in_json(dataset[tag])
-    except Exception:  # as above
+    except Exception:  # a damaged value makes a parser raise anything at all
         return None
 
 
@@ -54,7 +54,7 @@ def plain(dataset: Dataset, tag: BaseTag) -> Json | None:
 def shared(stored: StoredValue) -> Json | None:
     try:
         return _in_json(element_from(stored))
-    except Exception:  # as above
+    except Exception:  # as in `plain`
         return None
 
 
