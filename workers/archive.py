@@ -35,7 +35,8 @@ from backend.domain.archive import (
     records_name,
 )
 from backend.domain.jobs import ArchivePayload, ExportPayload, JobMessage
-from backend.errors import NothingToExport, Rejected
+from backend.errors import Rejected
+from backend.imaging.errors import NothingToExport
 from backend.services.archives import Snapshot
 from backend.services.jobs import Progress
 from backend.wiring import Services

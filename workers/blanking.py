@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from backend.db.tables import Job, Original, VolumeRow
 from backend.domain.jobs import BlankPayload, BlankScope, JobMessage
-from backend.errors import CorruptDicom, Rejected
+from backend.errors import Rejected
 from backend.imaging.blanked_files import FrameBlank, blank_dicom, blank_nifti, write_picture
 from backend.imaging.blanking import Rectangle, darkest, fill
 from backend.imaging.dicom.attributes import START_BYTES, read_object_info
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.importing import SourceKind
 from backend.imaging.nifti import NiftiSource

@@ -16,8 +16,9 @@ import numpy as np
 from backend.db.tables import Job, Measurement, VolumeRow
 from backend.domain.annotation import Origin
 from backend.domain.jobs import ExportPayload
-from backend.errors import OriginalsNotKept, Rejected, SourceIsNotDicom
+from backend.errors import Rejected
 from backend.imaging import masks
+from backend.imaging.errors import OriginalsNotKept, SourceIsNotDicom
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.intensity import Window, model_input
 from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel, ReadMask

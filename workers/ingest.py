@@ -14,11 +14,12 @@ import structlog
 
 from backend.db.tables import Job
 from backend.domain.jobs import ImportPayload
-from backend.errors import AppError, CorruptDicom
+from backend.errors import AppError
 from backend.imaging import intensity
 from backend.imaging.archive import ArchiveLimits
 from backend.imaging.cleaning import Cleaner
 from backend.imaging.dicom.attributes import START_BYTES, read_object_info
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.importing import ImportedVolume, SourceKind, read_uploads
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from backend.imaging.samples import sample_files

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-from backend.errors import (
-    AppError,
+from backend.errors import AppError
+from backend.imaging.errors import (
     ArchiveLimitExceeded,
     CorruptArchive,
     EncryptedArchiveMember,

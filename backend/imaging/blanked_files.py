@@ -24,10 +24,11 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
-from backend.errors import AppError, UndecodablePixelData
+from backend.errors import AppError
 from backend.imaging.blanking import Rectangle, fill
 from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard, values
+from backend.imaging.dicom.errors import UndecodablePixelData
 from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.nifti import NiftiSource
 

@@ -30,8 +30,9 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
-from backend.errors import AppError, CorruptDicom
+from backend.errors import AppError
 from backend.imaging.dicom.elements import kind_of, text, unheard
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.dicom.mosaic import layout_only
 from backend.imaging.dicom.rewriting import save_changed
 from backend.imaging.pseudonyms import Identity, Pseudonyms, moved, patient_of

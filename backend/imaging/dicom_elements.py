@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.valuerep import DA, TM
 
-from backend.errors import SourceIsNotDicom
+from backend.imaging.errors import SourceIsNotDicom
 
 MANUFACTURER = "sammed"
 USE_NIFTI = "Export the masks as NIfTI instead."

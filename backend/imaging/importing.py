@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from backend.errors import AppError, EmptyFile, UnknownFileType
+from backend.errors import AppError
 from backend.imaging.archive import ArchiveLimits, expand
 from backend.imaging.dicom import InstanceRef, SeriesImport, SeriesInfo, StudyInfo, read_dicom
 from backend.imaging.dicom.text_risk import TextRisk
+from backend.imaging.errors import EmptyFile, UnknownFileType
 from backend.imaging.intensity import Window
 from backend.imaging.nifti import NiftiSource, is_nifti, read_nifti
 from backend.imaging.outcomes import Fault, Ignored, SourceFile

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import ExportGridMismatch, LabelValuesClash
+from backend.imaging.errors import ExportGridMismatch, LabelValuesClash
 from backend.imaging.masks import BoolMask
 
 AlgorithmType = Literal["MANUAL", "SEMIAUTOMATIC", "AUTOMATIC"]

@@ -21,7 +21,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import ExportGridMismatch, NothingToExport
+from backend.imaging.errors import ExportGridMismatch, NothingToExport
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel, LabelMap, ReadMask, checked_mask, compose
 from backend.imaging.nifti import NiftiSource, affine_ras_ijk

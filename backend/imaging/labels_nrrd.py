@@ -16,7 +16,7 @@ import nrrd
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import NothingToExport
+from backend.imaging.errors import NothingToExport
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel, ReadMask, checked_mask, compose
 from backend.imaging.seg import TISSUE, category_of

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from backend.errors import LabelValuesClash, NothingToExport
 from backend.imaging import masks
+from backend.imaging.errors import LabelValuesClash, NothingToExport
 from backend.imaging.labels import ExportLabel, ReadMask, checked_mask, compose
 
 ReadPicture = Callable[[int], NDArray[np.uint8]]

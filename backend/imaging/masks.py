@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from backend.errors import (
+from backend.imaging.errors import (
     MaskCountsTooLong,
     MaskCountsUnreadable,
     MaskNotAnObject,

@@ -27,7 +27,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from backend.errors import CorruptNifti, InvalidImageGeometry, TooManyVolumes, UnsupportedNifti, VolumeTooLarge
+from backend.imaging.errors import CorruptNifti, InvalidImageGeometry, TooManyVolumes, UnsupportedNifti, VolumeTooLarge
 from backend.imaging.geometry import FloatArray, VolumeGeometry
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.reasons import reason_of

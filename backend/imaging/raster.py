@@ -17,7 +17,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from backend.errors import AppError, CorruptImage, UnsupportedImage, VolumeTooLarge
+from backend.errors import AppError
+from backend.imaging.errors import CorruptImage, UnsupportedImage, VolumeTooLarge
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.reasons import reason_of

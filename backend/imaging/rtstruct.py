@@ -21,7 +21,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
-from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.contours import Polygon, outlines
 from backend.imaging.dicom_elements import (
     MANUFACTURER,
@@ -31,6 +30,7 @@ from backend.imaging.dicom_elements import (
     person_name,
     read_header,
 )
+from backend.imaging.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel, ReadMask, check_values, checked_mask
 from backend.imaging.seg import SourceSlice

@@ -30,8 +30,9 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.valuerep import format_number_as_ds
 
-from backend.errors import ExportGridMismatch, NothingToExport, Rejected, SourceCannotCarrySeg
+from backend.errors import Rejected
 from backend.imaging.dicom_elements import MANUFACTURER, USE_NIFTI, long_string, number_of, person_name, read_header
+from backend.imaging.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import CodedTerm, ExportLabel, LabelMap, ReadMask, checked_mask, compose
 from backend.imaging.uids import uid_of

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from backend.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.dicom_elements import MANUFACTURER, long_string, person_name, read_header
+from backend.imaging.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.measure import MeasureKind, PointXY, positions_mm
 from backend.imaging.seg import SourceSlice

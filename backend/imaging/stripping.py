@@ -16,7 +16,8 @@ from typing import IO, Any
 import tifffile
 from PIL import Image
 
-from backend.errors import AppError, CorruptImage, CorruptNifti
+from backend.errors import AppError
+from backend.imaging.errors import CorruptImage, CorruptNifti
 
 ORIENTATION = 0x0112
 PNG_START = b"\x89PNG\r\n\x1a\n"

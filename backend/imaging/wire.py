@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import (
+from backend.imaging.errors import (
     SliceBadChannels,
     SliceBadDtype,
     SliceBadMagic,

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.ids import new_id
-from backend.errors import CorruptDicom, Relayed
+from backend.errors import Relayed
 from backend.imaging.cleaning import CleanObject, clean_objects
 from backend.imaging.dicom.attributes import START_BYTES, ObjectInfo, read_object_info
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.dicom.places import NotPlain
 from backend.imaging.pseudonyms import Identity, Pseudonyms
 from backend.imaging.splicing import spliced

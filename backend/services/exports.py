@@ -34,7 +34,8 @@ from backend.db.tables import (
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload, JobKind, JobState
 from backend.domain.workflow import Action, CaseState
-from backend.errors import Conflict, NothingToExport, Relayed
+from backend.errors import Conflict, Relayed
+from backend.imaging.errors import NothingToExport
 from backend.services.access import Principal, may, require, require_case
 from backend.services.annotations import current_masks
 from backend.services.download import Download

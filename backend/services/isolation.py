@@ -12,7 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
-from backend.errors import AppError, CorruptDicom, Relayed, Unavailable, to_record
+from backend.errors import AppError, Relayed, Unavailable, to_record
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.logs import silence_quoting
 
 TIMEOUT_S = 120.0

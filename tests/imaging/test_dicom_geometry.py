@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from backend import errors
 from backend.imaging.dicom import SeriesImport, read_dicom
+from backend.imaging.dicom.errors import (
+    AmbiguousSlicePositions,
+    ConflictingInstances,
+    IrregularSliceSpacing,
+    MisalignedSlices,
+    MosaicGeometryMissing,
+    NotAVolume,
+)
+from backend.imaging.errors import InvalidImageGeometry, TooManyVolumes
 from backend.imaging.outcomes import DUPLICATE, Fault, Ignored, SourceFile
 from tests import phantoms
 
@@ -90,7 +98,7 @@ def test_a_missing_slice_is_named(tmp_path: Path) -> None:
     kept = [file for file in files if not file.name.endswith("_3.dcm")]
     volumes, [fault], _ = read(kept)
     assert volumes == []
-    assert isinstance(fault.error, errors.IrregularSliceSpacing)
+    assert isinstance(fault.error, IrregularSliceSpacing)
     assert "Slices 3 and 4 of 5 lie 5 mm apart, the others 2.5 mm." in fault.error.detail
     assert {file.name for file in fault.files} == {file.name for file in kept}
 
@@ -110,7 +118,7 @@ def test_slices_shifted_against_each_other_are_named(tmp_path: Path) -> None:
 
     grid = phantoms.geometry(shape_kji=(6, 4, 4))
     _, [fault], _ = read(phantoms.write_dicom(tmp_path, phantoms.numbered((6, 4, 4)), grid, change=shift))
-    assert isinstance(fault.error, errors.MisalignedSlices)
+    assert isinstance(fault.error, MisalignedSlices)
     assert "Slice 3" in fault.error.detail
 
 
@@ -120,7 +128,7 @@ def test_two_slices_far_beside_each_other_are_no_stack(tmp_path: Path) -> None:
 
     grid = phantoms.geometry(shape_kji=(2, 4, 4))
     _, [fault], _ = read(phantoms.write_dicom(tmp_path, phantoms.numbered((2, 4, 4)), grid, change=shift))
-    assert isinstance(fault.error, errors.InvalidImageGeometry)
+    assert isinstance(fault.error, InvalidImageGeometry)
 
 
 def test_mixed_orientations_become_a_volume_each(tmp_path: Path) -> None:
@@ -240,19 +248,19 @@ def test_an_incomplete_last_repeat_is_kept_and_told(tmp_path: Path) -> None:
 def test_repeats_that_nothing_tells_apart_are_named(tmp_path: Path) -> None:
     files = repeated(tmp_path, {"SliceLocation": [0, 0]})
     _, [fault], _ = read(files[:-1])
-    assert isinstance(fault.error, errors.AmbiguousSlicePositions)
+    assert isinstance(fault.error, AmbiguousSlicePositions)
 
 
 def test_many_images_of_one_slice_are_no_volume(tmp_path: Path) -> None:
     _, [fault], _ = read(repeated(tmp_path, {"AcquisitionNumber": [1, 2, 3]}, shape=(1, 4, 4)))
-    assert isinstance(fault.error, errors.NotAVolume)
+    assert isinstance(fault.error, NotAVolume)
     assert "3 images" in fault.error.detail
 
 
 def test_too_many_time_points_are_refused(tmp_path: Path) -> None:
     files = repeated(tmp_path, {"TemporalPositionIdentifier": list(range(1, 66))}, shape=(2, 1, 1))
     _, [fault], _ = read(files)
-    assert isinstance(fault.error, errors.TooManyVolumes)
+    assert isinstance(fault.error, TooManyVolumes)
     assert len(fault.files) == 130
 
 
@@ -274,7 +282,7 @@ def test_two_images_with_one_identity_are_named(tmp_path: Path) -> None:
     datasets[2].SOPInstanceUID = datasets[0].SOPInstanceUID
     datasets[2].file_meta.MediaStorageSOPInstanceUID = datasets[0].SOPInstanceUID
     volumes, [fault], _ = read(phantoms.source_files(phantoms.save(datasets, tmp_path)))
-    assert isinstance(fault.error, errors.ConflictingInstances)
+    assert isinstance(fault.error, ConflictingInstances)
     assert [made.volume.geometry.shape_kji for made in volumes] == [(2, 4, 5)]
 
 
@@ -352,5 +360,5 @@ def test_a_mosaic_without_its_private_header_is_named(tmp_path: Path) -> None:
             tmp_path, phantoms.numbered((1, 4, 4)), phantoms.geometry(shape_kji=(1, 4, 4)), modality="MR", change=mosaic
         )
     )
-    assert isinstance(fault.error, errors.MosaicGeometryMissing)
+    assert isinstance(fault.error, MosaicGeometryMissing)
     assert "number of its slices" in fault.error.detail

@@ -27,11 +27,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from backend.errors import UnsupportedTransferSyntax
 from backend.imaging.blanked_files import FrameBlank, blank_dicom
 from backend.imaging.blanking import Rectangle, darkest, fill
 from backend.imaging.dicom import SeriesImport, read_dicom
 from backend.imaging.dicom.attributes import read_bulk, read_metadata
+from backend.imaging.dicom.errors import UnsupportedTransferSyntax
 from backend.imaging.dicom.serving import Look, as_explicit_little_endian, plain_frames, render
 from backend.imaging.outcomes import Fault, SourceFile
 from tests import phantoms

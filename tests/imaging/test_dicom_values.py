@@ -22,6 +22,14 @@ from pydicom.uid import (
 
 from backend import errors
 from backend.imaging.dicom import SeriesImport, read_dicom
+from backend.imaging.dicom.errors import (
+    CorruptDicom,
+    NoPixelData,
+    TruncatedPixelData,
+    UnsupportedDicomObject,
+    UnsupportedTransferSyntax,
+)
+from backend.imaging.errors import VolumeTooLarge
 from backend.imaging.outcomes import NOT_AN_IMAGE, Fault, Ignored, SourceFile
 from tests import phantoms
 
@@ -220,7 +228,7 @@ def test_an_unsupported_compression_names_itself(tmp_path: Path) -> None:
     dataset.PixelData = pydicom.encaps.encapsulate([b"\0" * 100])
     dataset["PixelData"].is_undefined_length = True
     error = fault_of(written(tmp_path, dataset))
-    assert isinstance(error, errors.UnsupportedTransferSyntax)
+    assert isinstance(error, UnsupportedTransferSyntax)
     assert "MPEG-4" in error.detail and str(MPEG4HP41) in error.detail
 
 
@@ -233,7 +241,7 @@ def test_a_missing_plug_in_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(RLELosslessDecoder, "_available", {})
     monkeypatch.setattr(RLELosslessDecoder, "_unavailable", {"pylibjpeg": ("pylibjpeg-rle",)})
     error = fault_of(files)
-    assert isinstance(error, errors.UnsupportedTransferSyntax)
+    assert isinstance(error, UnsupportedTransferSyntax)
     assert "pylibjpeg" in error.detail
 
 
@@ -243,7 +251,7 @@ def test_a_native_file_that_is_cut_off(keep: float, tmp_path: Path) -> None:
     whole = file.path.read_bytes()
     file.path.write_bytes(whole[: int(len(whole) * keep)])
     error = fault_of([file])
-    assert isinstance(error, errors.TruncatedPixelData)
+    assert isinstance(error, TruncatedPixelData)
     assert "8192 bytes" in error.detail
 
 
@@ -261,21 +269,21 @@ def test_pixels_shorter_than_promised(tmp_path: Path) -> None:
     dataset = phantoms.image_dataset(np.ones((64, 64), np.int16), modality="MR")
     dataset.Rows = 65
     error = fault_of(written(tmp_path, dataset))
-    assert isinstance(error, errors.TruncatedPixelData)
+    assert isinstance(error, TruncatedPixelData)
 
 
 @pytest.mark.parametrize("content", [b"DICM", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM" + bytes(range(256)) * 8])
 def test_what_is_only_the_beginning_of_dicom(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.dcm"
     path.write_bytes(content)
-    assert isinstance(fault_of([SourceFile(path, "x.dcm")]), errors.CorruptDicom)
+    assert isinstance(fault_of([SourceFile(path, "x.dcm")]), CorruptDicom)
 
 
 def test_an_image_without_pixels(tmp_path: Path) -> None:
     dataset = phantoms.image_dataset(np.zeros((4, 6), np.int16))
     del dataset.PixelData
     error = fault_of(written(tmp_path, dataset))
-    assert isinstance(error, errors.NoPixelData)
+    assert isinstance(error, NoPixelData)
     assert "CT Image Storage" in error.detail
 
 
@@ -293,14 +301,14 @@ def test_objects_that_are_no_images_are_ignored(sop_class: str, tmp_path: Path) 
 def test_whole_slide_images_are_named(tmp_path: Path) -> None:
     dataset = phantoms.image_dataset(np.zeros((4, 6, 3), np.uint8))
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = VLWholeSlideMicroscopyImageStorage
-    assert isinstance(fault_of(written(tmp_path, dataset)), errors.UnsupportedDicomObject)
+    assert isinstance(fault_of(written(tmp_path, dataset)), UnsupportedDicomObject)
 
 
 def test_a_header_that_promises_gigabytes_is_refused_before_decoding(tmp_path: Path) -> None:
     dataset = phantoms.image_dataset(np.zeros((4, 6), np.uint16), modality="MR")
     dataset.compress(RLELossless, generate_instance_uid=False)
     dataset.Rows, dataset.Columns = 60000, 60000
-    assert isinstance(fault_of(written(tmp_path, dataset)), errors.VolumeTooLarge)
+    assert isinstance(fault_of(written(tmp_path, dataset)), VolumeTooLarge)
 
 
 def test_a_damaged_slice_in_the_middle_leaves_a_named_gap(tmp_path: Path) -> None:

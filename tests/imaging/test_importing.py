@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend import errors
 from backend.imaging.archive import ArchiveLimits
+from backend.imaging.errors import UnknownFileType
 from backend.imaging.importing import ImportedVolume, Outcome, SourceKind, read_uploads, sniff
 from backend.imaging.outcomes import Fault, Ignored, SourceFile
 from tests import phantoms
@@ -127,5 +127,5 @@ def test_sniffing(content: bytes, kind: SourceKind, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"\x1f\x8b\x08rubbish", b"\x1f\x8b", b"GIF89a" + b"\0" * 20, b"\x08\0"])
 def test_what_is_no_image(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(errors.UnknownFileType):
+    with pytest.raises(UnknownFileType):
         sniff(tmp_path / "x")

@@ -17,6 +17,7 @@ import pytest
 
 from backend import errors
 from backend.imaging.dicom import SeriesImport, read_dicom
+from backend.imaging.errors import ExportGridMismatch, LabelValuesClash, NothingToExport
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel
 from backend.imaging.labels_nifti import file_grid_of, write_labels
@@ -260,13 +261,13 @@ def test_one_mask_at_a_time_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "mask", "error"),
     [
-        ([], block(0, 0, 0), errors.NothingToExport),
-        ([RED], np.zeros(SHAPE_KJI, bool), errors.NothingToExport),
-        ([RED], np.zeros((1, 2, 3), bool), errors.ExportGridMismatch),
-        ([RED], np.zeros(SHAPE_KJI, np.uint8), errors.ExportGridMismatch),
-        ([RED, replace(BLUE, value=1)], block(0, 0, 0), errors.LabelValuesClash),
-        ([replace(RED, value=0)], block(0, 0, 0), errors.LabelValuesClash),
-        ([replace(RED, value=70000)], block(0, 0, 0), errors.LabelValuesClash),
+        ([], block(0, 0, 0), NothingToExport),
+        ([RED], np.zeros(SHAPE_KJI, bool), NothingToExport),
+        ([RED], np.zeros((1, 2, 3), bool), ExportGridMismatch),
+        ([RED], np.zeros(SHAPE_KJI, np.uint8), ExportGridMismatch),
+        ([RED, replace(BLUE, value=1)], block(0, 0, 0), LabelValuesClash),
+        ([replace(RED, value=0)], block(0, 0, 0), LabelValuesClash),
+        ([replace(RED, value=70000)], block(0, 0, 0), LabelValuesClash),
     ],
 )
 def test_refusals_have_names_and_leave_no_file(
@@ -279,5 +280,5 @@ def test_refusals_have_names_and_leave_no_file(
 
 def test_a_grid_of_another_volume_is_refused(tmp_path: Path) -> None:
     other = file_grid_of(VolumeGeometry.without_patient((3, 4, 6)))
-    with pytest.raises(errors.ExportGridMismatch, match=r"\(5, 4, 3\) voxels"):
+    with pytest.raises(ExportGridMismatch, match=r"\(5, 4, 3\) voxels"):
         write_labels(tmp_path, "case", GEOMETRY, other, [RED], lambda _: block(0, 0, 0))

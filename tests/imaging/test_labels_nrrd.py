@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from backend import errors
+from backend.imaging.errors import NothingToExport
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import ExportLabel
 from backend.imaging.labels_nrrd import write_seg_nrrd
@@ -70,7 +70,7 @@ def test_overlapping_labels_get_layers_and_keep_their_voxels(phantom: Phantom, t
 
 
 def test_no_voxel_is_a_named_error_and_writes_nothing(phantom: Phantom, tmp_path: Path) -> None:
-    with pytest.raises(errors.NothingToExport):
+    with pytest.raises(NothingToExport):
         write_seg_nrrd(
             tmp_path / "x.seg.nrrd", phantom.volume.geometry, [ExportLabel("None", 9, "#ffffff")], phantom.mask
         )

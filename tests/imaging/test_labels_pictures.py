@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from backend import errors
+from backend.imaging.errors import LabelValuesClash, NothingToExport
 from backend.imaging.labels import ExportLabel
 from backend.imaging.labels_pictures import write_coco, write_png
 
@@ -64,11 +64,11 @@ def test_coco_has_each_part_with_its_picture(tmp_path: Path) -> None:
 
 def test_bad_labels_are_named_and_write_nothing(tmp_path: Path) -> None:
     nothing = ExportLabel("Nothing", 3, "#ffffff")
-    with pytest.raises(errors.NothingToExport):
+    with pytest.raises(NothingToExport):
         write_png(tmp_path, "case", SHAPE, [nothing], mask)
-    with pytest.raises(errors.NothingToExport):
+    with pytest.raises(NothingToExport):
         write_coco(tmp_path, "case", SHAPE, [nothing], mask, lambda k: np.zeros(SHAPE[1:], np.uint8), made_at=MADE_AT)
     high = ExportLabel("High", 300, "#ffffff")
-    with pytest.raises(errors.LabelValuesClash):
+    with pytest.raises(LabelValuesClash):
         write_png(tmp_path, "case", SHAPE, [high], lambda _: np.ones(SHAPE, bool))
     assert list(tmp_path.iterdir()) == []

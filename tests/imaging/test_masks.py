@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 
-from backend import errors
 from backend.imaging import masks
+from backend.imaging.errors import (
+    MalformedMask,
+    MaskCountsTooLong,
+    MaskCountsUnreadable,
+    MaskNotAnObject,
+    MaskRunsMismatch,
+    MaskSizeMismatch,
+)
 
 SHAPES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 MASKS = SHAPES.flatmap(lambda shape: arrays(np.bool_, shape))
@@ -107,31 +114,31 @@ def test_a_wide_mask_of_large_runs() -> None:
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
-        ("text", errors.MaskNotAnObject),
-        ({}, errors.MaskNotAnObject),
-        (rle(2, 0, "4"), errors.MaskNotAnObject),
-        (rle(70000, 2, "4"), errors.MaskNotAnObject),
-        ({"size": [2, 2, 1], "counts": "4"}, errors.MaskNotAnObject),
-        ({"size": ["2", "2"], "counts": "4"}, errors.MaskNotAnObject),
-        ({"size": [2.0, 2.0], "counts": "4"}, errors.MaskNotAnObject),
-        (rle(2, 2, [4]), errors.MaskNotAnObject),
-        (rle(2, 2, b"4"), errors.MaskNotAnObject),
-        (rle(2, 2, None), errors.MaskNotAnObject),
-        (rle(2, 2, "4\u20ac"), errors.MaskCountsUnreadable),
-        (rle(2, 2, "4 "), errors.MaskCountsUnreadable),
-        (rle(2, 2, "4p"), errors.MaskCountsUnreadable),
-        (rle(2, 2, "4P"), errors.MaskCountsUnreadable),
-        (rle(9, 9, "PPPPPPPP0"), errors.MaskCountsUnreadable),
-        (rle(2, 2, "0" * 11), errors.MaskCountsTooLong),
-        (rle(2, 2, ""), errors.MaskRunsMismatch),
-        (rle(2, 2, text_of([3])), errors.MaskRunsMismatch),
-        (rle(2, 2, text_of([2, 3])), errors.MaskRunsMismatch),
-        (rle(2, 2, text_of([-1, 5])), errors.MaskRunsMismatch),
-        (rle(2, 2, text_of([1, 1, 1, -2, 3])), errors.MaskRunsMismatch),
-        (rle(9, 9, text_of([2**33, 81 - 2**33])), errors.MaskRunsMismatch),
+        ("text", MaskNotAnObject),
+        ({}, MaskNotAnObject),
+        (rle(2, 0, "4"), MaskNotAnObject),
+        (rle(70000, 2, "4"), MaskNotAnObject),
+        ({"size": [2, 2, 1], "counts": "4"}, MaskNotAnObject),
+        ({"size": ["2", "2"], "counts": "4"}, MaskNotAnObject),
+        ({"size": [2.0, 2.0], "counts": "4"}, MaskNotAnObject),
+        (rle(2, 2, [4]), MaskNotAnObject),
+        (rle(2, 2, b"4"), MaskNotAnObject),
+        (rle(2, 2, None), MaskNotAnObject),
+        (rle(2, 2, "4\u20ac"), MaskCountsUnreadable),
+        (rle(2, 2, "4 "), MaskCountsUnreadable),
+        (rle(2, 2, "4p"), MaskCountsUnreadable),
+        (rle(2, 2, "4P"), MaskCountsUnreadable),
+        (rle(9, 9, "PPPPPPPP0"), MaskCountsUnreadable),
+        (rle(2, 2, "0" * 11), MaskCountsTooLong),
+        (rle(2, 2, ""), MaskRunsMismatch),
+        (rle(2, 2, text_of([3])), MaskRunsMismatch),
+        (rle(2, 2, text_of([2, 3])), MaskRunsMismatch),
+        (rle(2, 2, text_of([-1, 5])), MaskRunsMismatch),
+        (rle(2, 2, text_of([1, 1, 1, -2, 3])), MaskRunsMismatch),
+        (rle(9, 9, text_of([2**33, 81 - 2**33])), MaskRunsMismatch),
     ],
 )
-def test_each_fault_has_its_name(bad: Any, error: type[errors.MalformedMask]) -> None:
+def test_each_fault_has_its_name(bad: Any, error: type[MalformedMask]) -> None:
     with pytest.raises(error) as caught:
         masks.decode(bad)
     assert type(caught.value) is error
@@ -139,11 +146,11 @@ def test_each_fault_has_its_name(bad: Any, error: type[errors.MalformedMask]) ->
 
 
 def test_another_size_than_the_slice_is_refused_before_anything_is_painted() -> None:
-    with pytest.raises(errors.MaskSizeMismatch, match=r"60000 x 60000.*512 x 300"):
+    with pytest.raises(MaskSizeMismatch, match=r"60000 x 60000.*512 x 300"):
         masks.decode(rle(60000, 60000, "garbage"), (512, 300))
-    with pytest.raises(errors.MaskSizeMismatch):
+    with pytest.raises(MaskSizeMismatch):
         masks.apply_flips(np.zeros((2, 3), bool), masks.empty((3, 2)))
-    with pytest.raises(errors.MaskSizeMismatch):
+    with pytest.raises(MaskSizeMismatch):
         masks.xor(masks.empty((2, 3)), masks.empty((3, 2)))
 
 
@@ -152,7 +159,7 @@ def test_another_size_than_the_slice_is_refused_before_anything_is_painted() -> 
 def test_any_text_gives_a_mask_or_a_named_error(shape: tuple[int, int], counts: str) -> None:
     try:
         mask = masks.decode(rle(*shape, counts), shape)
-    except errors.MalformedMask:
+    except MalformedMask:
         return
     np.testing.assert_array_equal(masks.decode(masks.encode(mask)), mask)
 
@@ -161,7 +168,7 @@ def test_any_text_gives_a_mask_or_a_named_error(shape: tuple[int, int], counts: 
 def test_any_numbers_give_a_mask_or_a_named_error(shape: tuple[int, int], numbers: list[int]) -> None:
     try:
         runs = masks.parse_runs(rle(*shape, text_of(numbers)), shape)
-    except errors.MalformedMask:
+    except MalformedMask:
         return
     assert runs.min() >= 0 and runs.sum() == shape[0] * shape[1]
 

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from backend import errors
+from backend.imaging.errors import CorruptNifti, InvalidImageGeometry, TooManyVolumes, UnsupportedNifti, VolumeTooLarge
 from backend.imaging.nifti import NiftiImport, NiftiSource, affine_ras_ijk, is_nifti, read_nifti
 from backend.imaging.outcomes import SourceFile
 from tests import phantoms
@@ -97,7 +97,7 @@ def test_volumes_of_a_4d_file(tmp_path: Path) -> None:
 
 def test_too_many_volumes(tmp_path: Path) -> None:
     file = phantoms.write_nifti(tmp_path / "t.nii", np.zeros((2, 2, 2, 65), np.int16), AFFINE)
-    with pytest.raises(errors.TooManyVolumes, match="65 volumes"):
+    with pytest.raises(TooManyVolumes, match="65 volumes"):
         list(read_nifti(file))
 
 
@@ -145,7 +145,7 @@ def test_a_singular_affine_is_named(tmp_path: Path) -> None:
     raw[80:92] = b"\0" * 12  # pixdim
     raw[280:296] = b"\0" * 16  # first row of the sform
     file.path.write_bytes(bytes(raw))
-    with pytest.raises(errors.InvalidImageGeometry):
+    with pytest.raises(InvalidImageGeometry):
         list(read_nifti(file))
 
 
@@ -193,7 +193,7 @@ def test_values_that_are_no_numbers_are_replaced_and_told(tmp_path: Path) -> Non
 
 
 def test_only_not_a_number_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(errors.UnsupportedNifti):
+    with pytest.raises(UnsupportedNifti):
         with_values(tmp_path, np.full(SHAPE, np.nan, np.float32))
 
 
@@ -207,7 +207,7 @@ def test_rgb(tmp_path: Path) -> None:
 
 
 def test_complex_values_are_named(tmp_path: Path) -> None:
-    with pytest.raises(errors.UnsupportedNifti, match="complex"):
+    with pytest.raises(UnsupportedNifti, match="complex"):
         with_values(tmp_path, VALUES.astype(np.complex64))
 
 
@@ -226,7 +226,7 @@ def test_a_file_that_is_cut_off(name: str, keep: float, tmp_path: Path) -> None:
     file = phantoms.write_nifti(tmp_path / name, rng.integers(0, 999, (20, 20, 20)).astype(np.int16), AFFINE)
     whole = file.path.read_bytes()
     file.path.write_bytes(whole[: int(len(whole) * keep)])
-    with pytest.raises(errors.CorruptNifti):
+    with pytest.raises(CorruptNifti):
         list(read_nifti(file))
 
 
@@ -235,13 +235,13 @@ def test_a_wrong_checksum_is_found_before_the_volume_is_given_out(tmp_path: Path
     raw = bytearray(file.path.read_bytes())
     raw[-6] ^= 0xFF  # the checksum of the packed content
     file.path.write_bytes(bytes(raw))
-    with pytest.raises(errors.CorruptNifti):
+    with pytest.raises(CorruptNifti):
         next(read_nifti(file))
 
 
 def test_half_of_a_pair_is_named(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(VALUES, AFFINE), tmp_path / "a.hdr")
-    with pytest.raises(errors.UnsupportedNifti, match="pair"):
+    with pytest.raises(UnsupportedNifti, match="pair"):
         list(read_nifti(SourceFile(tmp_path / "a.hdr", "a.hdr")))
 
 
@@ -250,7 +250,7 @@ def test_a_header_that_promises_gigabytes_is_refused(tmp_path: Path) -> None:
     raw = bytearray(file.path.read_bytes())
     raw[42:48] = np.array([30000, 30000, 10], "<i2").tobytes()
     file.path.write_bytes(bytes(raw))
-    with pytest.raises(errors.VolumeTooLarge):
+    with pytest.raises(VolumeTooLarge):
         list(read_nifti(file))
 
 

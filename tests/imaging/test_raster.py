@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from backend import errors
+from backend.imaging.errors import CorruptImage, UnsupportedImage, VolumeTooLarge
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.raster import RasterImport, is_raster, read_raster
 from backend.imaging.unknowns import NO_SIZE
@@ -146,7 +146,7 @@ def test_tiff_resolution_of_a_printer_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_channels_and_times_are_no_stack(tmp_path: Path) -> None:
-    with pytest.raises(errors.UnsupportedImage, match="C 2"):
+    with pytest.raises(UnsupportedImage, match="C 2"):
         tiff(tmp_path, np.zeros((3, 2, 8, 8), np.uint8), imagej=True, metadata={"axes": "ZCYX"})
 
 
@@ -157,7 +157,7 @@ def test_a_picture_that_is_cut_off(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     Image.fromarray(rng.integers(0, 255, (64, 64), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(errors.CorruptImage):
+    with pytest.raises(CorruptImage):
         read_raster(SourceFile(path, name))
 
 
@@ -167,7 +167,7 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[16:24] = (100_000).to_bytes(4, "big") * 2  # width and height of the header chunk
     path.write_bytes(bytes(raw))
-    with pytest.raises((errors.UnsupportedImage, errors.VolumeTooLarge, errors.CorruptImage)):
+    with pytest.raises((UnsupportedImage, VolumeTooLarge, CorruptImage)):
         read_raster(SourceFile(path, "a.png"))
 
 
@@ -176,7 +176,7 @@ def test_tiff_that_promises_gigabytes_is_refused_before_decoding(tmp_path: Path)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as opened:
         opened.pages[0].tags["ImageWidth"].overwrite(80_000)
         opened.pages[0].tags["ImageLength"].overwrite(80_000)
-    with pytest.raises(errors.VolumeTooLarge):
+    with pytest.raises(VolumeTooLarge):
         read_raster(SourceFile(tmp_path / "a.tif", "a.tif"))
 
 

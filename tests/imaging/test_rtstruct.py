@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from backend import errors
+from backend.imaging.errors import ExportGridMismatch, NothingToExport, SourceCannotCarrySeg
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import Algorithm, ExportLabel
 from backend.imaging.phantom import ORGANS, Phantom, abdominal_phantom
@@ -106,13 +106,13 @@ def test_dciodvfy_has_nothing_to_say(phantom: Phantom, series: list[Path], tmp_p
 
 
 def test_what_cannot_be_written_is_said(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(errors.NothingToExport):
+    with pytest.raises(NothingToExport):
         export(tmp_path / "rt.dcm", phantom, series, [ExportLabel("Nothing", 200, "#ffffff")])
-    with pytest.raises(errors.ExportGridMismatch):
+    with pytest.raises(ExportGridMismatch):
         export(tmp_path / "rt.dcm", phantom, series[1:])
     stray = pydicom.dcmread(series[0])
     del stray.FrameOfReferenceUID
     stray.save_as(tmp_path / "stray.dcm")
-    with pytest.raises(errors.SourceCannotCarrySeg):
+    with pytest.raises(SourceCannotCarrySeg):
         export(tmp_path / "rt.dcm", phantom, [tmp_path / "stray.dcm", *series[1:]])
     assert not (tmp_path / "rt.dcm").exists()

@@ -16,8 +16,14 @@ import pydicom
 import pytest
 from highdicom.legacy import LegacyConvertedEnhancedCTImage
 
-from backend import errors
 from backend.imaging.dicom import SeriesImport, read_dicom
+from backend.imaging.errors import (
+    ExportGridMismatch,
+    LabelValuesClash,
+    NothingToExport,
+    SourceCannotCarrySeg,
+    SourceIsNotDicom,
+)
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.labels import Algorithm, CodedTerm, ExportLabel
 from backend.imaging.nifti import read_nifti
@@ -149,7 +155,7 @@ def test_two_distant_slices_keep_the_spacing_of_the_stack(phantom: Phantom, seri
 def test_the_order_of_the_files_does_not_matter_but_their_slices_do(
     phantom: Phantom, series: list[Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(errors.ExportGridMismatch, match=r"Slice 0 of the volume lies 240\.00 mm away"):
+    with pytest.raises(ExportGridMismatch, match=r"Slice 0 of the volume lies 240\.00 mm away"):
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(file) for file in reversed(series)])
 
 
@@ -388,7 +394,7 @@ def test_a_single_picture_without_a_place_is_referred_to(tmp_path: Path) -> None
 def test_no_voxel_is_a_named_error_and_writes_nothing(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
     path = tmp_path / "seg.dcm"
     for labels in ([], [ExportLabel("leer", 99, "#ffffff")]):
-        with pytest.raises(errors.NothingToExport):
+        with pytest.raises(NothingToExport):
             export(path, phantom, [SourceSlice(file) for file in series], labels)
     assert not path.exists()
 
@@ -396,13 +402,13 @@ def test_no_voxel_is_a_named_error_and_writes_nothing(phantom: Phantom, series: 
 def test_images_that_are_not_dicom_are_a_named_error(phantom: Phantom, tmp_path: Path) -> None:
     nifti = tmp_path / "volume.nii"
     nifti.write_bytes(bytes(400))
-    with pytest.raises(errors.SourceIsNotDicom) as caught:
+    with pytest.raises(SourceIsNotDicom) as caught:
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(nifti)] * SHAPE[0])
     assert caught.value.hint == "Export the masks as NIfTI instead."
 
 
 def test_a_mosaic_cannot_be_referred_to(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(errors.SourceCannotCarrySeg, match="16 slices come from 1 files"):
+    with pytest.raises(SourceCannotCarrySeg, match="16 slices come from 1 files"):
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(series[0])] * SHAPE[0])
 
 
@@ -415,24 +421,24 @@ def test_images_without_frame_of_reference_cannot_be_referred_to(
         del header.FrameOfReferenceUID
         lost.append(tmp_path / file.name)
         header.save_as(lost[-1])
-    with pytest.raises(errors.SourceCannotCarrySeg, match="no frame of reference"):
+    with pytest.raises(SourceCannotCarrySeg, match="no frame of reference"):
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(file) for file in lost])
 
 
 def test_masks_and_images_of_another_size_are_refused(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
     sources = [SourceSlice(file) for file in series]
-    with pytest.raises(errors.ExportGridMismatch, match="15 images"):
+    with pytest.raises(ExportGridMismatch, match="15 images"):
         export(tmp_path / "seg.dcm", phantom, sources[1:])
-    with pytest.raises(errors.ExportGridMismatch, match="mask of 'Liver'"):
+    with pytest.raises(ExportGridMismatch, match="mask of 'Liver'"):
         write_seg(
             tmp_path / "seg.dcm", sources, phantom.volume.geometry, [LIVER], lambda _: np.ones((1, 2, 3), bool), ABOUT
         )
     larger = abdominal_phantom((16, 50, 56), SPACING)
-    with pytest.raises(errors.ExportGridMismatch, match="48 x 56 pixels"):
+    with pytest.raises(ExportGridMismatch, match="48 x 56 pixels"):
         export(tmp_path / "seg.dcm", larger, sources)
 
 
 def test_two_labels_of_one_value_are_refused(phantom: Phantom, series: list[Path], tmp_path: Path) -> None:
     labels = [LIVER, ExportLabel("Other", 1, "#ffffff")]
-    with pytest.raises(errors.LabelValuesClash, match="'Liver' and 'Other' both have the value 1"):
+    with pytest.raises(LabelValuesClash, match="'Liver' and 'Other' both have the value 1"):
         export(tmp_path / "seg.dcm", phantom, [SourceSlice(file) for file in series], labels)

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from backend import errors
+from backend.imaging.errors import NothingToExport
 from backend.imaging.measure import MeasureKind, measure, positions_mm
 from backend.imaging.phantom import Phantom, abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
@@ -91,5 +91,5 @@ def test_the_same_report_is_the_same_object_and_an_empty_one_is_none(
     made = measured(phantom)
     uids = [write_sr(tmp_path / f"{n}.dcm", sources, phantom.volume.geometry, made[n:], ABOUT) for n in (0, 0, 1)]
     assert uids[0] == uids[1] != uids[2]
-    with pytest.raises(errors.NothingToExport):
+    with pytest.raises(NothingToExport):
         write_sr(tmp_path / "none.dcm", sources, phantom.volume.geometry, [], ABOUT)

@@ -7,7 +7,16 @@ import struct
 import numpy as np
 import pytest
 
-from backend import errors
+from backend.imaging.errors import (
+    MalformedSlice,
+    SliceBadChannels,
+    SliceBadDtype,
+    SliceBadMagic,
+    SliceBadReserved,
+    SliceEmpty,
+    SliceLengthMismatch,
+    SliceTooShort,
+)
 from backend.imaging.volume import VOXEL_DTYPES
 from backend.imaging.wire import DTYPE_CODES, decode_slice, encode_slice
 
@@ -65,21 +74,21 @@ def test_decoding_does_not_copy_and_cannot_be_written() -> None:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"", errors.SliceTooShort),
-        (GOOD[:15], errors.SliceTooShort),
-        (b"SMW2" + GOOD[4:], errors.SliceBadMagic),
-        (with_byte(4, 0), errors.SliceBadDtype),
-        (with_byte(4, 6), errors.SliceBadDtype),
-        (with_byte(5, 2), errors.SliceBadChannels),
-        (with_byte(5, 3), errors.SliceBadDtype),
-        (with_byte(6, 1), errors.SliceBadReserved),
-        (with_byte(8, 0), errors.SliceEmpty),
-        (GOOD[:-1], errors.SliceLengthMismatch),
-        (GOOD + b"\0", errors.SliceLengthMismatch),
-        (GOOD[:8] + struct.pack("<II", 2**32 - 1, 2**32 - 1) + GOOD[16:], errors.SliceLengthMismatch),
+        (b"", SliceTooShort),
+        (GOOD[:15], SliceTooShort),
+        (b"SMW2" + GOOD[4:], SliceBadMagic),
+        (with_byte(4, 0), SliceBadDtype),
+        (with_byte(4, 6), SliceBadDtype),
+        (with_byte(5, 2), SliceBadChannels),
+        (with_byte(5, 3), SliceBadDtype),
+        (with_byte(6, 1), SliceBadReserved),
+        (with_byte(8, 0), SliceEmpty),
+        (GOOD[:-1], SliceLengthMismatch),
+        (GOOD + b"\0", SliceLengthMismatch),
+        (GOOD[:8] + struct.pack("<II", 2**32 - 1, 2**32 - 1) + GOOD[16:], SliceLengthMismatch),
     ],
 )
-def test_each_fault_has_its_name(data: bytes, error: type[errors.MalformedSlice]) -> None:
+def test_each_fault_has_its_name(data: bytes, error: type[MalformedSlice]) -> None:
     with pytest.raises(error) as caught:
         decode_slice(data)
     assert type(caught.value) is error

@@ -17,8 +17,9 @@ from backend.db.tables import Revision, RevisionSlice
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState
-from backend.errors import AppError, MaskSizeMismatch
+from backend.errors import AppError
 from backend.imaging import masks
+from backend.imaging.errors import MaskSizeMismatch
 from backend.services.access import NotYourAnnotation, RoleForbids
 from backend.services.annotations import (
     AnnotationNotFound,

@@ -11,8 +11,8 @@ import pytest
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.jobs import ExportPayload
-from backend.errors import NothingToExport
 from backend.imaging import masks
+from backend.imaging.errors import NothingToExport
 from backend.imaging.measure import MeasureKind
 from backend.services.measurements import (
     InvalidMeasurement,

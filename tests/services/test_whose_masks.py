@@ -11,8 +11,9 @@ from backend.db.tables import Case
 from backend.domain.annotation import Origin, RevisionDraft, SliceFlips
 from backend.domain.ids import new_id
 from backend.domain.workflow import CaseState, Role
-from backend.errors import AppError, NothingToExport
+from backend.errors import AppError
 from backend.imaging import masks
+from backend.imaging.errors import NothingToExport
 from backend.services.access import Principal
 from backend.services.exports import whose
 from backend.wiring import Services

@@ -19,8 +19,8 @@ from backend.domain.ids import new_id
 from backend.domain.jobs import JobKind
 from backend.domain.privacy import Privacy, PrivacyKeyMissing, PseudonymNotFound
 from backend.domain.workflow import Role
-from backend.errors import OriginalsNotKept
 from backend.imaging import masks
+from backend.imaging.errors import OriginalsNotKept
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
 from backend.services.access import Principal, ProjectNotFound, RoleForbids

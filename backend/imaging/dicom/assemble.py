@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.errors import AppError, VolumeTooLarge
+from backend.errors import AppError
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.pixels import decode_frames
 from backend.imaging.dicom.suv import Scale, scale_of
 from backend.imaging.dicom.types import Frame, Header, Rescale
+from backend.imaging.errors import VolumeTooLarge
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
 from backend.imaging.volume import Volume

@@ -15,9 +15,9 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
-from backend.errors import CorruptDicom, UndecodablePixelData
 from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import BY_CONTEXT, SHARED_BYTES, StoredValue, integer, kind_of, text, unheard
+from backend.imaging.dicom.errors import CorruptDicom, UndecodablePixelData
 from backend.imaging.dicom.json_model import INLINE_BYTES, USUAL, Json, plain, shared, usual
 from backend.imaging.dicom.places import (
     PREFIX,

@@ -17,7 +17,8 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import AMBIGUOUS_VR
 
-from backend.errors import CorruptDicom, InvalidImageGeometry
+from backend.imaging.dicom.errors import CorruptDicom
+from backend.imaging.errors import InvalidImageGeometry
 
 SHARED_BYTES = 128
 """Values up to this length are remembered."""

@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 from pydicom.dataset import Dataset
 
-from backend.errors import CorruptDicom, InvalidImageGeometry
 from backend.imaging.dicom.elements import integer, number, numbers, rounded, text, values
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.dicom.mosaic import Mosaic
 from backend.imaging.dicom.types import Frame, Rescale
+from backend.imaging.errors import InvalidImageGeometry
 from backend.imaging.intensity import Window
 from backend.imaging.outcomes import SourceFile
 

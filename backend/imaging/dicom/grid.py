@@ -13,14 +13,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from backend.errors import (
-    AmbiguousSlicePositions,
-    InvalidImageGeometry,
-    IrregularSliceSpacing,
-    MisalignedSlices,
-    NotAVolume,
-)
+from backend.imaging.dicom.errors import AmbiguousSlicePositions, IrregularSliceSpacing, MisalignedSlices, NotAVolume
 from backend.imaging.dicom.types import Frame
+from backend.imaging.errors import InvalidImageGeometry
 from backend.imaging.geometry import FloatArray, VolumeGeometry
 
 T = TypeVar("T")

@@ -16,15 +16,15 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from backend.errors import (
-    AppError,
+from backend.errors import AppError
+from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
+from backend.imaging.dicom.errors import (
     CorruptDicom,
     NoPixelData,
     TruncatedPixelData,
     UnsupportedDicomObject,
     UnsupportedTransferSyntax,
 )
-from backend.imaging.dicom.elements import integer, positive, required_integer, text, unheard, values
 from backend.imaging.dicom.frames import read_frames
 from backend.imaging.dicom.mosaic import read_mosaic
 from backend.imaging.dicom.suv import read_tracer

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from backend.errors import MosaicGeometryMissing
+from backend.imaging.dicom.errors import MosaicGeometryMissing
 from backend.imaging.geometry import FloatArray
 
 PARALLEL_TOLERANCE = 0.05

@@ -14,8 +14,8 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
-from backend.errors import UndecodablePixelData
 from backend.imaging.dicom.elements import unheard
+from backend.imaging.dicom.errors import UndecodablePixelData
 from backend.imaging.dicom.syntaxes import read_as
 from backend.imaging.dicom.types import Frame, Header, NativePixels
 from backend.imaging.reasons import reason_of

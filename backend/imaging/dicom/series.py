@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.errors import AppError, ConflictingInstances
+from backend.errors import AppError
 from backend.imaging.dicom.assemble import FrameNotDecoded, assemble
+from backend.imaging.dicom.errors import ConflictingInstances
 from backend.imaging.dicom.grid import Stack
 from backend.imaging.dicom.header import read_header
 from backend.imaging.dicom.stacks import find_stacks, rebuilt, same_place

@@ -17,9 +17,10 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from backend.errors import NoPixelData, Rejected, UndecodablePixelData
+from backend.errors import Rejected
 from backend.imaging.dicom.byte_order import as_little_endian
 from backend.imaging.dicom.elements import integer, text, unheard
+from backend.imaging.dicom.errors import NoPixelData, UndecodablePixelData
 from backend.imaging.dicom.header import PIXEL_ELEMENTS
 from backend.imaging.dicom.pixels import stored_pixels
 from backend.imaging.dicom.syntaxes import decodable

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.errors import AppError, TooManyVolumes
+from backend.errors import AppError
 from backend.imaging.dicom.grid import (
     SAME_POSITION_MM,
     Stack,
@@ -22,6 +22,7 @@ from backend.imaging.dicom.grid import (
     stack_frames,
 )
 from backend.imaging.dicom.types import Frame, Header
+from backend.imaging.errors import TooManyVolumes
 from backend.imaging.geometry import VolumeGeometry
 from backend.imaging.outcomes import Fault
 from backend.imaging.unknowns import NO_PLACE, NO_SPACING
