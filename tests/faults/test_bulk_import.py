@@ -170,6 +170,7 @@ def importing(tree: Path, project: str, port: int) -> Iterator[subprocess.Popen[
     """The command, in the middle of its work or at its end."""
     environment = {**os.environ, "SAMMED_URL": f"http://127.0.0.1:{port}", "SAMMED_TOKEN": TOKEN}
     command = [sys.executable, "-m", "backend", "import", str(tree), "--project", project, "--json"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background, and so would this
     with subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
