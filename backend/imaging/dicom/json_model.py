@@ -26,9 +26,11 @@ _DECIMALS = re.compile(rb"-?[0-9]{1,12}(\.[0-9]{1,12})?(\\-?[0-9]{1,12}(\.[0-9]{
 _INTEGER = re.compile(rb"-?[0-9]{1,9} ?").fullmatch
 
 
+@lru_cache(maxsize=5_000)
 def usual(kind: str, value: bytes) -> Json | None:
     """A value in the form that almost all of its kind have, read without more ado: those of a series that differ from
-    image to image are numbers, UIDs and times. None for any other. `kind`: one of USUAL."""
+    image to image are numbers, UIDs and times. None for any other. `kind`: one of USUAL. Not to be
+    changed, as what `plain` says."""
     if kind == "US":
         return {"vr": kind, "Value": [int.from_bytes(value, "little")]} if len(value) == 2 else None
     if kind == "DS":
