@@ -24,6 +24,7 @@ from backend.errors import AppError
 from backend.imaging.deidentify import deidentify
 from backend.imaging.dicom import attributes
 from backend.imaging.dicom.attributes import START_BYTES, read_object_info
+from backend.imaging.dicom.errors import CorruptDicom
 from backend.imaging.dicom.places import NotPlain
 from backend.imaging.phantom import abdominal_phantom
 from backend.imaging.phantom_files import write_dicom_series
@@ -140,6 +141,21 @@ def test_bytes_that_fell_over_become_the_same_or_nothing(
             spared += is_spliced(bytes(damaged), tmp_path)
             same_info(bytes(damaged), monkeypatch)
     assert spared > 20
+
+
+@pytest.mark.parametrize(
+    ("sound", "damaged"),
+    [(b"CS\x0a\0ISO_IR 192", b"CS\x0a\0ISO_IR\x00192"), (b"\x20\0\x40\x10LO\0\0", b"\x20\0\x40\x10LM\0\0")],
+    ids=["no character set", "no value representation"],
+)
+def test_a_damaged_header_is_a_damaged_file(image: Dataset, sound: bytes, damaged: bytes) -> None:
+    """Whatever pydicom raises of it: an object in a request must not end the request."""
+    copy = Dataset(image)
+    copy.file_meta, copy.PositionReferenceIndicator = image.file_meta, ""
+    content = written(copy, ExplicitVRLittleEndian)
+    assert content.count(sound) == 1
+    with pytest.raises(CorruptDicom):
+        read_object_info(content.replace(sound, damaged))
 
 
 def _files_of_pydicom() -> Iterator[bytes]:

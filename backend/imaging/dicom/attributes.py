@@ -86,10 +86,10 @@ def read_object_info(start: bytes, *, attributes: bool = True) -> ObjectInfo:
             syntax = UID(text(meta, "TransferSyntaxUID"))
             header = _header(stream.read(), syntax, end)
             uids = {name: text(header, keyword) for name, (_, keyword) in _IDENTIFIERS.items()}
-        except Exception as error:  # a damaged file makes a parser raise anything at all; nothing of ours runs here
+            said = _searchable(header) if attributes else {}
+        except Exception as error:  # a damaged file makes a parser raise anything at all
             raise CorruptDicom(f"The header cannot be read ({type(error).__name__}).") from error
         _check(uids)
-        said = _searchable(header) if attributes else {}
         return ObjectInfo(**uids, transfer_syntax_uid=str(syntax), attributes=said)
 
 

@@ -239,8 +239,11 @@ def _delimiter(content: bytes, place: int) -> tuple[int, int]:
 
 @lru_cache
 def _charsets(value: bytes) -> tuple[str, ...]:
-    said = convert_raw_data_element(RawDataElement(BaseTag(CHARSET), "CS", len(value), value, 0, False, True)).value
-    return tuple(convert_encodings(said))
+    try:
+        said = convert_raw_data_element(RawDataElement(BaseTag(CHARSET), "CS", len(value), value, 0, False, True)).value
+        return tuple(convert_encodings(said))
+    except Exception as error:  # of what names no character set, pydicom raises anything at all
+        raise NotPlain from error
 
 
 @lru_cache
